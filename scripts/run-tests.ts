@@ -1,0 +1,125 @@
+// Runs test files, each in a process of its own, and counts what they report.
+// node scripts/run-tests.ts [--out FILE] [PATH-PART...]: only files whose path holds one of the parts.
+import { spawn } from 'node:child_process';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { TestReport } from '../test/support/suite.ts';
+
+const FILE_LIMIT_MS = 300_000;
+const OUT = 'build/test-report.ndjson';
+
+interface Outcome {
+  readonly file: string;
+  readonly reports: TestReport[];
+  readonly output: string;
+  readonly broken: string | undefined;
+}
+
+/** Runs one file; whatever it left unfinished is named. */
+async function runFile(file: string, index: number): Promise<Outcome> {
+  const reportPath = join('build', `test-report.${index}.part`);
+  rmSync(reportPath, { force: true });
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+    env: { ...process.env, TANDEM_TEST_REPORT: reportPath, FORCE_COLOR: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  let timedOut = false;
+  const limit = setTimeout(() => {
+    timedOut = true;
+    if (child.pid) process.kill(-child.pid, 'SIGKILL');
+  }, FILE_LIMIT_MS);
+  const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
+  clearTimeout(limit);
+  const reports = existsSync(reportPath)
+    ? readFileSync(reportPath, 'utf8')
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
+    : [];
+  rmSync(reportPath, { force: true });
+  const failed = reports.some((entry: TestReport) => entry.status === 'failed');
+  const broken = timedOut
+    ? `the file did not end within ${FILE_LIMIT_MS / 1000} s`
+    : code !== 0 && !failed
+      ? `exit status ${code}`
+      : reports.length === 0
+        ? 'no test was reported'
+        : undefined;
+  return { file, reports, output, broken };
+}
+
+/** Final status of each test: a `started` without an end is a failure. */
+function settle(outcome: Outcome): TestReport[] {
+  const ended = outcome.reports.filter((entry) => entry.status !== 'started');
+  const names = new Set(ended.map((entry) => entry.test));
+  const unfinished = outcome.reports
+    .filter((entry) => entry.status === 'started' && !names.has(entry.test))
+    .map((entry) => ({ ...entry, status: 'failed' as const, reason: 'did not finish' }));
+  const whole =
+    outcome.broken === undefined
+      ? []
+      : [
+          {
+            file: outcome.file,
+            suite: outcome.file,
+            test: '(file)',
+            status: 'failed' as const,
+            reason: outcome.broken,
+          },
+        ];
+  return [...ended, ...unfinished, ...whole];
+}
+
+function show(outcome: Outcome, results: readonly TestReport[]): void {
+  const failed = results.filter((entry) => entry.status === 'failed');
+  const passed = results.filter((entry) => entry.status === 'passed').length;
+  const ms = results.reduce((sum, entry) => sum + (entry.ms ?? 0), 0);
+  console.log(
+    `${failed.length ? 'FAIL' : 'ok  '} ${outcome.file}  ${passed}/${results.length}  ${(ms / 1000).toFixed(1)} s`,
+  );
+  for (const entry of results)
+    if (entry.status === 'skipped') console.log(`     skipped: ${entry.test}: ${entry.reason}`);
+  for (const entry of failed)
+    console.log(`     FAILED: ${entry.test}\n       ${entry.reason?.replaceAll('\n', '\n       ')}`);
+  if (failed.length) console.log(outcome.output.replace(/^/gm, '     | '));
+}
+
+async function runAll(files: readonly string[], width: number, offset: number): Promise<TestReport[]> {
+  const all: TestReport[] = [];
+  const queue = files.map((file, index) => ({ file, index: index + offset }));
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const outcome = await runFile(next.file, next.index);
+      const results = settle(outcome);
+      show(outcome, results);
+      all.push(...results);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return all;
+}
+
+const parts = process.argv.slice(2);
+mkdirSync('build', { recursive: true });
+const chosen = globSync('test/**/*.test.ts')
+  .filter((file) => !file.startsWith('test/image/'))
+  .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
+  .sort();
+// Files that start servers run one at a time: they are heavy, and a lone one is easier to read.
+const alone = chosen.filter((file) => file.startsWith('test/peers/'));
+const side = chosen.filter((file) => !file.startsWith('test/peers/'));
+const results = [
+  ...(await runAll(side, Math.min(2, availableParallelism()), 0)),
+  ...(await runAll(alone, 1, side.length)),
+];
+writeFileSync(OUT, results.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+const count = (status: TestReport['status']): number =>
+  results.filter((entry) => entry.status === status).length;
+console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`);
+process.exitCode = count('failed') > 0 || chosen.length === 0 ? 1 : 0;
