@@ -1,0 +1,83 @@
+// One face for every speech codec: PCM in 20 ms frames on one side, RTP payloads on the other.
+//
+// Ownership: the creator destroys. Threads: the sending half (encode, pack, set_mode) and the receiving half (unpack,
+// decode, conceal) may be used by two threads at once, each half by one; a received mode request crosses atomically.
+// Nothing allocates after tm_codec_create.
+#ifndef TM_CODEC_H
+#define TM_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tm_frame.h"
+#include "tm_status.h"
+
+typedef enum tm_codec_id {
+  TM_CODEC_PCMU = 0, // G.711 mu-law, 8 kHz
+  TM_CODEC_PCMA,     // G.711 A-law, 8 kHz
+  TM_CODEC_AMR_WB,   // 3GPP AMR-WB, 16 kHz
+  TM_CODEC_COUNT,
+} tm_codec_id;
+
+enum {
+  TM_AMR_WB_ALL_MODES = 0x1FF,   // mode set mask: bit n allows mode n (0 = 6.60 ... 8 = 23.85 kbit/s)
+  TM_CODEC_MAX_PAYLOAD = 1920,   // 240 ms of G.711
+};
+
+/// What does not change in the life of a codec, as data.
+typedef struct tm_codec_info {
+  tm_codec_id id;
+  const char *name;          // encoding name of the rtpmap: "PCMU", "PCMA", "AMR-WB"
+  uint32_t sample_hz;        // of the PCM
+  uint32_t clock_hz;         // of RTP timestamps
+  uint16_t encode_samples;   // in one tm_codec_encode: 20 ms
+  uint16_t decode_samples;   // usual size of a frame that unpack makes: AMR-WB 20 ms, G.711 5 ms pieces
+  bool has_dtx;              // encode may give SID and NO_DATA frames
+  bool has_concealment;      // the decoder conceals itself; else tm_plc does
+  uint8_t static_type;       // RFC 3551 payload type, 0xFF: dynamic
+} tm_codec_info;
+
+typedef struct tm_codec_config {
+  tm_codec_id id;
+  bool octet_aligned;          // AMR-WB: octet-align=1
+  uint16_t mode_set;           // AMR-WB: mask of allowed modes; 0 means all
+  uint8_t initial_mode;        // AMR-WB: first mode sent; the nearest lower one of the set is taken (26.114 7.5.2.1.2)
+  uint8_t mode_change_period;  // AMR-WB: frames between possible changes, 1 or 2; 0 means 2, the 26.114 default
+  bool any_mode_change;        // AMR-WB: false: only to the neighbour in the set (26.114 default)
+  bool dtx;                    // AMR-WB: discontinuous transmission when sending
+} tm_codec_config;
+
+typedef struct tm_codec tm_codec;
+
+/// Table row of a codec; NULL when id is out of range. Static storage.
+const tm_codec_info *tm_codec_info_of(tm_codec_id id);
+
+/// Errors: ARGUMENT (id, empty mode set), MEMORY, CODEC. *codec is NULL on error.
+tm_status tm_codec_create(const tm_codec_config *config, tm_codec **codec);
+/// NULL is allowed.
+void tm_codec_destroy(tm_codec *codec);
+const tm_codec_info *tm_codec_get_info(const tm_codec *codec);
+
+/// Codes encode_samples samples into one 20 ms frame. kind NO_DATA: nothing need be sent for this time.
+tm_status tm_codec_encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame);
+/// AMR-WB: highest mode we send from now on (also bounded by the peer's CMR and the mode set). Others: UNSUPPORTED.
+tm_status tm_codec_set_mode(tm_codec *codec, uint8_t mode);
+/// Mode of the last encoded frame; 0 where there are no modes. Sending half.
+uint8_t tm_codec_mode(const tm_codec *codec);
+/// Joins frames that follow one another in time into one RTP payload. Errors: ARGUMENT, SPACE.
+tm_status tm_codec_pack(tm_codec *codec, const tm_frame *frames, size_t count, uint8_t *out, size_t capacity,
+                        size_t *written);
+
+/// Splits an RTP payload into frames that follow one another in time, from the packet's timestamp on, each
+/// frame.samples long (at the codecs here, a sample is a tick). Takes over the mode request of the peer.
+/// Errors: as tm_amr_unpack; G.711: MALFORMED (empty), SPACE.
+tm_status tm_codec_unpack(tm_codec *codec, const uint8_t *payload, size_t bytes, tm_frame *frames, size_t capacity,
+                          size_t *count);
+/// Decodes frame->samples samples into pcm (room for TM_MAX_FRAME_SAMPLES). Frames LOST and NO_DATA are allowed where
+/// has_concealment; else they give UNSUPPORTED.
+tm_status tm_codec_decode(tm_codec *codec, const tm_frame *frame, int16_t *pcm);
+/// Makes up one frame of decode_samples. UNSUPPORTED without has_concealment.
+tm_status tm_codec_conceal(tm_codec *codec, int16_t *pcm);
+
+#endif
