@@ -1,0 +1,142 @@
+// Written down from the documents named beside each: the media part of real offers, with our session lines on top.
+
+const session = (...media: string[]): Buffer =>
+  Buffer.from(
+    [
+      'v=0',
+      'o=alice 2890844526 2890844526 IN IP4 host.atlanta.example.com',
+      's= ',
+      'c=IN IP4 192.0.2.1',
+      't=0 0',
+      ...media,
+    ]
+      .map((line) => `${line}\r\n`)
+      .join(''),
+  );
+
+/** 26.114 table A.1.2: one-phase offer of an MTSI client, both codecs in both forms, with capability negotiation. */
+export const A_1_2 = session(
+  'm=audio 49152 RTP/AVP 97 98 99 100',
+  'a=tcap:1 RTP/AVPF',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:97 AMR-WB/16000/1',
+  'a=fmtp:97 mode-change-capability=2; max-red=220',
+  'a=rtpmap:98 AMR-WB/16000/1',
+  'a=fmtp:98 mode-change-capability=2; max-red=220; octet-align=1',
+  'a=rtpmap:99 AMR/8000/1',
+  'a=fmtp:99 mode-change-capability=2; max-red=220',
+  'a=rtpmap:100 AMR/8000/1',
+  'a=fmtp:100 mode-change-capability=2; max-red=220; octet-align=1',
+  'a=ptime:20',
+  'a=maxptime:240',
+);
+
+/** 26.114 table A.1.4: the second phase, octet-aligned only, profile AVPF named directly. */
+export const A_1_4 = session(
+  'm=audio 49152 RTP/AVPF 97 98',
+  'a=rtpmap:97 AMR-WB/16000/1',
+  'a=fmtp:97 mode-change-capability=2; max-red=220; octet-align=1',
+  'a=rtpmap:98 AMR/8000/1',
+  'a=fmtp:98 mode-change-capability=2; max-red=220; octet-align=1',
+  'a=ptime:20',
+  'a=maxptime:240',
+);
+
+/** 26.114 table A.2.1: a gateway to GSM, narrowband only (we have no codec in common). */
+export const A_2_1 = session(
+  'm=audio 49152 RTP/AVP 97',
+  'a=tcap:1 RTP/AVPF',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:97 AMR/8000/1',
+  'a=fmtp:97 mode-set=0,2,4,7; mode-change-period=2, mode-change-neighbor=1; mode-change-capability=2; max-red=0',
+  'a=ptime:20',
+  'a=maxptime:80',
+);
+
+/** 26.114 table A.2.4: a gateway to GSM with wideband, mode-sets and restrictions, the comma as printed. */
+export const A_2_4 = session(
+  'm=audio 49152 RTP/AVP 98 97',
+  'a=tcap:1 RTP/AVPF',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:97 AMR/8000/1',
+  'a=fmtp:97 mode-set=0,2,4,7; mode-change-period=2, mode-change-neighbor=1; mode-change-capability=2; max-red=0',
+  'a=rtpmap:98 AMR-WB/16000/1',
+  'a=fmtp:98 mode-set=0,1,2; mode-change-period=2, mode-change-neighbor=1; mode-change-capability=2; max-red=0',
+  'a=ptime:20',
+  'a=maxptime:80',
+);
+
+/** 34.229-1 C.11 step 1: what the conformance tester offers, with preconditions and session bandwidth. */
+export const MT_OFFER = Buffer.from(
+  [
+    'v=0',
+    'o=- 1111111111 1111111111 IN IP6 2001:db8::1',
+    's=-',
+    'c=IN IP6 2001:db8::1',
+    'b=AS:37',
+    't=0 0',
+    'm=audio 49152 RTP/AVP 97 98 99 100',
+    'b=AS:37',
+    'b=RS:0',
+    'b=RR:2000',
+    'a=rtpmap:97 AMR-WB/16000/1',
+    'a=fmtp:97 mode-change-capability=2; max-red=220',
+    'a=rtpmap: 98 telephone-event/16000',
+    'a=fmtp: 98 0-15',
+    'a=rtpmap:99 AMR/8000/1',
+    'a=fmtp:99 mode-change-capability=2; max-red=220',
+    'a=rtpmap: 100 telephone-event/8000',
+    'a=fmtp: 100 0-15',
+    'a=ptime:20',
+    'a=maxptime:240',
+    'a=curr:qos local sendrecv',
+    'a=curr:qos remote none',
+    'a=des:qos mandatory local sendrecv',
+    'a=des:qos optional remote sendrecv',
+  ].join('\r\n') + '\r\n',
+);
+
+/** RFC 4317 2.1: audio and two video codecs. */
+export const RFC4317_2_1 = session(
+  'm=audio 49170 RTP/AVP 0 8 97',
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:8 PCMA/8000',
+  'a=rtpmap:97 iLBC/8000',
+  'm=video 51372 RTP/AVP 31 32',
+  'a=rtpmap:31 H261/90000',
+  'a=rtpmap:32 MPV/90000',
+);
+
+/** RFC 4317 2.4: two audio streams, the second for telephone events only. */
+export const RFC4317_2_4 = session(
+  'm=audio 49170 RTP/AVP 0 97',
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:97 iLBC/8000',
+  'm=audio 49172 RTP/AVP 98',
+  'a=rtpmap:98 telephone-event/8000',
+  'a=sendonly',
+);
+
+/** RFC 4317 3.1, third message: the same session put on hold. */
+export const RFC4317_3_1_HOLD = Buffer.from(
+  [
+    'v=0',
+    'o=alice 2890844526 2890844527 IN IP4 host.atlanta.example.com',
+    's= ',
+    'c=IN IP4 192.0.2.1',
+    't=0 0',
+    'm=audio 49170 RTP/AVP 0 97',
+    'a=rtpmap:0 PCMU/8000',
+    'a=rtpmap:97 iLBC/8000',
+    'a=sendonly',
+  ].join('\r\n') + '\r\n',
+);
+
+/** The PCMU call that `RFC4317_3_1_HOLD` holds. */
+export const PCMU_OFFER = session(
+  'm=audio 49170 RTP/AVP 0 97',
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:97 iLBC/8000',
+);
+
+export const withSession = session;
