@@ -1,0 +1,173 @@
+// A stranger's program, started by a test: watched, bounded, ended by its own process id.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const STOP_GRACE_MS = 3000;
+const READY_LIMIT_MS = 10_000;
+const POLL_MS = 20;
+
+export interface PeerOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it prints once it serves. */
+  readonly ready?: RegExp;
+  readonly readyWithinMs?: number;
+  /** Keeps standard input open for `write`. */
+  readonly stdin?: boolean;
+}
+
+/** Waits until `condition` gives a value; fails by name when it does not in time. */
+export async function until<Value>(
+  what: string,
+  condition: () => Value | undefined | false | Promise<Value | undefined | false>,
+  limitMs = 8000,
+): Promise<Value> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+export class Peer {
+  readonly name: string;
+  output = '';
+  exitCode: number | null | undefined;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<void>;
+
+  private constructor(name: string, child: ChildProcess) {
+    this.name = name;
+    this.#child = child;
+    child.stdout?.on('data', (chunk) => (this.output += chunk));
+    child.stderr?.on('data', (chunk) => (this.output += chunk));
+    this.#exit = new Promise((resolve) => {
+      child.on('error', (error) => {
+        this.output += `\n${error.message}`;
+        this.exitCode = null;
+        resolve();
+      });
+      child.on('exit', (code) => {
+        this.exitCode = code;
+        resolve();
+      });
+    });
+  }
+
+  static async start(program: string, args: readonly string[], options: PeerOptions = {}): Promise<Peer> {
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const peer = new Peer(program, child);
+    running.add(peer);
+    const { ready } = options;
+    if (ready) {
+      try {
+        await until(
+          `${program} to be ready (${ready})`,
+          () => ready.test(peer.output) || peer.exitCode !== undefined,
+          options.readyWithinMs ?? READY_LIMIT_MS,
+        );
+      } catch (error) {
+        await peer.stop();
+        throw new Error(`${program} did not start:\n${peer.output}`, { cause: error });
+      }
+      if (!ready.test(peer.output)) throw new Error(`${program} ended early:\n${peer.output}`);
+    }
+    return peer;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.exitCode === undefined && this.#child.pid) process.kill(this.#child.pid, name);
+  }
+
+  async waitFor(pattern: RegExp, limitMs?: number): Promise<RegExpMatchArray> {
+    try {
+      return await until(
+        `${pattern} from ${this.name}`,
+        () => this.output.match(pattern) ?? undefined,
+        limitMs,
+      );
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}\n${this.output.slice(-6000)}`);
+    }
+  }
+
+  /** Waits for its own end and gives the exit status. */
+  async ended(limitMs?: number): Promise<number | null> {
+    await until(`${this.name} to end`, () => this.exitCode !== undefined, limitMs);
+    return this.exitCode ?? null;
+  }
+
+  async stop(): Promise<void> {
+    running.delete(this);
+    if (this.exitCode !== undefined || !this.#child.pid) return;
+    killGroup(this.#child.pid, 'SIGTERM');
+    const late = setTimeout(() => killGroup(this.#child.pid, 'SIGKILL'), STOP_GRACE_MS);
+    await this.#exit;
+    clearTimeout(late);
+  }
+}
+
+// Everything that a test forgot, or could not reach, ends with the test process.
+const running = new Set<Peer>();
+process.on('exit', () => {
+  for (const peer of running) killGroup(peer.pid, 'SIGKILL');
+});
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (!pid) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // Gone already: that is what was wanted.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** A port that is free for UDP and TCP on the address, right now. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = await new Promise<number>((resolve, reject) => {
+      const server = createServer();
+      server.on('error', reject);
+      server.listen(0, host, () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+      });
+    });
+    const free = await new Promise<boolean>((resolve) => {
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      socket.on('error', () => resolve(false));
+      socket.bind(port, host, () => socket.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+/** A folder for the test, removed by `remove`. */
+export function scratch(): { readonly path: string; file(name: string): string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'tandem-test-'));
+  return {
+    path,
+    file: (name) => join(path, name),
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
