@@ -1,0 +1,56 @@
+// Configuration texts of the device, as an integrator would write them.
+
+export interface DeviceSettings {
+  readonly profile?: 'ims' | 'sip';
+  readonly impu?: string;
+  readonly impi?: string;
+  readonly password?: string;
+  readonly pcscf?: string | readonly string[];
+  readonly ca?: string;
+  readonly listen?: readonly string[];
+  readonly address?: string;
+  readonly codecs?: readonly string[];
+  readonly capture?: string;
+  readonly playback?: string;
+  readonly instance?: string;
+  readonly autoAnswer?: string;
+  /** More TOML: whole tables, or keys of the tables named here. */
+  readonly sip?: string;
+  readonly call?: string;
+  readonly more?: string;
+}
+
+export const IMPU = 'sip:+46701234567@op.example';
+export const REALM = 'op.example';
+
+const list = (values: readonly string[]): string => `[${values.map((value) => `"${value}"`).join(', ')}]`;
+
+/** A federated device of `IMPU` at a P-CSCF; RFC 3261 timers so that a test need not wait. */
+export function deviceConfig(settings: DeviceSettings): string {
+  const pcscf = settings.pcscf === undefined ? [] : [settings.pcscf].flat();
+  return `profile = "${settings.profile ?? 'ims'}"
+[account]
+impu = "${settings.impu ?? IMPU}"
+${settings.profile === 'sip' && pcscf.length === 0 ? '' : `impi = "${settings.impi ?? 'tablet@op.example'}"\npassword = "${settings.password ?? 'tablet-secret'}"\ndomain = "${REALM}"`}
+${pcscf.length ? `[pcscf]\nuri = ${list(pcscf)}` : ''}
+${settings.ca ? `ca = "${settings.ca}"` : ''}
+${settings.instance ? `[instance]\nid = "${settings.instance}"` : ''}
+[sip]
+listen = ${list(settings.listen ?? ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0'])}
+t1 = 500
+t2 = 4000
+t4 = 5000
+${settings.sip ?? ''}
+[media]
+address = "${settings.address ?? '127.0.0.1'}"
+ports = "26000-26999"
+codecs = ${list(settings.codecs ?? ['AMR-WB', 'PCMA', 'PCMU'])}
+[audio]
+capture = "${settings.capture ?? 'tone:1000'}"
+playback = "${settings.playback ?? 'null'}"
+[call]
+${settings.autoAnswer ? `auto_answer = "${settings.autoAnswer}"` : ''}
+${settings.call ?? ''}
+${settings.more ?? ''}
+`;
+}
