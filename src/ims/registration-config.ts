@@ -1,0 +1,31 @@
+// NG.110 2.2.1: what a downloadable client must be told to register.
+import type { Seconds } from '#src/base/units.ts';
+import type { SipUri, Uri } from '#src/sip/message/uri.ts';
+import type { AccessSetting } from './access-network.ts';
+import type { BackoffSettings } from './backoff.ts';
+import type { Features } from './features.ts';
+
+export interface RegistrationConfig {
+  /** `sip`: a plain registrar, without what only IMS asks for. */
+  readonly profile: 'ims' | 'sip';
+  /** False: calls go straight to the address dialled. */
+  readonly register: boolean;
+  /** IMPU. */
+  readonly identity: Uri;
+  readonly displayName?: string | undefined;
+  /** IMPI. */
+  readonly userName: string;
+  readonly password: string;
+  /** Home domain, the Request-URI of REGISTER. */
+  readonly domain: string;
+  /** In order of trial; without `transport=` TLS is meant. */
+  readonly pcscf: readonly SipUri[];
+  /** Configured `+sip.instance` URN. */
+  readonly instance?: string | undefined;
+  readonly expires?: Seconds | undefined;
+  readonly backoff?: BackoffSettings;
+  readonly access?: AccessSetting;
+  readonly features: Features;
+  /** 64 × T1, the length of timer F. */
+  readonly patience: Seconds;
+}
