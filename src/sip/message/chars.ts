@@ -1,0 +1,148 @@
+// RFC 3261 25.1 character classes, and the few scanners that every rule needs.
+// Head text is held as a byte string: one JavaScript character (0..255) for each octet, so nothing is lost.
+
+export const TAB = 0x09;
+export const LF = 0x0a;
+export const CR = 0x0d;
+export const SPACE = 0x20;
+export const QUOTE = 0x22;
+export const PERCENT = 0x25;
+export const OPEN_PAREN = 0x28;
+export const CLOSE_PAREN = 0x29;
+export const COMMA = 0x2c;
+export const SLASH = 0x2f;
+export const COLON = 0x3a;
+export const SEMICOLON = 0x3b;
+export const LESS = 0x3c;
+export const EQUALS = 0x3d;
+export const GREATER = 0x3e;
+export const QUESTION = 0x3f;
+export const AT = 0x40;
+export const OPEN_BRACKET = 0x5b;
+export const BACKSLASH = 0x5c;
+export const CLOSE_BRACKET = 0x5d;
+const DELETE = 0x7f;
+const OCTETS = 256;
+
+/** Bits of the class table. */
+export const TOKEN = 1;
+export const USER = 2;
+export const PASSWORD = 4;
+export const URI_PARAM = 8;
+export const URI_HEADER = 16;
+export const HOST = 32;
+export const GENERIC_VALUE = 64;
+export const WORD = 128;
+
+const ALNUM = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const UNRESERVED = `${ALNUM}-_.!~*'()`;
+
+/** Escapes (`%41`) are let through by class and checked by `escapesAreWhole`. */
+const CLASSES: readonly (readonly [number, string])[] = [
+  [TOKEN, `${ALNUM}-.!%*_+\`'~`],
+  [USER, `${UNRESERVED}%&=+$,;?/`],
+  [PASSWORD, `${UNRESERVED}%&=+$,`],
+  [URI_PARAM, `${UNRESERVED}%[]/:&+$`],
+  [URI_HEADER, `${UNRESERVED}%[]/?:+$`],
+  // `_` is no host character in RFC 3261, but names with it are in the field.
+  [HOST, `${ALNUM}-._`],
+  // Wider than token / host: RFC 5118 4.5 wants an IPv6 address without brackets, and peers send more.
+  [GENERIC_VALUE, `${UNRESERVED}%+\`[]:/@$&=?|^{}#`],
+  [WORD, `${ALNUM}-.!%*_+\`'~()<>:\\"/[]?{}@`],
+];
+
+const TABLE = new Uint8Array(OCTETS);
+for (const [bit, characters] of CLASSES) {
+  for (const character of characters) {
+    const code = character.charCodeAt(0);
+    TABLE[code] = (TABLE[code] ?? 0) | bit;
+  }
+}
+// UTF-8 outside quotes is against the grammar but harmless.
+for (let code = DELETE + 1; code < OCTETS; code += 1) TABLE[code] = (TABLE[code] ?? 0) | GENERIC_VALUE;
+
+/** Whether the character at `at` belongs to the class; false past the end and above 255. */
+export const isClass = (text: string, at: number, bit: number): boolean =>
+  ((TABLE[text.charCodeAt(at)] ?? 0) & bit) !== 0;
+
+/** The end of the run of characters of the class that begins at `at`. */
+export function skipClass(text: string, at: number, bit: number): number {
+  let end = at;
+  while (((TABLE[text.charCodeAt(end)] ?? 0) & bit) !== 0) end += 1;
+  return end;
+}
+
+export const isAll = (text: string, bit: number): boolean => skipClass(text, 0, bit) === text.length;
+export const isToken = (text: string): boolean => text.length > 0 && isAll(text, TOKEN);
+
+/** The end of a run of blanks (folding is gone by then). */
+export function skipBlanks(text: string, at: number): number {
+  let end = at;
+  for (let code = text.charCodeAt(end); code === SPACE || code === TAB; code = text.charCodeAt(end)) end += 1;
+  return end;
+}
+
+/** Where the quoted string that opens at `at` has ended (past the closing quote), or -1. */
+export function skipQuoted(text: string, at: number): number {
+  for (let index = at + 1; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === BACKSLASH) index += 1;
+    else if (code === QUOTE) return index + 1;
+  }
+  return -1;
+}
+
+/** `"a\"b"` → `a"b`; text without quotes comes back as it is. */
+export function unquote(text: string): string {
+  if (text.charCodeAt(0) !== QUOTE) return text;
+  const inner = text.slice(1, -1);
+  return inner.includes('\\') ? inner.replace(/\\([\s\S])/g, '$1') : inner;
+}
+
+/** A quoted string; control characters, which cannot stand in one, become blanks. */
+export const quote = (text: string): string =>
+  `"${text.replace(/[\r\n\0]/g, ' ').replace(/["\\]/g, '\\$&')}"`;
+
+/** Every `%` is followed by two hexadecimal digits (RFC 3261 25.1 `escaped`). */
+export const escapesAreWhole = (text: string): boolean =>
+  !text.includes('%') || !/%(?![0-9A-Fa-f]{2})/.test(text);
+
+/** 1*DIGIT up to `limit`; undefined for anything else. */
+export function parseDecimal(text: string, limit: number): number | undefined {
+  if (text.length === 0) return undefined;
+  let value = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    value = value * 10 + digit;
+    if (value > limit) return undefined;
+  }
+  return value;
+}
+
+/** Cuts at `separator`, but not inside quotes or `<>`; undefined when a quote or bracket stays open. Linear. */
+export function splitOutside(text: string, separator: number): string[] | undefined {
+  const parts: string[] = [];
+  let start = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === separator) {
+      parts.push(text.slice(start, index).trim());
+      start = index + 1;
+    } else if (code === QUOTE) {
+      index = skipQuoted(text, index) - 1;
+      if (index < 0) return undefined;
+    } else if (code === LESS) {
+      index = text.indexOf('>', index);
+      if (index < 0) return undefined;
+    }
+  }
+  parts.push(text.slice(start).trim());
+  return parts;
+}
+
+/** A comma list (RFC 3261 7.3.1). Empty elements are dropped, as they mean nothing. */
+export function splitList(text: string): string[] | undefined {
+  if (!text.includes(',')) return text === '' ? [] : [text];
+  return splitOutside(text, COMMA)?.filter((part) => part !== '');
+}

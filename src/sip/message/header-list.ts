@@ -1,0 +1,237 @@
+// RFC 3261 7.3 The header fields of a message, in order. A field that nobody changes leaves with the bytes it came with.
+import { TandemError } from '#src/base/errors.ts';
+import { isToken, splitList } from './chars.ts';
+import { canonicalName, type HeaderRow, headerKey, headerRow } from './headers.ts';
+import { asOctets } from './octets.ts';
+
+const MADE_HERE = -1;
+
+/** One header field. Immutable. */
+export class HeaderField {
+  /** As it came: may be a compact form. */
+  readonly name: string;
+  /** Identity: see `headerKey`. */
+  readonly key: string;
+  readonly row: HeaderRow | undefined;
+  readonly #head: string;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #folded: boolean;
+  /** Where the field begins and ends in the text it came in, CRLF included. */
+  readonly #lineStart: number;
+  readonly #lineEnd: number;
+  #value: string | undefined;
+
+  /** `head.slice(start, end)` is the value as it came; the line ends two octets later. */
+  constructor(
+    name: string,
+    row: HeaderRow | undefined,
+    head: string,
+    lineStart: number,
+    start: number,
+    end: number,
+    folded: boolean,
+  ) {
+    this.name = name;
+    this.row = row;
+    this.key = row ? row.key : name.toLowerCase();
+    this.#head = head;
+    this.#start = start;
+    this.#end = end;
+    this.#folded = folded;
+    this.#lineStart = lineStart;
+    this.#lineEnd = end + 2;
+  }
+
+  static made(name: string, value: string): HeaderField {
+    const octets = asOctets(value);
+    if (!isToken(name) || /[\r\n]/.test(octets)) {
+      throw new TandemError('ours', 'sip.header', 'A header field cannot hold this text.', {
+        detail: { name },
+      });
+    }
+    return new HeaderField(name, headerRow(name), octets, MADE_HERE, 0, octets.length, false);
+  }
+
+  /** Unfolded, without blanks at its ends. A byte string. */
+  get value(): string {
+    if (this.#value === undefined) {
+      const raw = this.#head.slice(this.#start, this.#end);
+      this.#value = (this.#folded ? raw.replace(/[ \t]*\r\n[ \t]+/g, ' ') : raw).trim();
+    }
+    return this.#value;
+  }
+
+  /** Whether this field stood right behind `other` in the same text. */
+  follows(other: HeaderField): boolean {
+    return this.#lineStart === other.#lineEnd && this.#lineStart > 0 && this.#head === other.#head;
+  }
+
+  /** The lines from this field to `last`, CRLFs included; as they came when they came from outside. */
+  lineUntil(last: HeaderField): string {
+    if (this.#lineStart === MADE_HERE) return `${this.name}: ${this.value}\r\n`;
+    return this.#head.slice(this.#lineStart, last.#lineEnd);
+  }
+}
+
+/** Ordered, mutable. Names are compared without regard to case, compact forms are the full names. */
+export class HeaderList implements Iterable<readonly [name: string, value: string]> {
+  #fields: HeaderField[];
+  #changed: boolean;
+  readonly #memo = new Map<string, unknown>();
+
+  constructor(fields: HeaderField[] = [], changed = true) {
+    this.#fields = fields;
+    this.#changed = changed;
+  }
+
+  static of(pairs: Iterable<readonly [name: string, value: string]>): HeaderList {
+    return new HeaderList(Array.from(pairs, ([name, value]) => HeaderField.made(name, value)));
+  }
+
+  /** Whether anything differs from the bytes that came. */
+  get changed(): boolean {
+    return this.#changed;
+  }
+
+  get size(): number {
+    return this.#fields.length;
+  }
+
+  get fields(): readonly HeaderField[] {
+    return this.#fields;
+  }
+
+  has(name: string): boolean {
+    return this.first(headerKey(name)) !== undefined;
+  }
+
+  /** The value of the first field of that name. */
+  get(name: string): string | undefined {
+    return this.first(headerKey(name))?.value;
+  }
+
+  /** The value of every field of that name, one for each line. */
+  getAll(name: string): string[] {
+    return this.all(headerKey(name)).map((field) => field.value);
+  }
+
+  /** Every element: comma lists are cut where the field is a list. */
+  values(name: string): string[] {
+    const fields = this.all(headerKey(name));
+    const isList = headerRow(name)?.form === 'list';
+    return fields.flatMap(({ value }) => (isList ? (splitList(value) ?? [value]) : [value]));
+  }
+
+  /** By key (see `headerKey`). */
+  first(key: string): HeaderField | undefined {
+    for (const field of this.#fields) if (field.key === key) return field;
+    return undefined;
+  }
+
+  /** By key (see `headerKey`). */
+  all(key: string): HeaderField[] {
+    return this.#fields.filter((field) => field.key === key);
+  }
+
+  /** At the end. */
+  add(name: string, value: string): void {
+    this.#fields.push(HeaderField.made(name, value));
+    this.#touch(headerKey(name));
+  }
+
+  /** Before the first field of that name, or else at the top: where a Via, Route or Record-Route goes. */
+  prepend(name: string, value: string): void {
+    const key = headerKey(name);
+    const at = this.#fields.findIndex((field) => field.key === key);
+    this.#fields.splice(Math.max(0, at), 0, HeaderField.made(name, value));
+    this.#touch(key);
+  }
+
+  /** One field of that name and no other: in the place of the first one, or at the end. */
+  set(name: string, value: string): void {
+    const key = headerKey(name);
+    const at = this.#fields.findIndex((field) => field.key === key);
+    if (at < 0) {
+      this.add(name, value);
+      return;
+    }
+    this.#fields = this.#fields.filter((field, index) => index === at || field.key !== key);
+    this.#fields[at] = HeaderField.made(canonicalName(name), value);
+    this.#touch(key);
+  }
+
+  remove(name: string): void {
+    const key = headerKey(name);
+    if (!this.first(key)) return;
+    this.#fields = this.#fields.filter((field) => field.key !== key);
+    this.#touch(key);
+  }
+
+  /** Replaces the first element of a list (the topmost Via) and keeps the others. */
+  replaceFirst(name: string, value: string): void {
+    this.#editFirst(name, [value]);
+  }
+
+  /** Takes the first element of a list away (a proxy's own Via). */
+  removeFirst(name: string): void {
+    this.#editFirst(name, []);
+  }
+
+  #editFirst(name: string, put: readonly string[]): void {
+    const key = headerKey(name);
+    const at = this.#fields.findIndex((field) => field.key === key);
+    const field = this.#fields[at];
+    if (!field) {
+      for (const value of put) this.add(name, value);
+      return;
+    }
+    const elements = field.row?.form === 'list' ? (splitList(field.value) ?? [field.value]) : [field.value];
+    const rest = [...put, ...elements.slice(1)].join(', ');
+    if (rest === '') this.#fields.splice(at, 1);
+    else this.#fields[at] = HeaderField.made(field.name, rest);
+    this.#touch(key);
+  }
+
+  /** A value computed from the fields of `key`, kept until one of them changes. */
+  memo<Value>(key: string, compute: () => Value): Value {
+    // Each key is only ever asked for with the reader of its own row, so the type is the one it was stored with.
+    const known = this.#memo.get(key) as Value | undefined;
+    if (known !== undefined) return known;
+    const value = compute();
+    this.#memo.set(key, value);
+    return value;
+  }
+
+  *[Symbol.iterator](): IterableIterator<readonly [name: string, value: string]> {
+    for (const field of this.#fields) yield [field.name, field.value];
+  }
+
+  clone(): HeaderList {
+    return new HeaderList([...this.#fields], this.#changed);
+  }
+
+  /** All lines. Neighbours that came together leave as one piece of the text that they came in. */
+  format(): string {
+    let text = '';
+    let index = 0;
+    const fields = this.#fields;
+    while (index < fields.length) {
+      const first = fields[index];
+      if (!first) break;
+      let last = first;
+      for (index += 1; index < fields.length; index += 1) {
+        const next = fields[index];
+        if (!next?.follows(last)) break;
+        last = next;
+      }
+      text += first.lineUntil(last);
+    }
+    return text;
+  }
+
+  #touch(key: string): void {
+    this.#changed = true;
+    this.#memo.delete(key);
+  }
+}

@@ -1,0 +1,455 @@
+// RFC 3261 7 Messages: bytes on the outside, typed values on the inside, read when they are asked for.
+import { TandemError } from '#src/base/errors.ts';
+import { isToken, splitList } from './chars.ts';
+import { HeaderList } from './header-list.ts';
+import { type HeaderName, type HeaderRow, type HeaderValue, headerRow } from './headers.ts';
+import type { NameAddr } from './name-addr.ts';
+import { asOctets } from './octets.ts';
+import { reasonPhrase } from './reason-phrases.ts';
+import type { Uri } from './uri.ts';
+import type { AuthValue, CSeq, EventType, MediaType, Reason, SubscriptionState } from './values.ts';
+import type { Via } from './via.ts';
+
+export const SIP_VERSION = 'SIP/2.0';
+
+type HeaderPairs = Iterable<readonly [name: string, value: string]>;
+
+/** The bytes a message came in, kept so that an unchanged one leaves as it came. */
+export interface Origin {
+  readonly bytes: Buffer;
+}
+
+/** The reading of one kind of header field. */
+interface Reading {
+  readonly value: unknown;
+  readonly fault: boolean;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** What requests and responses share. Header text is byte strings: one character an octet; `toText` reads UTF-8. */
+export abstract class SipMessage {
+  readonly headers: HeaderList;
+  #body: Buffer;
+  readonly #origin: Origin | undefined;
+  #bodyChanged = false;
+
+  protected constructor(headers: HeaderList, body: Buffer = EMPTY, origin?: Origin) {
+    this.headers = headers;
+    this.#body = body;
+    this.#origin = origin;
+  }
+
+  /** The first line without its CRLF. */
+  abstract get startLine(): string;
+
+  protected abstract get startLineChanged(): boolean;
+
+  get body(): Buffer {
+    return this.#body;
+  }
+
+  /** Content-Length follows when the message is written. */
+  set body(body: Buffer) {
+    this.#body = body;
+    this.#bodyChanged = true;
+  }
+
+  /** Sets the body and its Content-Type together. */
+  setBody(contentType: string, body: Buffer | string): void {
+    this.headers.set('Content-Type', contentType);
+    this.body = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  }
+
+  /**
+   * The bytes on the wire. An unchanged message leaves as it came; in a changed one every untouched line does.
+   * Content-Length is put right or added.
+   */
+  toBuffer(): Buffer {
+    if (this.#origin && !this.headers.changed && !this.#bodyChanged && !this.startLineChanged)
+      return this.#origin.bytes;
+    if (this.contentLength !== this.#body.length)
+      this.headers.set('Content-Length', String(this.#body.length));
+    const head = `${this.startLine}\r\n${this.headers.format()}\r\n`;
+    const bytes = Buffer.allocUnsafe(head.length + this.#body.length);
+    bytes.write(head, 0, 'latin1');
+    this.#body.copy(bytes, head.length);
+    return bytes;
+  }
+
+  toString(): string {
+    return this.toBuffer().toString('utf8');
+  }
+
+  /** The first raw value under any name of the field; undefined when it is not there. */
+  header(name: string): string | undefined {
+    return this.headers.get(name);
+  }
+
+  /** All raw values, comma lists cut where the field is a list. */
+  headerValues(name: string): string[] {
+    return this.headers.values(name);
+  }
+
+  /**
+   * The typed value of a field of the table, read once: the value or undefined for a single one, the values for a
+   * list. What does not follow its grammar is left out; `faults` names it.
+   */
+  typed<Name extends HeaderName>(name: Name): HeaderValue<Name> {
+    const row = headerRow(name);
+    // The row of that name carries the reader whose type HeaderValue is made of.
+    return (row ? this.#reading(row).value : undefined) as HeaderValue<Name>;
+  }
+
+  /** The header fields that stand there but cannot be read, or stand more often than they may. */
+  faults(): HeaderRow[] {
+    const rows = new Set<HeaderRow>();
+    for (const { row } of this.headers.fields) if (row && this.#reading(row).fault) rows.add(row);
+    return [...rows];
+  }
+
+  /** Whether the field of this row can be read; true when it is absent. */
+  isReadable(row: HeaderRow): boolean {
+    return !this.#reading(row).fault;
+  }
+
+  #reading(row: HeaderRow): Reading {
+    return this.headers.memo(row.key, () => read(this.headers, row));
+  }
+
+  get callId(): string {
+    return this.typed('Call-ID') ?? '';
+  }
+
+  get cseq(): CSeq {
+    return this.typed('CSeq') ?? absent('CSeq');
+  }
+
+  get from(): NameAddr {
+    return this.typed('From') ?? absent('From');
+  }
+
+  get to(): NameAddr {
+    return this.typed('To') ?? absent('To');
+  }
+
+  get vias(): readonly Via[] {
+    return this.typed('Via');
+  }
+
+  get topVia(): Via {
+    return this.vias[0] ?? absent('Via');
+  }
+
+  /** Without `*`; see `contactIsStar`. */
+  get contacts(): readonly NameAddr[] {
+    return this.typed('Contact').filter((contact) => contact !== '*');
+  }
+
+  get contactIsStar(): boolean {
+    return this.typed('Contact').includes('*');
+  }
+
+  get maxForwards(): number | undefined {
+    return this.typed('Max-Forwards');
+  }
+
+  get contentType(): MediaType | undefined {
+    return this.typed('Content-Type');
+  }
+
+  get contentLength(): number | undefined {
+    return this.typed('Content-Length');
+  }
+
+  get routes(): readonly NameAddr[] {
+    return this.typed('Route');
+  }
+
+  get recordRoutes(): readonly NameAddr[] {
+    return this.typed('Record-Route');
+  }
+
+  get paths(): readonly NameAddr[] {
+    return this.typed('Path');
+  }
+
+  get serviceRoutes(): readonly NameAddr[] {
+    return this.typed('Service-Route');
+  }
+
+  /** Option tags; compare them with `hasToken`. */
+  get supported(): readonly string[] {
+    return this.typed('Supported');
+  }
+
+  get require(): readonly string[] {
+    return this.typed('Require');
+  }
+
+  get proxyRequire(): readonly string[] {
+    return this.typed('Proxy-Require');
+  }
+
+  get unsupported(): readonly string[] {
+    return this.typed('Unsupported');
+  }
+
+  get allow(): readonly string[] {
+    return this.typed('Allow');
+  }
+
+  /** Seconds. */
+  get expires(): number | undefined {
+    return this.typed('Expires');
+  }
+
+  /** Seconds. */
+  get minExpires(): number | undefined {
+    return this.typed('Min-Expires');
+  }
+
+  /** Seconds. */
+  get retryAfter(): number | undefined {
+    return this.typed('Retry-After')?.value;
+  }
+
+  get event(): EventType | undefined {
+    return this.typed('Event');
+  }
+
+  get subscriptionState(): SubscriptionState | undefined {
+    return this.typed('Subscription-State');
+  }
+
+  get reasons(): readonly Reason[] {
+    return this.typed('Reason');
+  }
+
+  get assertedIdentities(): readonly NameAddr[] {
+    return this.typed('P-Asserted-Identity');
+  }
+
+  get associatedUris(): readonly NameAddr[] {
+    return this.typed('P-Associated-URI');
+  }
+
+  get calledParty(): NameAddr | undefined {
+    return this.typed('P-Called-Party-ID');
+  }
+
+  /** The first value counts. */
+  get additionalIdentity(): NameAddr | undefined {
+    return this.typed('Additional-Identity')[0];
+  }
+
+  /** In lower case. */
+  get privacy(): readonly string[] {
+    return this.typed('Privacy') ?? [];
+  }
+
+  /** Directions in lower case, in order. */
+  get earlyMedia(): readonly string[] {
+    return this.typed('P-Early-Media').map((word) => word.toLowerCase());
+  }
+
+  get rseq(): number | undefined {
+    return this.typed('RSeq');
+  }
+
+  challenges(name: 'WWW-Authenticate' | 'Proxy-Authenticate'): readonly AuthValue[] {
+    return this.typed(name);
+  }
+
+  authorizations(name: 'Authorization' | 'Proxy-Authorization'): readonly AuthValue[] {
+    return this.typed(name);
+  }
+
+  get authenticationInfo(): HeaderValue<'Authentication-Info'> {
+    return this.typed('Authentication-Info');
+  }
+}
+
+/** Option tags and methods of a list, compared without regard to case. */
+export const hasToken = (tokens: readonly string[], wanted: string): boolean =>
+  tokens.some((token) => token.length === wanted.length && token.toLowerCase() === wanted.toLowerCase());
+
+function absent(name: string): never {
+  throw new TandemError('ours', 'sip.message', `The message has no readable ${name} header field.`);
+}
+
+/** Reads all fields of one kind. */
+function read(headers: HeaderList, row: HeaderRow): Reading {
+  if (row.form === 'single') {
+    const fields = headers.all(row.key);
+    const [first] = fields;
+    if (!first) return { value: undefined, fault: false };
+    const value = row.read(first.value);
+    return { value, fault: value === undefined || fields.length > 1 };
+  }
+  const values: unknown[] = [];
+  let fault = false;
+  for (const field of headers.fields) {
+    if (field.key !== row.key) continue;
+    const elements = row.form === 'list' ? splitList(field.value) : [field.value];
+    if (!elements) fault = true;
+    for (const element of elements ?? []) {
+      const value = row.read(element);
+      if (value === undefined) fault = true;
+      else values.push(value);
+    }
+  }
+  return { value: values, fault };
+}
+
+export interface RequestFields {
+  readonly method: string;
+  readonly uri: Uri;
+  readonly headers?: HeaderPairs;
+  readonly body?: Buffer | string;
+}
+
+export class SipRequest extends SipMessage {
+  readonly method: string;
+  #requestUri: Uri;
+  #uriChanged = false;
+
+  /** For the parser; others use `create`. */
+  constructor(method: string, uri: Uri, headers: HeaderList, body?: Buffer, origin?: Origin) {
+    super(headers, body, origin);
+    this.method = method;
+    this.#requestUri = uri;
+  }
+
+  static create(fields: RequestFields): SipRequest {
+    if (!isToken(fields.method)) {
+      throw new TandemError('ours', 'sip.message', 'A method must be a token.', {
+        detail: { method: fields.method },
+      });
+    }
+    return new SipRequest(
+      fields.method,
+      fields.uri,
+      HeaderList.of(fields.headers ?? []),
+      toBody(fields.body),
+    );
+  }
+
+  get requestUri(): Uri {
+    return this.#requestUri;
+  }
+
+  set requestUri(uri: Uri) {
+    this.#requestUri = uri;
+    this.#uriChanged = true;
+  }
+
+  get startLine(): string {
+    return `${this.method} ${this.#requestUri.toString()} ${SIP_VERSION}`;
+  }
+
+  protected get startLineChanged(): boolean {
+    return this.#uriChanged;
+  }
+
+  /** A copy that can be changed by itself; the body's bytes are shared. */
+  clone(): SipRequest {
+    return new SipRequest(this.method, this.#requestUri, this.headers.clone(), this.body);
+  }
+}
+
+export interface ResponseFields {
+  readonly status: number;
+  /** Default: the usual phrase of the status. */
+  readonly reason?: string | undefined;
+  readonly headers?: HeaderPairs;
+  readonly body?: Buffer | string;
+}
+
+export interface ReplyFields {
+  readonly reason?: string | undefined;
+  /** Put on To when it has no tag and the status is above 100. */
+  readonly toTag?: string | undefined;
+  readonly headers?: HeaderPairs;
+  readonly body?: Buffer | string;
+}
+
+const TRYING = 100;
+const FIRST_FINAL = 200;
+const FIRST_NON_SUCCESS = 300;
+
+export class SipResponse extends SipMessage {
+  readonly status: number;
+  /** A byte string. */
+  readonly reason: string;
+
+  /** For the parser; others use `create` and `reply`. */
+  constructor(status: number, reason: string, headers: HeaderList, body?: Buffer, origin?: Origin) {
+    super(headers, body, origin);
+    this.status = status;
+    this.reason = reason;
+  }
+
+  static create(fields: ResponseFields): SipResponse {
+    const reason = asOctets(fields.reason ?? reasonPhrase(fields.status)).replace(/[\r\n\0]/g, ' ');
+    return new SipResponse(fields.status, reason, HeaderList.of(fields.headers ?? []), toBody(fields.body));
+  }
+
+  /** The answer to a request (RFC 3261 8.2.6, 12.1.1): its Via, From, To, Call-ID, CSeq as they came; Record-Route too
+   * when the answer may make a dialog; Timestamp in a 100. */
+  static reply(request: SipRequest, status: number, fields: ReplyFields = {}): SipResponse {
+    const copied: [string, string][] = [];
+    for (const field of request.headers.fields) {
+      const name = field.row?.name;
+      if (name === undefined) continue;
+      const keep =
+        COPIED.has(name) ||
+        (name === 'Record-Route' && status > TRYING && status < FIRST_NON_SUCCESS) ||
+        (name === 'Timestamp' && status === TRYING);
+      if (keep) copied.push([name, name === 'To' ? taggedTo(request, status, fields.toTag) : field.value]);
+    }
+    const { reason, body } = fields;
+    return SipResponse.create({
+      status,
+      reason,
+      headers: [...copied, ...(fields.headers ?? [])],
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  get isProvisional(): boolean {
+    return this.status < FIRST_FINAL;
+  }
+
+  get isSuccess(): boolean {
+    return this.status >= FIRST_FINAL && this.status < FIRST_NON_SUCCESS;
+  }
+
+  get startLine(): string {
+    return `${SIP_VERSION} ${this.status} ${this.reason}`;
+  }
+
+  protected get startLineChanged(): boolean {
+    return false;
+  }
+
+  /** A copy that can be changed by itself; the body's bytes are shared. */
+  clone(): SipResponse {
+    return new SipResponse(this.status, this.reason, this.headers.clone(), this.body);
+  }
+}
+
+const COPIED: ReadonlySet<string> = new Set(['Via', 'From', 'To', 'Call-ID', 'CSeq']);
+
+/** A To that cannot be read goes back as it came. */
+function taggedTo(request: SipRequest, status: number, tag: string | undefined): string {
+  const to = request.typed('To');
+  if (!to || to.tag || !tag || status <= TRYING) return to?.toString() ?? request.header('To') ?? '';
+  return to.withTag(tag).toString();
+}
+
+const toBody = (body: Buffer | string | undefined): Buffer =>
+  body === undefined ? EMPTY : typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+
+export const isRequest = (message: SipMessage): message is SipRequest => message instanceof SipRequest;
+export const isResponse = (message: SipMessage): message is SipResponse => message instanceof SipResponse;

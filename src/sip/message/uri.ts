@@ -1,0 +1,384 @@
+// URIs where SIP lets one stand: sip and sips (RFC 3261 19.1), tel (RFC 3966), urn (RFC 8141), any other (RFC 3986).
+import { isIPv6 } from 'node:net';
+import { err, ok, type Result } from '#src/base/result.ts';
+import {
+  COLON,
+  escapesAreWhole,
+  HOST,
+  isAll,
+  isClass,
+  OPEN_BRACKET,
+  PASSWORD,
+  parseDecimal,
+  QUESTION,
+  SEMICOLON,
+  skipClass,
+  URI_HEADER,
+  URI_PARAM,
+  USER,
+} from './chars.ts';
+import { type SyntaxFault, syntaxFault } from './fault.ts';
+import { toOctets } from './octets.ts';
+import { Params } from './params.ts';
+
+export { uriEquals } from './uri-equals.ts';
+
+export const MAX_PORT = 65_535;
+
+interface SipUriParts {
+  readonly scheme: 'sip' | 'sips';
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly host: string;
+  readonly port: number | undefined;
+  /** With the leading `;`, or ''. */
+  readonly paramText: string;
+  /** Without the `?`. */
+  readonly headers: string | undefined;
+}
+
+export interface SipUriFields {
+  readonly scheme?: 'sip' | 'sips';
+  /** Already escaped; see `escapeUser`. */
+  readonly user?: string | undefined;
+  /** IPv6 literals without brackets. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly params?: Params;
+}
+
+/** A sip or sips URI, immutable. User, password, parameters and headers keep their escapes as they came. */
+export class SipUri {
+  readonly #parts: SipUriParts;
+  #text: string | undefined;
+  #params: Params | undefined;
+
+  /** For `parseUri`, which hands the original text; others use `of`. */
+  constructor(parts: SipUriParts, text?: string) {
+    this.#parts = parts;
+    this.#text = text;
+  }
+
+  static of(fields: SipUriFields): SipUri {
+    return new SipUri({
+      scheme: fields.scheme ?? 'sip',
+      user: fields.user,
+      password: undefined,
+      host: fields.host,
+      port: fields.port,
+      paramText: fields.params?.toString() ?? '',
+      headers: undefined,
+    });
+  }
+
+  get scheme(): 'sip' | 'sips' {
+    return this.#parts.scheme;
+  }
+
+  get user(): string | undefined {
+    return this.#parts.user;
+  }
+
+  get password(): string | undefined {
+    return this.#parts.password;
+  }
+
+  get host(): string {
+    return this.#parts.host;
+  }
+
+  get port(): number | undefined {
+    return this.#parts.port;
+  }
+
+  get params(): Params {
+    this.#params ??= Params.fromUri(this.#parts.paramText);
+    return this.#params;
+  }
+
+  get headers(): string | undefined {
+    return this.#parts.headers;
+  }
+
+  /** Host and port as they stand in a URI or Via: `[2001:db8::1]:5060`. */
+  get hostPort(): string {
+    return formatHostPort(this.host, this.port);
+  }
+
+  /** The transport parameter in lower case. */
+  get transport(): string | undefined {
+    return this.params.get('transport')?.toLowerCase();
+  }
+
+  /** The `lr` parameter: a loose router (RFC 3261 16.12.1). */
+  get isLoose(): boolean {
+    return this.params.has('lr');
+  }
+
+  /** With the parameter; characters that may not stand in one are escaped. */
+  withParam(name: string, value?: string): SipUri {
+    const raw = value === undefined ? undefined : escapeOctets(value, URI_PARAM);
+    return this.#changed({ paramText: this.params.withRaw(name, raw).toString() });
+  }
+
+  withoutParam(name: string): SipUri {
+    return this.params.has(name) ? this.#changed({ paramText: this.params.without(name).toString() }) : this;
+  }
+
+  withScheme(scheme: 'sip' | 'sips'): SipUri {
+    return this.#changed({ scheme });
+  }
+
+  withPort(port: number | undefined): SipUri {
+    return this.#changed({ port });
+  }
+
+  withUser(user: string | undefined): SipUri {
+    return this.#changed({ user });
+  }
+
+  withoutHeaders(): SipUri {
+    return this.#parts.headers === undefined ? this : this.#changed({ headers: undefined });
+  }
+
+  /** Without parameters and headers. */
+  bare(): SipUri {
+    return this.#changed({ paramText: '', headers: undefined });
+  }
+
+  /** As it came; made from the parts when it did not come from outside. */
+  toString(): string {
+    this.#text ??= this.#format();
+    return this.#text;
+  }
+
+  #format(): string {
+    const { scheme, user, password, paramText, headers } = this.#parts;
+    const secret = password === undefined ? '' : `:${password}`;
+    const info = user === undefined ? '' : `${user}${secret}@`;
+    return `${scheme}:${info}${this.hostPort}${paramText}${headers === undefined ? '' : `?${headers}`}`;
+  }
+
+  #changed(parts: Partial<SipUriParts>): SipUri {
+    return new SipUri({ ...this.#parts, ...parts });
+  }
+}
+
+/** A telephone number (RFC 3966), immutable. */
+export class TelUri {
+  readonly scheme = 'tel';
+  /** As it came, with visual separators; global when it begins with `+`. */
+  readonly number: string;
+  readonly params: Params;
+  readonly #text: string | undefined;
+
+  constructor(number: string, params: Params = Params.none, text?: string) {
+    this.number = number;
+    this.params = params;
+    this.#text = text;
+  }
+
+  get isGlobal(): boolean {
+    return this.number.startsWith('+');
+  }
+
+  /** The number without visual separators (RFC 3966 5.1.1). */
+  get digits(): string {
+    return this.number.replace(/[-.()]/g, '');
+  }
+
+  toString(): string {
+    return this.#text ?? `tel:${this.number}${this.params.toString()}`;
+  }
+}
+
+/** `urn:nid:nss` (RFC 8141), as in service URNs and instance ids. */
+export class UrnUri {
+  readonly scheme = 'urn';
+  readonly nid: string;
+  readonly nss: string;
+  readonly #text: string | undefined;
+
+  constructor(nid: string, nss: string, text?: string) {
+    this.nid = nid;
+    this.nss = nss;
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text ?? `urn:${this.nid}:${this.nss}`;
+  }
+}
+
+/** A URI of a scheme that SIP carries but does not act on (http, cid, mailto, ...). */
+export class OtherUri {
+  readonly scheme = 'other';
+  /** In lower case. */
+  readonly schemeName: string;
+  readonly #text: string;
+
+  constructor(schemeName: string, text: string) {
+    this.schemeName = schemeName;
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+export type Uri = SipUri | TelUri | UrnUri | OtherUri;
+
+export const isSipUri = (uri: Uri | undefined): uri is SipUri => uri instanceof SipUri;
+
+/** IPv6 literals get their brackets. */
+export const formatHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+export const formatHostPort = (host: string, port: number | undefined): string =>
+  port === undefined ? formatHost(host) : `${formatHost(host)}:${port}`;
+
+/** Escapes what may not stand in a user part; the text may be any Unicode. */
+export const escapeUser = (text: string): string => escapeOctets(text, USER, '%');
+
+function escapeOctets(text: string, allowed: number, also = ''): string {
+  let out = '';
+  for (const octet of toOctets(text)) {
+    out +=
+      isClass(octet, 0, allowed) && !also.includes(octet)
+        ? octet
+        : `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}
+
+/** Reads any URI; a scheme that is not known comes back as `OtherUri`. */
+export function parseUri(text: string): Result<Uri, SyntaxFault> {
+  const uri = scanUri(text);
+  return uri ? ok(uri) : err(syntaxFault('Malformed URI'));
+}
+
+/** The same without the wrapping, for the parsers of header fields. */
+export function scanUri(text: string): Uri | undefined {
+  const colon = text.indexOf(':');
+  if (colon <= 0) return undefined;
+  const scheme = text.slice(0, colon).toLowerCase();
+  switch (scheme) {
+    case 'sip':
+    case 'sips':
+      return scanSipUri(scheme, text, colon + 1);
+    case 'tel':
+      return scanTelUri(text, colon + 1);
+    case 'urn':
+      return scanUrn(text, colon + 1);
+    default:
+      return /^[a-z][a-z0-9+.-]*$/.test(scheme) && isOpaque(text, colon + 1)
+        ? new OtherUri(scheme, text)
+        : undefined;
+  }
+}
+
+function scanSipUri(scheme: 'sip' | 'sips', text: string, start: number): SipUri | undefined {
+  if (!escapesAreWhole(text)) return undefined;
+  let index = start;
+  let user: string | undefined;
+  let password: string | undefined;
+  // `@` stands nowhere else in a SIP URI: an `@` in the user part must be escaped.
+  const at = text.indexOf('@', start);
+  if (at >= 0) {
+    const userEnd = skipClass(text, start, USER);
+    if (userEnd === start) return undefined;
+    user = text.slice(start, userEnd);
+    if (userEnd < at) {
+      if (text.charCodeAt(userEnd) !== COLON || skipClass(text, userEnd + 1, PASSWORD) !== at)
+        return undefined;
+      password = text.slice(userEnd + 1, at);
+    }
+    index = at + 1;
+  }
+  const place = scanHostPort(text, index);
+  if (!place) return undefined;
+  index = place.end;
+  const paramsEnd = scanUriParams(text, index);
+  if (paramsEnd < 0) return undefined;
+  const paramText = text.slice(index, paramsEnd);
+  let headers: string | undefined;
+  if (paramsEnd < text.length) {
+    headers = text.slice(paramsEnd + 1);
+    if (text.charCodeAt(paramsEnd) !== QUESTION || !isHeaderList(headers)) return undefined;
+  }
+  return new SipUri({ scheme, user, password, host: place.host, port: place.port, paramText, headers }, text);
+}
+
+/** hname "=" hvalue, joined by "&" (RFC 3261 25.1 `headers`). */
+const isHeaderList = (text: string): boolean =>
+  text.split('&').every((pair) => {
+    const equals = pair.indexOf('=');
+    return (
+      equals > 0 && isAll(pair.slice(0, equals), URI_HEADER) && isAll(pair.slice(equals + 1), URI_HEADER)
+    );
+  });
+
+/** The end of `;name[=value]...`, or -1 when a name is missing. */
+function scanUriParams(text: string, at: number): number {
+  let index = at;
+  while (text.charCodeAt(index) === SEMICOLON) {
+    const nameEnd = skipClass(text, index + 1, URI_PARAM);
+    if (nameEnd === index + 1) return -1;
+    index = text[nameEnd] === '=' ? skipClass(text, nameEnd + 1, URI_PARAM) : nameEnd;
+  }
+  return index;
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number | undefined;
+  /** Where the text goes on. */
+  readonly end: number;
+}
+
+/** host [":" port] at `at` (RFC 3261 25.1); IPv6 references lose their brackets. */
+export function scanHostPort(text: string, at: number): HostPort | undefined {
+  let index: number;
+  let host: string;
+  if (text.charCodeAt(at) === OPEN_BRACKET) {
+    const close = text.indexOf(']', at);
+    if (close < 0) return undefined;
+    host = text.slice(at + 1, close);
+    if (!isIpv6Text(host)) return undefined;
+    index = close + 1;
+  } else {
+    index = skipClass(text, at, HOST);
+    if (index === at) return undefined;
+    host = text.slice(at, index);
+  }
+  if (text.charCodeAt(index) !== COLON) return { host, port: undefined, end: index };
+  let end = index + 1;
+  while (text.charCodeAt(end) >= 0x30 && text.charCodeAt(end) <= 0x39) end += 1;
+  const port = parseDecimal(text.slice(index + 1, end), MAX_PORT);
+  return port === undefined ? undefined : { host, port, end };
+}
+
+/** An IPv6 address, also in the miswritten form `2001:db8:::192.0.2.1` of RFC 3261's own ABNF (RFC 5118 4.10). */
+export const isIpv6Text = (text: string): boolean =>
+  !text.includes('%') && (isIPv6(text) || isIPv6(text.replace(':::', '::')));
+
+function scanTelUri(text: string, start: number): TelUri | undefined {
+  const paramsAt = text.indexOf(';', start);
+  const number = text.slice(start, paramsAt < 0 ? text.length : paramsAt);
+  const paramText = paramsAt < 0 ? '' : text.slice(paramsAt);
+  // Global: "+" and digits; local: also letters a-f, "*", "#", with at least one of them.
+  if (!/^(\+[-.()]*[0-9][0-9\-.()]*|[-.()]*[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*)$/.test(number)) return undefined;
+  if (!escapesAreWhole(paramText) || scanUriParams(paramText, 0) !== paramText.length) return undefined;
+  return new TelUri(number, Params.fromUri(paramText), text);
+}
+
+function scanUrn(text: string, start: number): UrnUri | undefined {
+  const colon = text.indexOf(':', start);
+  const nid = text.slice(start, colon);
+  if (colon < 0 || colon + 1 === text.length || !/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/.test(nid))
+    return undefined;
+  return isOpaque(text, colon + 1) ? new UrnUri(nid, text.slice(colon + 1), text) : undefined;
+}
+
+/** Visible characters without delimiters; enough for a URI that we only carry. */
+const isOpaque = (text: string, start: number): boolean =>
+  start < text.length && /^[!#-;=?-Z[\]_a-z~]+$/.test(text.slice(start)) && escapesAreWhole(text);
