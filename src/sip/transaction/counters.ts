@@ -3,7 +3,8 @@ export const TRANSACTION_COUNTERS = {
   sip_client_transactions_total: 'Requests sent, retransmissions not counted.',
   sip_server_transactions_total: 'Requests received, retransmissions not counted.',
   sip_retransmissions_sent_total: 'Requests, ACKs and responses sent again.',
-  sip_retransmissions_received_total: 'Requests and final responses of peers that came again and were absorbed.',
+  sip_retransmissions_received_total:
+    'Requests and final responses of peers that came again and were absorbed.',
   sip_client_timeouts_total: 'Requests without a final response in time (Timer B, F).',
   sip_ack_timeouts_total: 'INVITEs we refused whose ACK never came (Timer H).',
   sip_transport_failures_total: 'Transactions told that a message could not be delivered.',

@@ -29,7 +29,7 @@ export type TimerName = 'A' | 'B' | 'D' | 'E' | 'F' | 'G' | 'H' | 'I' | 'J' | 'K
 
 export interface TimerRule {
   readonly clause: string;
-  /** Retransmission timers run over unreliable transports only (17.1.1.2); G runs over both when T1 says so. */
+  /** Retransmission timers run over unreliable transports only (17.1.1.2); */
   readonly unreliableOnly: boolean;
   readonly first: (settings: TimerSettings, reliable: boolean) => Milliseconds;
   /** The next interval of a timer that repeats. */

@@ -35,14 +35,16 @@ export class CounterSet<Name extends string> {
 export const TRANSPORT_COUNTERS = {
   sip_messages_received_total: 'SIP messages received and understood.',
   sip_messages_sent_total: 'SIP messages handed to the network, retransmissions included.',
-  sip_faults_received_total: 'Datagrams or stream parts that were no valid SIP message (RFC 4475); answered or dropped.',
+  sip_faults_received_total:
+    'Datagrams or stream parts that were no valid SIP message (RFC 4475); answered or dropped.',
   sip_faults_dropped_total: 'Of the faults, those too broken to be answered.',
   sip_stray_datagrams_total: 'Datagrams that are neither SIP, STUN nor a CRLF keep-alive.',
   sip_connections_opened_total: 'TCP and TLS connections we opened.',
   sip_connections_accepted_total: 'TCP and TLS connections peers opened.',
   sip_connections_refused_total: 'Connections turned away because a limit was reached.',
   sip_connections_idle_closed_total: 'Connections closed because nothing was heard or said for too long.',
-  sip_connections_slow_closed_total: 'Connections closed because a peer left a message half sent, or read too slowly.',
+  sip_connections_slow_closed_total:
+    'Connections closed because a peer left a message half sent, or read too slowly.',
   sip_connects_failed_total: 'Attempts to connect that failed or timed out.',
   sip_tls_failures_total: 'TLS handshakes that failed: certificate, name, protocol or time.',
   sip_tls_resumed_total: 'TLS handshakes that resumed an earlier session.',

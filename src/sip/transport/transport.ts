@@ -4,8 +4,7 @@ import type { Milliseconds } from '#src/base/units.ts';
 import type { SipMessage } from '#src/sip/message/message.ts';
 import type { MessageFault } from '#src/sip/message/parse.ts';
 import type { ListenAddress, Target, TransportName } from './address.ts';
-import type { CounterSet } from './counters.ts';
-import type { TransportCounter } from './counters.ts';
+import type { CounterSet, TransportCounter } from './counters.ts';
 import type { Flow } from './flow.ts';
 
 export interface SendOptions {
