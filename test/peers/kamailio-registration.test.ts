@@ -1,54 +1,13 @@
 // Registration judged by Kamailio: what it stored, and what it let in.
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { Device } from './support/agent.ts';
+import type { Device } from './support/agent.ts';
 import { Authority } from './support/certificates.ts';
-import { type DeviceSettings, deviceConfig, IMPU, REALM } from './support/configuration.ts';
-import { Kamailio, type KamailioOptions } from './support/kamailio.ts';
+import { type DeviceSettings, IMPU } from './support/configuration.ts';
 import { scratch, until } from './support/process.ts';
+import { withKamailio } from './support/world.ts';
 
 const test = suite('peers/kamailio-registration');
-
-const USERS = { 'tablet@op.example': 'tablet-secret', 'speaker@op.example': 'speaker-secret' };
-
-interface World {
-  readonly folder: string;
-  readonly kamailio: Kamailio;
-  device(name: string, settings?: DeviceSettings): Promise<Device>;
-}
-
-/** Runs `body` with a Kamailio; everything is stopped afterwards, whatever happens. */
-async function withKamailio(
-  options: Partial<KamailioOptions>,
-  body: (world: World) => Promise<void>,
-): Promise<void> {
-  const folder = scratch();
-  const devices: Device[] = [];
-  let kamailio: Kamailio | undefined;
-  try {
-    const server = await Kamailio.start({
-      folder: folder.file('kamailio'),
-      realm: REALM,
-      users: USERS,
-      ...options,
-    });
-    kamailio = server;
-    await body({
-      folder: folder.path,
-      kamailio: server,
-      device: async (name, settings = {}) => {
-        const pcscf = `sip:${server.host}:${server.port};transport=udp`;
-        const device = await Device.start(deviceConfig({ pcscf, ...settings }), folder.file(name));
-        devices.push(device);
-        return device;
-      },
-    });
-  } finally {
-    for (const device of devices) await device.stop();
-    await kamailio?.stop();
-    folder.remove();
-  }
-}
 
 const stays = async (device: Device, ms: number): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,196 @@
+// Calls between the device and baresip, judged by what is heard at both ends: frequency and level, not packet counts.
+import * as assert from 'uvu/assert';
+import { suite } from '#test/support/suite.ts';
+import { type CallObject, Device } from './support/agent.ts';
+import { Baresip } from './support/baresip.ts';
+import { Authority } from './support/certificates.ts';
+import { deviceConfig, IMPU } from './support/configuration.ts';
+import { freePort, scratch, until } from './support/process.ts';
+import { cut, dominant, levelAt, readWav, secondsOfTone } from './support/tone.ts';
+import { withKamailio } from './support/world.ts';
+
+const test = suite('peers/baresip-calls');
+
+const DEVICE_TONE = 1000;
+const PHONE_TONE = 440;
+/** The tone must stand at the level it was sent with, within what G.711 and resampling may do. */
+const LEVEL_TOLERANCE_DB = 3;
+const TALK_MS = 3000;
+
+const talk = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, TALK_MS));
+
+/** What one end heard: a tone for most of the talk, and that tone alone. */
+function assertHeard(path: string, hertz: number, where: string, sentLevel?: number): void {
+  const pcm = readWav(path);
+  assert.ok(
+    secondsOfTone(pcm, hertz) >= 2,
+    `${where}: ${hertz} Hz for ${secondsOfTone(pcm, hertz)} s in ${path}`,
+  );
+  const middle = cut(pcm, pcm.samples.length / pcm.rate / 2 - 0.5, pcm.samples.length / pcm.rate / 2 + 0.5);
+  assert.is(Math.round(dominant(middle) / 20), Math.round(hertz / 20), `${where}: frequency`);
+  if (sentLevel !== undefined) {
+    const level = levelAt(middle, hertz);
+    assert.ok(
+      Math.abs(level - sentLevel) < LEVEL_TOLERANCE_DB,
+      `${where}: level ${level} dB for ${sentLevel} dB`,
+    );
+  }
+}
+
+const BARESIP_LEVEL = -10;
+
+for (const codec of ['PCMU', 'PCMA'] as const) {
+  test(`a direct call each way over UDP with ${codec}: both tones heard`, {
+    peers: ['baresip'],
+    timeoutMs: 60_000,
+  }, async () => {
+    const folder = scratch();
+    const port = await freePort();
+    const device = await Device.start(
+      deviceConfig({
+        profile: 'sip',
+        impu: 'sip:door@127.0.0.1',
+        listen: [`udp:127.0.0.1:${port}`],
+        codecs: [codec],
+        playback: `file:${folder.file('{call}.wav')}`,
+      }),
+      folder.file('device'),
+    );
+    const baresip = await Baresip.start({
+      folder: folder.file('baresip'),
+      account: '<sip:bob@127.0.0.1>;regint=0',
+      hertz: PHONE_TONE,
+    });
+    try {
+      // Towards the device.
+      baresip.command('dial', `sip:door@127.0.0.1:${port}`);
+      const incoming = await device.whenCall('a ringing call', (call) => call.state === 'ringing');
+      assert.is(incoming.direction, 'in');
+      await device.act(incoming.id, 'answer');
+      await baresip.event('CALL_ESTABLISHED');
+      await talk();
+      const during = await device.call(incoming.id);
+      assert.is(during.audio?.codec, codec);
+      await device.act(incoming.id, 'hangup');
+      await baresip.event('CALL_CLOSED');
+      assertHeard(baresip.heard(), DEVICE_TONE, 'at baresip');
+      assertHeard(folder.file(`${incoming.id}.wav`), PHONE_TONE, 'at the device', BARESIP_LEVEL);
+
+      // And from it.
+      baresip.events.length = 0;
+      const outgoing = await device.dial(`sip:bob@127.0.0.1:${baresip.port}`);
+      await baresip.event('CALL_INCOMING');
+      await device.whenState(outgoing.id, 'early');
+      baresip.command('accept');
+      await device.whenState(outgoing.id, 'active');
+      await talk();
+      baresip.command('hangup');
+      const ended = await device.whenState(outgoing.id, 'ended');
+      assert.is(ended.end?.by, 'remote');
+      assertHeard(baresip.heard(), DEVICE_TONE, 'at baresip');
+      assertHeard(folder.file(`${outgoing.id}.wav`), PHONE_TONE, 'at the device', BARESIP_LEVEL);
+      assert.equal(
+        (await device.log()).map((row) => [row.id, row.end?.label]),
+        [
+          [outgoing.id, 'answered'],
+          [incoming.id, 'answered'],
+        ],
+      );
+    } finally {
+      await baresip.stop();
+      await device.stop();
+      folder.remove();
+    }
+  });
+}
+
+test('a call each way over TLS through Kamailio: both tones heard', {
+  peers: ['baresip', 'Kamailio'],
+  timeoutMs: 60_000,
+}, async () => {
+  const keys = scratch();
+  try {
+    const authority = new Authority(keys.path);
+    const tls = authority.issue('server', ['DNS:op.example', 'IP:127.0.0.1']);
+    await withKamailio({ tls }, async ({ kamailio, device, softphone, file }) => {
+      const tablet = await device('tablet', {
+        pcscf: `sip:127.0.0.1:${kamailio.tlsPort}`,
+        ca: authority.certificate,
+        listen: ['tls:127.0.0.1:0'],
+        codecs: ['PCMA'],
+        playback: `file:${file('{call}.wav')}`,
+      });
+      await tablet.registered();
+      const caller = await softphone('caller', {
+        transport: 'tls',
+        tlsCa: authority.certificate,
+        hertz: PHONE_TONE,
+      });
+      const both = async (call: CallObject): Promise<void> => {
+        await caller.event('CALL_ESTABLISHED');
+        await talk();
+        await tablet.act(call.id, 'hangup');
+        await caller.event('CALL_CLOSED');
+        assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
+        assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device', BARESIP_LEVEL);
+      };
+      caller.command('dial', IMPU);
+      const incoming = await tablet.whenCall('a ringing call', (call) => call.state === 'ringing');
+      await tablet.act(incoming.id, 'answer');
+      await both(incoming);
+      caller.events.length = 0;
+      const outgoing = await tablet.dial('sip:+46709999999@op.example');
+      await caller.event('CALL_INCOMING');
+      caller.command('accept');
+      await both(outgoing);
+    });
+  } finally {
+    keys.remove();
+  }
+});
+
+test.proof('[MD-2.4.3g] digits of the device are recognised by baresip, and its digits by the device', {
+  peers: ['baresip'],
+  timeoutMs: 60_000,
+  run: () => digits('15#'),
+  control: () => digits(''),
+});
+
+async function digits(sent: string): Promise<void> {
+  const folder = scratch();
+  const port = await freePort();
+  const device = await Device.start(
+    deviceConfig({
+      profile: 'sip',
+      impu: 'sip:door@127.0.0.1',
+      listen: [`udp:127.0.0.1:${port}`],
+      codecs: ['PCMU'],
+      autoAnswer: 'all',
+    }),
+    folder.file('device'),
+  );
+  const baresip = await Baresip.start({
+    folder: folder.file('baresip'),
+    account: '<sip:bob@127.0.0.1>;regint=0',
+  });
+  try {
+    baresip.command('dial', `sip:door@127.0.0.1:${port}`);
+    const call = await device.whenCall('an answered call', (one) => one.state === 'active');
+    await baresip.event('CALL_ESTABLISHED');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (sent) await device.act(call.id, 'dtmf', { digits: sent });
+    const heard = (): string =>
+      baresip.events
+        .filter((event) => event.type === 'CALL_DTMF_START')
+        .map((event) => event.param)
+        .join('');
+    const all = await until('digits at baresip', () => heard() === '15#', 4000).catch(() => false);
+    assert.ok(all, `baresip heard "${heard()}"`);
+  } finally {
+    await baresip.stop();
+    await device.stop();
+    folder.remove();
+  }
+}
+
+test.run();
