@@ -82,6 +82,22 @@ export function skipBlanks(text: string, at: number): number {
   return end;
 }
 
+/**
+ * Without blanks at its ends. Not `trim`: that takes U+00A0 too, which in a byte string is the second half of a letter.
+ */
+export function trimBlanks(text: string): string {
+  const start = skipBlanks(text, 0);
+  const end = trimEnd(text, start);
+  return start === 0 && end === text.length ? text : text.slice(start, end);
+}
+
+/** Where the text ends when blanks behind it do not count. */
+export function trimEnd(text: string, start: number): number {
+  let end = text.length;
+  while (end > start && (text.charCodeAt(end - 1) === SPACE || text.charCodeAt(end - 1) === TAB)) end -= 1;
+  return end;
+}
+
 /** Where the quoted string that opens at `at` has ended (past the closing quote), or -1. */
 export function skipQuoted(text: string, at: number): number {
   for (let index = at + 1; index < text.length; index += 1) {
@@ -127,7 +143,7 @@ export function splitOutside(text: string, separator: number): string[] | undefi
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
     if (code === separator) {
-      parts.push(text.slice(start, index).trim());
+      parts.push(trimBlanks(text.slice(start, index)));
       start = index + 1;
     } else if (code === QUOTE) {
       index = skipQuoted(text, index) - 1;
@@ -137,7 +153,7 @@ export function splitOutside(text: string, separator: number): string[] | undefi
       if (index < 0) return undefined;
     }
   }
-  parts.push(text.slice(start).trim());
+  parts.push(trimBlanks(text.slice(start)));
   return parts;
 }
 

@@ -1,6 +1,6 @@
 // RFC 3261 7.3 The header fields of a message, in order. A field that nobody changes leaves with the bytes it came with.
 import { TandemError } from '#src/base/errors.ts';
-import { isToken, splitList } from './chars.ts';
+import { isToken, splitList, trimBlanks } from './chars.ts';
 import { canonicalName, type HeaderRow, headerKey, headerRow } from './headers.ts';
 import { asOctets } from './octets.ts';
 
@@ -57,7 +57,7 @@ export class HeaderField {
   get value(): string {
     if (this.#value === undefined) {
       const raw = this.#head.slice(this.#start, this.#end);
-      this.#value = (this.#folded ? raw.replace(/[ \t]*\r\n[ \t]+/g, ' ') : raw).trim();
+      this.#value = this.#folded ? unfold(raw) : trimBlanks(raw);
     }
     return this.#value;
   }
@@ -73,6 +73,14 @@ export class HeaderField {
     return this.#head.slice(this.#lineStart, last.#lineEnd);
   }
 }
+
+/** A fold and the blanks around it are one blank (RFC 3261 7.3.1). */
+const unfold = (raw: string): string =>
+  raw
+    .split('\r\n')
+    .map(trimBlanks)
+    .filter((line) => line !== '')
+    .join(' ');
 
 /** Ordered, mutable. Names are compared without regard to case, compact forms are the full names. */
 export class HeaderList implements Iterable<readonly [name: string, value: string]> {

@@ -12,6 +12,8 @@ export interface Part {
 
 const MAX_PARTS = 64;
 const MAX_PART_HEAD = 16 * 1024;
+/** Blanks behind a boundary. */
+const MAX_TAIL = 256;
 const BLANK_LINE = Buffer.from('\r\n\r\n', 'latin1');
 
 /** The type of a part; text/plain when it names none (RFC 2046 5.1). Undefined when it cannot be read. */
@@ -52,17 +54,20 @@ function findDelimiter(body: Buffer, boundary: string, from: number): Delimiter 
   const mark = Buffer.from(`--${boundary}`, 'latin1');
   for (let at = body.indexOf(mark, from); at >= 0; at = body.indexOf(mark, at + mark.length)) {
     const atLineStart = at === 0 || at === from || (body[at - 1] === 0x0a && body[at - 2] === 0x0d);
-    const lineEnd = body.indexOf('\r\n', at, 'latin1');
-    const rest = body.toString('latin1', at + mark.length, lineEnd < 0 ? body.length : lineEnd);
-    if (!atLineStart || rest.length > MAX_TAIL || !/^(--)?[ \t]*$/.test(rest)) continue;
+    if (!atLineStart) continue;
+    // Bounded, so that a body full of boundaries without line ends stays linear.
+    const tailEnd = Math.min(body.length, at + mark.length + MAX_TAIL);
+    const tail = body.toString('latin1', at + mark.length, tailEnd);
+    const cut = tail.indexOf('\r\n');
+    const rest = cut < 0 ? tail : tail.slice(0, cut);
+    if (!/^(--)?[ \t]*$/.test(rest)) continue;
+    const lineEnd = cut < 0 ? -1 : at + mark.length + cut;
     const last = rest.startsWith('--');
     if (lineEnd < 0 && !last) return undefined;
     return { start: at - 2, end: lineEnd < 0 ? body.length : lineEnd + 2, last };
   }
   return undefined;
 }
-
-const MAX_TAIL = 256;
 
 function readPart(bytes: Buffer): Part | undefined {
   // A part without header fields begins with the empty line.

@@ -1,6 +1,6 @@
 // RFC 3261 20.10, 25.1 name-addr / addr-spec with header parameters: From, To, Contact, Route and their kin.
 import { err, ok, type Result } from '#src/base/result.ts';
-import { isClass, LESS, QUOTE, quote, skipBlanks, skipQuoted, TOKEN, unquote } from './chars.ts';
+import { isClass, LESS, QUOTE, quote, skipBlanks, skipQuoted, TOKEN, trimBlanks, unquote } from './chars.ts';
 import { type SyntaxFault, syntaxFault } from './fault.ts';
 import { toOctets, toText } from './octets.ts';
 import { Params } from './params.ts';
@@ -36,7 +36,7 @@ export class NameAddr {
   }
 
   static parse(text: string): Result<NameAddr, SyntaxFault> {
-    const value = NameAddr.scan(text.trim());
+    const value = NameAddr.scan(trimBlanks(text));
     return value ? ok(value) : err(syntaxFault('Malformed address'));
   }
 
@@ -49,7 +49,7 @@ export class NameAddr {
     if (close < 0) return undefined;
     const uri = scanUri(text.slice(open + 1, close));
     const params = uri && Params.scan(text, close + 1);
-    return params ? new NameAddr(text.slice(0, open).trimEnd(), uri, params, text) : undefined;
+    return params ? new NameAddr(trimBlanks(text.slice(0, open)), uri, params, text) : undefined;
 
     // Without <> every parameter belongs to the header field, and `?` or `,` may not stand (RFC 3261 20.10).
     function scanAddrSpec(spec: string): NameAddr | undefined {

@@ -10,6 +10,7 @@ import {
   skipQuoted,
   splitOutside,
   TOKEN,
+  trimBlanks,
   unquote,
 } from './chars.ts';
 import { toText } from './octets.ts';
@@ -136,7 +137,7 @@ export const callId: Reader<string> = (text) => (text === '' || /[ \t,;]/.test(t
 export function parameterised<Value>(reader: Reader<Value>): Reader<Parameterised<Value>> {
   return (text) => {
     const at = headEnd(text);
-    const value = reader(text.slice(0, at).trimEnd());
+    const value = reader(trimBlanks(text.slice(0, at)));
     const params = value === undefined ? undefined : Params.scan(text, at);
     return value === undefined || params === undefined ? undefined : { value, params };
   };
@@ -162,7 +163,7 @@ export const onlyParams: Reader<Params> = (text) => Params.scan(`;${text}`, 0);
 
 /** Values joined by semicolons: Privacy (RFC 3323 4.2), in lower case. */
 export const semicolonTokens: Reader<readonly string[]> = (text) => {
-  const values = text.split(';').map((value) => value.trim().toLowerCase());
+  const values = text.split(';').map((value) => trimBlanks(value).toLowerCase());
   return values.every(isToken) ? values : undefined;
 };
 
@@ -174,7 +175,7 @@ export const cseq: Reader<CSeq> = (text) => {
 };
 
 export const rack: Reader<RAck> = (text) => {
-  const match = /^([0-9]+)[ \t]+([0-9]+)[ \t]+(\S+)$/.exec(text);
+  const match = /^([0-9]+)[ \t]+([0-9]+)[ \t]+([^ \t]+)$/.exec(text);
   const rseq = parseDecimal(match?.[1] ?? '', MAX_UINT32);
   const number = parseDecimal(match?.[2] ?? '', MAX_UINT32);
   const method = match?.[3] ?? '';
@@ -232,7 +233,7 @@ export const reason: Reader<Reason> = (text) => {
 };
 
 export const warning: Reader<Warning> = (text) => {
-  const match = /^([0-9]{3})[ \t]+(\S+)[ \t]+(?=")/.exec(text);
+  const match = /^([0-9]{3})[ \t]+([^ \t]+)[ \t]+(?=")/.exec(text);
   if (!match || skipQuoted(text, match[0].length) !== text.length) return undefined;
   return {
     code: Number(match[1]),
@@ -297,7 +298,7 @@ function skipComment(text: string, at: number): number {
 export const authValue: Reader<AuthValue> = (text) => {
   const schemeEnd = skipClass(text, 0, TOKEN);
   if (schemeEnd === 0 || skipBlanks(text, schemeEnd) === schemeEnd) return undefined;
-  const params = authParams(text.slice(schemeEnd).trim());
+  const params = authParams(trimBlanks(text.slice(schemeEnd)));
   const scheme = text.slice(0, schemeEnd);
   if (params) return { scheme, params };
   // Basic and its like carry a bare token; only Digest must be well-formed here.

@@ -1,6 +1,6 @@
 // RFC 3261 20.42 Via, with RFC 3581 rport and RFC 6223 keep.
 import { err, ok, type Result } from '#src/base/result.ts';
-import { COLON, parseDecimal, SLASH, skipBlanks, skipClass, TOKEN } from './chars.ts';
+import { COLON, parseDecimal, SLASH, skipBlanks, skipClass, TOKEN, trimBlanks } from './chars.ts';
 import { type SyntaxFault, syntaxFault } from './fault.ts';
 import { Params } from './params.ts';
 import { formatHostPort, MAX_PORT, scanHostPort } from './uri.ts';
@@ -43,7 +43,7 @@ export class Via {
   }
 
   static parse(text: string): Result<Via, SyntaxFault> {
-    const via = Via.scan(text.trim());
+    const via = Via.scan(trimBlanks(text));
     return via ? ok(via) : err(syntaxFault('Malformed Via'));
   }
 
@@ -54,7 +54,7 @@ export class Via {
   static salvage(text: string): Via | undefined {
     const end = text.search(/[;,]/);
     if (end < 0) return Via.scan(text);
-    return Via.scan(text.slice(0, end).trim())?.withParams(Params.salvage(text, end));
+    return Via.scan(trimBlanks(text.slice(0, end)))?.withParams(Params.salvage(text, end));
   }
 
   /** Reads one element, already unfolded and without blanks at its ends. Blanks may stand around every delimiter. */
