@@ -1,0 +1,65 @@
+// The table of codecs and their common face.
+#include "tm_codec.h"
+
+#include "tm_codec_impl.h"
+
+typedef tm_status (*create_codec)(const tm_codec_config *config, tm_codec **codec);
+
+static const struct {
+  tm_codec_info info;
+  create_codec create;
+} CODECS[TM_CODEC_COUNT] = {
+  // RFC 3551 4.5.14
+  [TM_CODEC_PCMU] = {{.id = TM_CODEC_PCMU, .name = "PCMU", .sample_hz = 8000, .clock_hz = 8000,
+                      .encode_samples = 160, .decode_samples = 40, .static_type = 0}, tm_codec_create_g711},
+  [TM_CODEC_PCMA] = {{.id = TM_CODEC_PCMA, .name = "PCMA", .sample_hz = 8000, .clock_hz = 8000,
+                      .encode_samples = 160, .decode_samples = 40, .static_type = 8}, tm_codec_create_g711},
+  // RFC 4867 4.1
+  [TM_CODEC_AMR_WB] = {{.id = TM_CODEC_AMR_WB, .name = "AMR-WB", .sample_hz = 16000, .clock_hz = 16000,
+                        .encode_samples = 320, .decode_samples = 320, .has_dtx = true, .has_concealment = true,
+                        .static_type = 0xFF}, tm_codec_create_amr_wb},
+};
+
+const tm_codec_info *tm_codec_info_of(tm_codec_id id) {
+  return (unsigned)id < TM_CODEC_COUNT ? &CODECS[id].info : NULL;
+}
+
+tm_status tm_codec_create(const tm_codec_config *config, tm_codec **codec) {
+  *codec = NULL;
+  if ((unsigned)config->id >= TM_CODEC_COUNT) return TM_ERR_ARGUMENT;
+  return CODECS[config->id].create(config, codec);
+}
+
+void tm_codec_destroy(tm_codec *codec) {
+  if (codec != NULL) codec->ops->destroy(codec);
+}
+
+const tm_codec_info *tm_codec_get_info(const tm_codec *codec) { return codec->info; }
+
+tm_status tm_codec_encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame) {
+  return codec->ops->encode(codec, pcm, frame);
+}
+
+tm_status tm_codec_set_mode(tm_codec *codec, uint8_t mode) {
+  return codec->ops->set_mode == NULL ? TM_ERR_UNSUPPORTED : codec->ops->set_mode(codec, mode);
+}
+
+uint8_t tm_codec_mode(const tm_codec *codec) { return codec->ops->mode == NULL ? 0 : codec->ops->mode(codec); }
+
+tm_status tm_codec_pack(tm_codec *codec, const tm_frame *frames, size_t count, uint8_t *out, size_t capacity,
+                        size_t *written) {
+  return codec->ops->pack(codec, frames, count, out, capacity, written);
+}
+
+tm_status tm_codec_unpack(tm_codec *codec, const uint8_t *payload, size_t bytes, tm_frame *frames, size_t capacity,
+                          size_t *count) {
+  return codec->ops->unpack(codec, payload, bytes, frames, capacity, count);
+}
+
+tm_status tm_codec_decode(tm_codec *codec, const tm_frame *frame, int16_t *pcm) {
+  return codec->ops->decode(codec, frame, pcm);
+}
+
+tm_status tm_codec_conceal(tm_codec *codec, int16_t *pcm) {
+  return codec->ops->conceal == NULL ? TM_ERR_UNSUPPORTED : codec->ops->conceal(codec, pcm);
+}
