@@ -1,0 +1,202 @@
+// Every key of the device's configuration: the one source of the check, of docs/config.md and of `GET config`.
+import { choice, flag, list, listOr, number, oneOrMany, text } from './field.ts';
+import * as is from './formats.ts';
+import { type ConfigOf, section } from './schema.ts';
+
+const SECONDS_A_DAY = 86_400;
+/** RFC 3261 20.19: delta-seconds are below 2**32. */
+const MOST_SECONDS = 2 ** 32 - 1;
+/** RFC 4028 5: Min-SE is never below 90 seconds. */
+const LEAST_SESSION = 90;
+const MOST_TIMER_MS = 3_600_000;
+
+const SRTP_MODES = ['off', 'optional', 'required'] as const;
+export const CODECS = ['AMR-WB', 'AMR', 'PCMU', 'PCMA', 'G722', 'opus', 'H264'] as const;
+
+export const agentSchema = {
+  profile: choice(['ims', 'sip'], {
+    doc: 'What is spoken: the IMS profile of NG.110, or plain SIP.',
+    default: 'ims',
+  }),
+  account: section('Who the device is.', {
+    impu: text({ doc: 'The shared identity (IMPU): SIP or tel URI.', format: is.userUri }),
+    impi: text({
+      doc: "The device's own user name for authentication (IMPI).",
+      format: is.impi,
+      defaultDoc: 'user part of `impu` with the domain',
+    }),
+    password: text({ doc: 'Password for digest authentication.', secret: true }),
+    domain: text({ doc: 'Home domain.', format: is.domain, defaultDoc: 'host part of `impu`' }),
+    display_name: text({ doc: 'Name shown to the called.', format: is.printable }),
+    register: flag({
+      doc: 'Register. False: calls go straight to the address dialled and are taken from whoever reaches the port. True: an INVITE that does not come over the registered flow or from the P-CSCF is refused (403).',
+      defaultDoc: 'true when `[pcscf] uri` is set, else false',
+    }),
+  }),
+  pcscf: section('The way into the network: P-CSCF, or the registrar of a plain account.', {
+    uri: oneOrMany(text({ doc: 'A SIP URI.', format: is.sipUri }), {
+      doc: 'Tried in order. No `transport=` means TLS, a named one is honoured.',
+    }),
+    ca: text({ doc: 'PEM file of the authorities to trust, instead of those of the system.' }),
+  }),
+  instance: section('The device itself.', {
+    id: text({
+      doc: 'The `+sip.instance` URN.',
+      format: is.urn,
+      defaultDoc: 'a UUID URN, made once and kept in the state folder',
+    }),
+  }),
+  sip: section('Signalling.', {
+    listen: list(text({ doc: 'An address.', format: is.sipListen }), {
+      doc: 'Where SIP is received. Port 0 means any.',
+      minLength: 1,
+      defaultDoc: '`udp` and `tcp` on every IPv4 address, port 5060 without registration, else any port',
+    }),
+    t1: number({
+      doc: 'Timer T1 in milliseconds.',
+      min: 1,
+      max: MOST_TIMER_MS,
+      defaultDoc: '2000 for `ims`, 500 for `sip`',
+    }),
+    t2: number({
+      doc: 'Timer T2 in milliseconds.',
+      min: 1,
+      max: MOST_TIMER_MS,
+      defaultDoc: '16000 for `ims`, 4000 for `sip`',
+    }),
+    t4: number({
+      doc: 'Timer T4 in milliseconds.',
+      min: 1,
+      max: MOST_TIMER_MS,
+      defaultDoc: '17000 for `ims`, 5000 for `sip`',
+    }),
+    expires: number({
+      doc: 'Registration time asked for, in seconds.',
+      min: 1,
+      max: MOST_SECONDS,
+      whole: true,
+      defaultDoc: '600000 for `ims`, 3600 for `sip`',
+    }),
+    retry_base: number({
+      doc: 'RFC 5626 4.5 base of the wait after a failed registration, in seconds.',
+      min: 0.1,
+      max: SECONDS_A_DAY,
+      default: 30,
+    }),
+    retry_max: number({
+      doc: 'RFC 5626 4.5 longest wait, in seconds.',
+      min: 0.1,
+      max: SECONDS_A_DAY,
+      default: 1800,
+    }),
+    session_expires: number({
+      doc: 'Session timer in seconds.',
+      min: LEAST_SESSION,
+      max: MOST_SECONDS,
+      whole: true,
+      default: 1800,
+    }),
+    min_se: number({
+      doc: 'Shortest session timer accepted, in seconds.',
+      min: LEAST_SESSION,
+      max: MOST_SECONDS,
+      whole: true,
+      default: 90,
+    }),
+    dns: text({
+      doc: 'DNS server, `"server:port"`.',
+      format: is.hostPort,
+      defaultDoc: 'those of the system',
+    }),
+    precondition: choice(['off', 'optional', 'mandatory'], {
+      doc: 'Preconditions (RFC 3312).',
+      default: 'off',
+    }),
+    early_media: choice(['auto', 'header', 'never'], {
+      doc: '`auto`: received media wins, then P-Early-Media; `header`: P-Early-Media alone; `never`: local ringback.',
+      default: 'auto',
+    }),
+  }),
+  network: section('The access network, as P-Access-Network-Info tells it over protected signalling.', {
+    access: choice(['wlan', 'ethernet', 'auto'], { doc: 'Kind of access.', default: 'auto' }),
+    bssid: text({ doc: "The access point's MAC address, for `wlan`.", format: is.bssid }),
+    country: text({ doc: 'Country, for dialling.', format: is.country }),
+  }),
+  media: section('RTP.', {
+    address: text({ doc: 'Local address of RTP.', format: is.mediaAddress, default: 'auto' }),
+    ports: text({ doc: 'Ports of RTP and RTCP.', format: is.portRange, default: '20000-20100' }),
+    codecs: list(choice(CODECS, { doc: 'A codec.' }), {
+      doc: 'Codecs by preference.',
+      minLength: 1,
+      default: ['AMR-WB', 'PCMA', 'PCMU'],
+    }),
+    dtx: flag({ doc: 'Silence may be left out (SID frames); a permission, not a demand.', default: false }),
+    srtp: choice(SRTP_MODES, { doc: 'SRTP.', default: 'off' }),
+    srtp_cellular: choice(SRTP_MODES, { doc: 'SRTP over cellular access.', default: 'off' }),
+    e2ae: flag({ doc: 'End-to-access-edge protection (3GPP TS 33.328).', default: false }),
+  }),
+  audio: section('Sound. A WAV file is PCM 16 bit of any rate; it loops when it is the source.', {
+    capture: text({ doc: 'Source.', format: is.audioSource, default: 'alsa:default' }),
+    playback: text({
+      doc: 'Sink. In a path `{call}` stands for the call id; the file is whole once the call has ended.',
+      format: is.audioSink,
+      default: 'alsa:default',
+    }),
+  }),
+  video: section('Video.', {
+    capture: text({ doc: 'Source.', format: is.videoSource, default: 'none' }),
+    sink: text({ doc: 'Sink.', format: is.videoSource, default: 'none' }),
+  }),
+  call: section('Calls.', {
+    auto_answer: listOr('all', text({ doc: 'A URI.', format: is.anyUri }), {
+      doc: 'Callers who are answered without asking.',
+      default: [],
+    }),
+    ring_seconds: number({
+      doc: 'How long an unanswered call rings, in seconds.',
+      min: 1,
+      max: 3600,
+      default: 90,
+    }),
+    waiting: flag({ doc: 'A second call may ring while one is active.', default: true }),
+  }),
+  web: section('HTTP API and page.', {
+    listen: text({
+      doc: 'Address of the API and the page. The variable `PORT` replaces the port.',
+      format: is.hostPort,
+      default: '127.0.0.1:8080',
+    }),
+    token: text({
+      doc: "The API's bearer token.",
+      format: is.bearerToken,
+      secret: true,
+      defaultDoc: 'one is made and kept in `STATE/token`, mode 0600',
+    }),
+    password_hash: text({ doc: "The owner's password, hashed.", secret: true }),
+  }),
+  sms: section('SMS over IP.', {
+    enabled: flag({ doc: 'SMS over IP.', default: false }),
+    smsc: text({ doc: 'Service centre.', format: is.anyUri }),
+  }),
+  emergency: section('Emergency calls.', {
+    allowed: flag({ doc: 'Emergency calls may be made from this device.', default: false }),
+  }),
+  identities: section('Identities outside the subscription.', {
+    shared: list(text({ doc: 'A URI.', format: is.userUri }), { doc: 'Identities we may use.', default: [] }),
+    delegated: list(text({ doc: 'A URI.', format: is.userUri }), {
+      doc: 'Identities of ours that others may use.',
+      default: [],
+    }),
+  }),
+  call_log: section('Call log in the network.', {
+    uri: text({ doc: 'Where it is kept.', format: is.httpUrl }),
+  }),
+  provisioning: section('Configuration by the operator (RCC.14).', {
+    url: text({ doc: 'Server.', format: is.httpUrl }),
+  }),
+  update: section('Updates over the air.', {}),
+  mqtt: section('MQTT.', {}),
+};
+
+/** What the schema accepted, before what depends on other values is filled in. */
+export type RawConfig = ConfigOf<typeof agentSchema>;

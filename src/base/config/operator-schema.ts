@@ -1,0 +1,109 @@
+// Every key of the test operator's configuration.
+import { choice, flag, list, number, required, text } from './field.ts';
+import * as is from './formats.ts';
+import { type ConfigOf, section, sections } from './schema.ts';
+import type { CrossCheck } from './settings.ts';
+
+const SIP_STATUS = { min: 300, max: 699, whole: true } as const;
+
+export const operatorSchema = {
+  listen: section('Where the operator is reached.', {
+    sip: list(text({ doc: 'An address.', format: is.sipListen }), {
+      doc: 'SIP addresses.',
+      minLength: 1,
+      default: ['udp:127.0.0.1:5060', 'tcp:127.0.0.1:5060'],
+    }),
+    domain: text({ doc: 'Home domain.', format: is.domain, defaultDoc: 'host part of the first `impus`' }),
+    certificate: text({ doc: 'PEM file for `tls:` addresses.' }),
+    key: text({ doc: 'PEM file of its key.' }),
+  }),
+  accounts: sections('Devices that may register.', {
+    impi: required(text({ doc: 'User name for authentication.', format: is.impi })),
+    password: required(text({ doc: 'Password.', secret: true })),
+    impus: required(
+      list(text({ doc: 'A URI.', format: is.userUri }), {
+        doc: 'Identities; the first is the default one.',
+        minLength: 1,
+      }),
+    ),
+    role: choice(['primary', 'secondary'], { doc: 'Role in the federation.', default: 'secondary' }),
+  }),
+  phones: sections('Phones that the operator plays itself.', {
+    id: text({ doc: 'Name in the API.', format: is.printable, defaultDoc: 'user part of `uri`' }),
+    uri: required(
+      text({
+        doc: 'Its number; an identity of `accounts` makes it one of the federation.',
+        format: is.userUri,
+      }),
+    ),
+    behaviour: choice(['ring', 'answer', 'decline', 'ignore'], {
+      doc: 'What it does when it is called: ring and wait for its API, answer, decline (486), or not react at all.',
+      default: 'ring',
+    }),
+    capture: text({ doc: 'Its microphone.', format: is.audioSource, default: 'tone:440' }),
+    playback: text({ doc: 'Its speaker.', format: is.audioSink, default: 'null' }),
+  }),
+  policy: section('What the network decides.', {
+    algorithms: list(choice(['MD5', 'SHA-256', 'SHA-512-256'], { doc: 'An algorithm.' }), {
+      doc: 'Digest challenges, in order.',
+      minLength: 1,
+      default: ['SHA-256', 'MD5'],
+    }),
+    fork: choice(['parallel', 'sequence'], { doc: 'How the federation is rung.', default: 'parallel' }),
+    busy_everywhere: flag({
+      doc: "The primary's 486 cancels the other legs with cause 600 (MD-2.2.6c2).",
+      default: false,
+    }),
+    ring_seconds: number({ doc: 'How long a call rings, in seconds.', min: 1, max: 3600, default: 60 }),
+    expires: number({
+      doc: 'Longest registration granted, in seconds.',
+      min: 1,
+      max: 2 ** 32 - 1,
+      whole: true,
+      default: 600_000,
+    }),
+    min_expires: number({
+      doc: 'Shortest registration accepted (423), in seconds.',
+      min: 0,
+      max: 2 ** 32 - 1,
+      whole: true,
+      default: 0,
+    }),
+  }),
+  faults: section('Faults from the start; `POST faults` changes them.', {
+    register_status: number({ doc: 'Every REGISTER gets this status.', ...SIP_STATUS }),
+    invite_status: number({ doc: 'Every INVITE gets this status.', ...SIP_STATUS }),
+    retry_after: number({
+      doc: 'Retry-After of these answers, in seconds.',
+      min: 0,
+      max: 2 ** 32 - 1,
+      whole: true,
+    }),
+    silent: flag({ doc: 'Nothing is answered.', default: false }),
+    stale: flag({ doc: 'Every nonce is stale once.', default: false }),
+    wrong_rspauth: flag({ doc: 'Authentication-Info carries a wrong rspauth.', default: false }),
+  }),
+  web: section('HTTP API.', {
+    listen: text({ doc: 'Address.', format: is.hostPort, default: '127.0.0.1:8090' }),
+    token: text({ doc: 'Bearer token; none: open on loopback only.', format: is.bearerToken, secret: true }),
+  }),
+};
+
+export type OperatorConfig = ConfigOf<typeof operatorSchema>;
+
+/** What must hold between values. */
+export const checkOperator: CrossCheck<typeof operatorSchema> = (config) => {
+  const problems: { key: string; message: string }[] = [];
+  const twice = duplicate(config.accounts.map(({ impi }) => impi));
+  if (twice !== undefined) problems.push({ key: 'accounts', message: `names the impi "${twice}" twice` });
+  const { certificate, key, sip } = config.listen;
+  if (sip.some((address) => address.startsWith('tls:')) && (certificate === undefined || key === undefined))
+    problems.push({
+      key: 'listen.certificate',
+      message: 'is missing: a tls address needs certificate and key',
+    });
+  return problems;
+};
+
+const duplicate = (names: readonly string[]): string | undefined =>
+  names.find((name, index) => names.indexOf(name) !== index);
