@@ -342,8 +342,9 @@ export function scanHostPort(text: string, at: number): HostPort | undefined {
   if (text.charCodeAt(at) === OPEN_BRACKET) {
     const close = text.indexOf(']', at);
     if (close < 0) return undefined;
-    host = text.slice(at + 1, close);
-    if (!isIpv6Text(host)) return undefined;
+    const address = ipv6Of(text.slice(at + 1, close));
+    if (address === undefined) return undefined;
+    host = address;
     index = close + 1;
   } else {
     index = skipClass(text, at, HOST);
@@ -357,9 +358,15 @@ export function scanHostPort(text: string, at: number): HostPort | undefined {
   return port === undefined ? undefined : { host, port, end };
 }
 
-/** An IPv6 address, also in the miswritten form `2001:db8:::192.0.2.1` of RFC 3261's own ABNF (RFC 5118 4.10). */
-export const isIpv6Text = (text: string): boolean =>
-  !text.includes('%') && (isIPv6(text) || isIPv6(text.replace(':::', '::')));
+/**
+ * The IPv6 address of a reference, or undefined. RFC 3261's own ABNF allows a third colon before an embedded IPv4
+ * address, and only there; it is taken out (RFC 5118 4.10). No zones.
+ */
+export function ipv6Of(text: string): string | undefined {
+  if (text.includes('%')) return undefined;
+  const address = text.replace(/:::(?=\d+\.\d+\.\d+\.\d+$)/, '::');
+  return isIPv6(address) ? address : undefined;
+}
 
 function scanTelUri(text: string, start: number): TelUri | undefined {
   const paramsAt = text.indexOf(';', start);
