@@ -15,6 +15,8 @@ export interface Outcome {
   readonly minExpires?: Seconds;
   /** Of a 305. */
   readonly proxy?: SipUri;
+  /** The new interval of a registration that the network shortened. */
+  readonly expires?: Seconds;
 }
 
 /** What the agent asked for and how often it was sent on already. */

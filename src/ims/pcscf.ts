@@ -1,7 +1,7 @@
 // TS 24.229 5.1.1.2.1, 9.2.1: the P-CSCFs in order of trial, and those that are to be left alone for a while.
 import type { Clock } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
-import { type Seconds, toMilliseconds } from '#src/base/units.ts';
+import { Milliseconds, type Seconds, toMilliseconds, toSeconds } from '#src/base/units.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { Params } from '#src/sip/message/params.ts';
 import { SipUri } from '#src/sip/message/uri.ts';
@@ -44,10 +44,12 @@ export class PcscfList {
   readonly #clock: Clock;
   readonly #blocks = new Map<string, Block>();
   #named: SipUri | undefined;
+  #kept: Pcscf | undefined;
   #pending: SipUri[] = [];
   #ready: Pcscf[] = [];
   #put: Pcscf[] = [];
   #tried = new Set<string>();
+  #seen: Pcscf[] = [];
   #failure: TandemError | undefined;
 
   constructor(uris: readonly SipUri[], resolver: PcscfResolver, clock: Clock) {
@@ -60,7 +62,9 @@ export class PcscfList {
   begin(): void {
     this.#pending = this.#named ? [this.#named, ...this.#uris] : [...this.#uris];
     this.#named = undefined;
-    this.#ready = [];
+    this.#ready = this.#kept ? [this.#kept] : [];
+    this.#kept = undefined;
+    this.#seen = [];
     this.#put = [];
     this.#tried = new Set();
     this.#failure = undefined;
@@ -69,6 +73,11 @@ export class PcscfList {
   /** RFC 3261 21.3.4: the next round begins there. */
   redirect(uri: SipUri): void {
     this.#named = uri;
+  }
+
+  /** The next round begins with the same address: it only asked for patience. */
+  stay(pcscf: Pcscf): void {
+    this.#kept = pcscf;
   }
 
   block(pcscf: Pcscf, span: Seconds, kind: 'soft' | 'hard'): void {
@@ -90,6 +99,7 @@ export class PcscfList {
         this.#ready = await this.#lookUp(uri);
         continue;
       }
+      this.#seen.push(candidate);
       const block = this.#blockOf(candidate);
       if (this.#tried.has(keyOf(candidate)) || block?.kind === 'hard') continue;
       if (block) this.#put.push(candidate);
@@ -98,6 +108,16 @@ export class PcscfList {
     this.#put.sort((a, b) => (this.#blockOf(a)?.until ?? 0) - (this.#blockOf(b)?.until ?? 0));
     const last = this.#put.shift();
     return last && !this.#tried.has(keyOf(last)) ? this.#take(last) : undefined;
+  }
+
+  /** How long every address seen in this round wants to be left alone; 0 when one may be tried. */
+  closedFor(): Seconds {
+    const now = this.#clock.now();
+    const ends = this.#seen.map((pcscf) => {
+      const block = this.#blockOf(pcscf);
+      return block?.kind === 'hard' ? block.until : now;
+    });
+    return toSeconds(Milliseconds(ends.length === 0 ? 0 : Math.min(...ends) - now));
   }
 
   #take(pcscf: Pcscf): Pcscf {

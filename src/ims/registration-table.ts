@@ -109,7 +109,28 @@ const LOST: Row = {
 
 const defer = (phase: RegistrationPhase): Transition =>
   to(phase, ['defer'], '24.229 5.1.1.2: one procedure at a time');
-const closed = (clause: string): Transition => to('leaving', ['deregister'], clause);
+/** Every outcome of a REGISTER. */
+const ANSWERS = [
+  'accepted',
+  'too-brief',
+  'use-proxy',
+  'postponed',
+  'elsewhere',
+  'unreachable',
+  'failed',
+  'restart',
+  'untrusted',
+] as const satisfies readonly RegistrationEvent[];
+
+/** The same whatever the answer is. */
+const afterAnswer = (transition: Transition): Row =>
+  Object.fromEntries(ANSWERS.map((event) => [event, transition]));
+
+const GONE: Row = {
+  'flow-lost': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
+  'flow-unstable': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
+  'time-up': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
+};
 
 export const REGISTRATION_TABLE: Readonly<Record<RegistrationPhase, Row>> = {
   off: {
@@ -124,7 +145,7 @@ export const REGISTRATION_TABLE: Readonly<Record<RegistrationPhase, Row>> = {
   registering: {
     accepted: to('registered', ['adopt'], '24.229 5.1.1.2'),
     'too-brief': to('registering', ['repeat'], '24.229 5.1.1.2, RFC 3261 10.2.8'),
-    'use-proxy': to('selecting', ['redirect'], '24.229 5.1.1.2'),
+    'use-proxy': to('selecting', ['release', 'redirect'], '24.229 5.1.1.2'),
     postponed: to('waiting', ['release', 'delay'], '24.229 5.1.1.2.1: Retry-After up to timer F'),
     elsewhere: to('selecting', ['block', 'release', 'next'], '24.229 5.1.1.2.1: Retry-After over timer F'),
     unreachable: to('selecting', ['block', 'release', 'next'], '24.229 5.1.1.2.1: timer F, no connection'),
@@ -147,7 +168,7 @@ export const REGISTRATION_TABLE: Readonly<Record<RegistrationPhase, Row>> = {
     'too-brief': to('refreshing', ['repeat'], '24.229 5.1.1.4, RFC 3261 10.2.8'),
     'use-proxy': to('selecting', ['release', 'redirect'], '24.229 5.1.1.4'),
     postponed: to('registered', ['refresh-later'], '24.229 5.1.1.4: Retry-After'),
-    elsewhere: to('selecting', ['block', 'release', 'next'], '24.229 5.1.1.4: Retry-After over timer F'),
+    elsewhere: to('selecting', ['block', 'release', 'begin'], '24.229 5.1.1.4: Retry-After over timer F'),
     unreachable: to('selecting', ['block', 'release', 'begin'], '24.229 5.1.1.4: timer F, no connection'),
     failed: to('registered', ['refresh-later'], '24.229 5.1.1.4'),
     restart: to('selecting', ['release', 'begin'], '24.229 5.1.1.4: 403, 408, 500, 504'),
@@ -171,25 +192,13 @@ export const REGISTRATION_TABLE: Readonly<Record<RegistrationPhase, Row>> = {
     stop: to('off', ['finish'], '24.229 5.1.1.6'),
   },
   closing: {
+    ...afterAnswer(to('leaving', ['deregister'], '24.229 5.1.1.6')),
     accepted: to('leaving', ['adopt', 'deregister'], '24.229 5.1.1.6'),
-    'too-brief': closed('24.229 5.1.1.6'),
-    'use-proxy': closed('24.229 5.1.1.6'),
-    postponed: closed('24.229 5.1.1.6'),
-    elsewhere: closed('24.229 5.1.1.6'),
-    unreachable: closed('24.229 5.1.1.6'),
-    failed: closed('24.229 5.1.1.6'),
-    restart: closed('24.229 5.1.1.6'),
-    untrusted: closed('24.229 5.1.1.6'),
-    'flow-lost': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
-    'flow-unstable': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
-    'time-up': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
+    ...GONE,
   },
   leaving: {
-    accepted: to('off', ['release', 'finish'], '24.229 5.1.1.6'),
-    failed: to('off', ['release', 'finish'], '24.229 5.1.1.6'),
-    'flow-lost': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
-    'flow-unstable': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
-    'time-up': to('off', ['release', 'finish'], '24.229 5.1.1.6'),
+    ...afterAnswer(to('off', ['release', 'finish'], '24.229 5.1.1.6')),
+    ...GONE,
   },
 };
 

@@ -1,35 +1,227 @@
-// TS 24.229 5.1.1, IR.92 2.2.1, RFC 5626: the registration of this device, driven by its table.
+// NG.110 2.2, TS 24.229 5.1: the registration of this device, as the rest of the agent sees it.
 import { createHash } from 'node:crypto';
-import type { Clock, Timer } from '#src/base/clock.ts';
+import type { Clock } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
-import { type Random, randomToken } from '#src/base/random.ts';
-import { type Milliseconds, Seconds, toMilliseconds, toSeconds } from '#src/base/units.ts';
-import { DigestClient } from '#src/sip/digest/client.ts';
-import type { SipResponse } from '#src/sip/message/message.ts';
+import type { Random } from '#src/base/random.ts';
+import type { DigestClient } from '#src/sip/digest/client.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { formatEndpoint, isReliable, type Target } from '#src/sip/transport/address.ts';
+import type { SipUri, Uri } from '#src/sip/message/uri.ts';
+import { formatEndpoint, type Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import type { Sending, UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { type AccessReader, currentAccess, formatAccess } from './access-network.ts';
-import { Backoff, DEFAULT_BACKOFF } from './backoff.ts';
 import { type Binding, dialogContact, preloadedRoute } from './binding.ts';
 import { withFeatureTags } from './features.ts';
 import type { FederatedDevice, OwnChange } from './federation.ts';
-import { readGrant } from './grant.ts';
-import { IdentitySet } from './identities.ts';
 import { instanceId, type RegistrationStore } from './instance.ts';
-import { type Outcome, readFailure, readRefusal } from './outcome.ts';
-import { type Pcscf, PcscfList, type PcscfResolver } from './pcscf.ts';
+import { networkInitiated } from './network-initiated.ts';
+import type { Pcscf, PcscfResolver } from './pcscf.ts';
 import { RegEvent } from './reg-event.ts';
-import { refreshAfter } from './refresh.ts';
-import { contactUri, registeredContact, registerRequest } from './register-request.ts';
+import { contactUri } from './register-request.ts';
 import type { RegistrationConfig } from './registration-config.ts';
+import { type RegistrationCounters, RegistrationMachine } from './registration-machine.ts';
 import { REGISTRATION_WORDS, type RegistrationState } from './registration-state.ts';
-import {
-  REGISTRATION_TABLE,
-  type RegistrationAction,
-  type RegistrationEvent,
-  type RegistrationPhase,
-} from './registration-table.ts';
+
+export interface RegistrationDeps {
+  readonly ua: UserAgent;
+  readonly resolver: PcscfResolver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly store: RegistrationStore;
+  readonly config: RegistrationConfig;
+  /** For tests; default reads the interfaces of this machine. */
+  readonly readAccess?: AccessReader;
+}
+
+/** Half of a SHA-256 is unique enough for a user part. */
+const USER_DIGITS = 32;
+
+/**
+ * Registers, keeps the registration, and tells what follows from it. Lifetimes: `start` after the user agent's, `stop`
+ * before it; calls end before `stop`, which takes at most 4 seconds.
+ */
+export class Registration {
+  readonly onChange = new Signal<RegistrationState>();
+  readonly onFederation = new Signal<readonly FederatedDevice[]>();
+  /** A binding has ended: the dialogs made under it are lost (24.229 5.1.1.7). */
+  readonly onReleased = new Signal<void>();
+  /** `+sip.instance`, a URN. */
+  readonly instance: string;
+
+  readonly #deps: RegistrationDeps;
+  readonly #user: string;
+  readonly #machine: RegistrationMachine;
+  #regEvent: RegEvent | undefined;
+  #access: string | undefined;
+
+  constructor(deps: RegistrationDeps) {
+    this.#deps = deps;
+    const { config, random, store } = deps;
+    this.instance = instanceId(config.instance, store, random);
+    // Unique, the same after a restart, and tells nothing (24.229 5.1.1.2 NOTE).
+    this.#user = createHash('sha256').update(this.instance).digest('hex').slice(0, USER_DIGITS);
+    this.#machine = new RegistrationMachine({
+      ...deps,
+      instance: this.instance,
+      user: this.#user,
+      prepare: (pcscf) => this.#readAccess(pcscf),
+    });
+    this.#machine.onBound.on(({ binding, initial }) => this.#bound(binding, initial));
+    this.#machine.onReleased.on(() => this.#released());
+    this.#machine.onChange.on(() => this.onChange.emit(this.state));
+  }
+
+  /** Begins to register; tries again at once while waiting or stopped. Without a registrar nothing happens. */
+  start(): void {
+    if (this.#deps.config.register) this.#machine.dispatch({ event: 'start' });
+  }
+
+  /** De-registers; resolves within 4 seconds, whatever the network does. */
+  stop(): Promise<void> {
+    return this.#machine.stop();
+  }
+
+  /** Registers again now, for what the Contact tells has changed (24.229 5.1.1.4). */
+  refresh(): void {
+    this.#machine.dispatch({ event: 'refresh-due' });
+  }
+
+  get counters(): Readonly<RegistrationCounters> {
+    return this.#machine.counters;
+  }
+
+  get state(): RegistrationState {
+    const { phase, binding, pcscf, error, retryAt, left } = this.#machine;
+    return {
+      state: phase === 'closing' && binding ? 'registered' : REGISTRATION_WORDS[phase],
+      ...(left === undefined ? {} : { expires: left }),
+      ...(pcscf && phase !== 'off'
+        ? { pcscf: formatEndpoint(pcscf.target), transport: pcscf.target.transport }
+        : {}),
+      identities: binding?.identities.list() ?? [],
+      ...(error ? { error: describeError(error, retryAt) } : {}),
+    };
+  }
+
+  get federation(): readonly FederatedDevice[] {
+    return this.#regEvent?.federation ?? [];
+  }
+
+  get profile(): 'ims' | 'sip' {
+    return this.#deps.config.profile;
+  }
+
+  /** Whether calls need a registration. */
+  get register(): boolean {
+    return this.#deps.config.register;
+  }
+
+  get domain(): string {
+    return this.#deps.config.domain;
+  }
+
+  /** Ours to use, the default one first; none while not registered, the configured one without a registrar. */
+  get identities(): readonly NameAddr[] {
+    const { identity, displayName, register } = this.#deps.config;
+    const own = this.#machine.binding?.identities.all ?? (register ? [] : [NameAddr.of(identity)]);
+    return own.map(({ uri }) => NameAddr.of(uri, { displayName }));
+  }
+
+  /** Whether P-Preferred-Identity may carry it; what the network did not list is barred. */
+  allows(uri: Uri): boolean {
+    return this.#machine.binding?.identities.allows(uri) ?? false;
+  }
+
+  /** For every request outside a dialog except REGISTER. */
+  get route(): readonly NameAddr[] {
+    const { binding } = this.#machine;
+    return binding ? preloadedRoute(binding, this.#deps.config.profile) : [];
+  }
+
+  /** The registered flow. */
+  get flow(): Flow | undefined {
+    return this.#machine.binding?.flow;
+  }
+
+  /** Of the current registration; requests of every method use it. */
+  get digest(): DigestClient {
+    return this.#machine.procedure.digest;
+  }
+
+  /** Whether something came over the registered flow or from the P-CSCF behind it, protected in the same way. */
+  trusts(flow: Flow): boolean {
+    const registered = this.flow;
+    if (!registered) return false;
+    return flow === registered || (flow.remote.host === registered.remote.host && flow.secure === registered.secure);
+  }
+
+  /**
+   * The Contact of what makes a dialog: GRUU or registered address, with the feature tags. Without a registration it is
+   * our address towards `to`.
+   */
+  contact(options: { readonly privacy: boolean; readonly to?: Target | Flow }): NameAddr {
+    const { config } = this.#deps;
+    const { binding } = this.#machine;
+    const uri = binding ? dialogContact(binding, options) : this.#localUri(options.to);
+    const plain = NameAddr.of(uri);
+    return config.profile === 'ims' ? plain.withParams(withFeatureTags(plain.params, config.features)) : plain;
+  }
+
+  /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */
+  accessNetworkInfo(flow: Flow | undefined): string | undefined {
+    return flow?.secure && this.#deps.config.profile === 'ims' ? this.#access : undefined;
+  }
+
+  #localUri(to: Target | Flow | undefined): SipUri {
+    const { ua } = this.#deps;
+    const [listening] = ua.transport.listening;
+    const local = to ? ua.transport.localContact(to) : listening;
+    if (!local) throw new TandemError('ours', 'registration.contact', 'There is no address for a Contact yet.');
+    return contactUri({ user: this.#user, local });
+  }
+
+  async #readAccess(pcscf: Pcscf): Promise<void> {
+    const { config, ua, readAccess } = this.#deps;
+    const setting = config.access ?? { access: 'auto' };
+    const access = await currentAccess(setting, ua.transport.localContact(pcscf.target).host, readAccess);
+    this.#access = access && formatAccess(access);
+  }
+
+  #bound(binding: Binding, initial: boolean): void {
+    if (!initial) return;
+    this.#regEvent?.stop();
+    this.#regEvent = undefined;
+    const { config } = this.#deps;
+    if (config.profile === 'sip' && !binding.grant.regEvent) return;
+    this.#regEvent = new RegEvent({
+      ...this.#deps,
+      line: this,
+      self: { instance: this.instance, contact: binding.contact.uri.toString() },
+      identity: binding.identities.subscribed ?? NameAddr.of(config.identity),
+    });
+    this.#regEvent.onFederation.on((devices) => this.onFederation.emit(devices));
+    this.#regEvent.onOwn.on((change) => this.#networkSays(change));
+    this.#regEvent.start();
+  }
+
+  #released(): void {
+    const had = this.federation.length > 0;
+    this.#regEvent?.stop();
+    this.#regEvent = undefined;
+    this.onReleased.emit();
+    if (had) this.onFederation.emit([]);
+  }
+
+  #networkSays(change: OwnChange): void {
+    const outcome = networkInitiated(change);
+    if (outcome) this.#machine.dispatch(outcome);
+  }
+}
+
+function describeError(error: TandemError, retryAt: Date | undefined): NonNullable<RegistrationState['error']> {
+  const { id, message } = error;
+  return retryAt ? { id, message, retry_at: retryAt.toISOString() } : { id, message };
+}

@@ -1,0 +1,112 @@
+// TS 24.229 5.1.1.2, RFC 3261 10.2: the REGISTER requests of one registration, one at a time, under one Call-ID.
+import { type Random, randomToken, randomUuid } from '#src/base/random.ts';
+import type { Seconds } from '#src/base/units.ts';
+import { DigestClient } from '#src/sip/digest/client.ts';
+import type { SipResponse } from '#src/sip/message/message.ts';
+import type { NameAddr } from '#src/sip/message/name-addr.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
+import type { Sending, UserAgent } from '#src/sip/ua/user-agent.ts';
+import { type Attempt, type Outcome, readFailure, readRefusal } from './outcome.ts';
+import { registerRequest } from './register-request.ts';
+import type { RegistrationConfig } from './registration-config.ts';
+
+export interface ProcedureDeps {
+  readonly ua: UserAgent;
+  readonly random: Random;
+  readonly config: RegistrationConfig;
+}
+
+export interface Register {
+  /** An address for an initial registration, which gets a connection of its own; the registered flow later. */
+  readonly to: Target | Flow;
+  readonly contact: NameAddr;
+  readonly expires: Seconds;
+  readonly redirects: number;
+}
+
+export type Answer =
+  | { readonly ok: true; readonly response: SipResponse; readonly flow: Flow }
+  | { readonly ok: false; readonly outcome: Outcome };
+
+export class Procedure {
+  /** Of this registration; calls use it too. */
+  readonly digest: DigestClient;
+  readonly #deps: ProcedureDeps;
+  readonly #callId: string;
+  readonly #fromTag: string;
+  #cseq = 0;
+  #sending: Sending | undefined;
+  #turn = 0;
+  #flow: Flow | undefined;
+
+  constructor(deps: ProcedureDeps) {
+    this.#deps = deps;
+    const { userName, password } = deps.config;
+    this.#callId = randomUuid(deps.random);
+    this.#fromTag = randomToken(deps.random);
+    this.digest = new DigestClient({ credentials: { username: userName, password }, random: deps.random });
+  }
+
+  /** The flow of the last answer. */
+  get flow(): Flow | undefined {
+    return this.#flow;
+  }
+
+  /** Sends, and tells the answer once; not at all after `abandon`. */
+  send(register: Register, done: (answer: Answer) => void): void {
+    const { config, ua } = this.#deps;
+    const request = registerRequest({
+      domain: config.domain,
+      identity: config.identity,
+      displayName: config.displayName,
+      contact: register.contact,
+      expires: register.expires,
+      callId: this.#callId,
+      fromTag: this.#fromTag,
+      cseq: this.#cseq + 1,
+      allow: ua.allow,
+    });
+    const initial = !isFlow(register.to);
+    if (initial && config.profile === 'ims') this.digest.announce(request);
+    this.#turn += 1;
+    const turn = this.#turn;
+    const attempt: Attempt = {
+      requested: register.expires,
+      redirects: register.redirects,
+      patience: config.patience,
+    };
+    const conclude = (answer: Answer): void => {
+      if (turn !== this.#turn) return;
+      this.#noteSent();
+      done(answer);
+    };
+    this.#sending = ua.send(
+      request,
+      {
+        onFinal: (response, flow) => {
+          if (turn === this.#turn) this.#flow = flow;
+          conclude(response.isSuccess ? { ok: true, response, flow } : { ok: false, outcome: readRefusal(response, attempt) });
+        },
+        onFailure: (error) => conclude({ ok: false, outcome: readFailure(error) }),
+      },
+      {
+        digest: this.digest,
+        viaParams: [['keep']],
+        ...(isFlow(register.to) ? { flow: register.to } : { targets: [register.to], fresh: true }),
+      },
+    );
+    this.#noteSent();
+  }
+
+  /** What is still out no longer matters. */
+  abandon(): void {
+    this.#turn += 1;
+    this.#sending = undefined;
+  }
+
+  /** A challenge answered on the way has used up a CSeq. */
+  #noteSent(): void {
+    this.#cseq = Math.max(this.#cseq, this.#sending?.request.cseq.number ?? 0);
+  }
+}
