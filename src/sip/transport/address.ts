@@ -74,3 +74,24 @@ export const isWildcard = (host: string): boolean => host === '0.0.0.0' || canon
 
 /** The address family of a numeric host. */
 export const familyOf = (host: string): 4 | 6 => (isIPv6(host) ? 6 : 4);
+
+const IPV6_WORDS = 8;
+
+/** A numeric address as 4 or 16 octets in network order; a zone is left out. */
+export function packAddress(host: string): Buffer {
+  if (!isIPv6(host)) return Buffer.from(host.split('.').map(Number));
+  const plain = new URL(`http://[${host.split('%')[0]}]`).hostname.slice(1, -1);
+  const [left = '', right = ''] = plain.split('::');
+  const words = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16));
+  const [front, back] = [words(left), words(right)];
+  const gap = Array<number>(IPV6_WORDS - front.length - back.length).fill(0);
+  return Buffer.from([...front, ...gap, ...back].flatMap((word) => [word >> 8, word & 0xff]));
+}
+
+/** The inverse of `packAddress`; anything but 4 octets is read as IPv6. */
+export function unpackAddress(bytes: Buffer): string {
+  if (bytes.length === 4) return [...bytes].join('.');
+  const words = Array.from({ length: IPV6_WORDS }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
+  return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1);
+}

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { err, ok, type Result } from '#src/base/result.ts';
-import type { Endpoint } from './address.ts';
+import { type Endpoint, packAddress, unpackAddress } from './address.ts';
 
 export type StunKind = 'request' | 'success' | 'error';
 
@@ -130,7 +130,7 @@ function xorAddress(at: Endpoint, id: Buffer): Buffer {
   const six = isIPv6(at.host);
   const head = Buffer.from([0, six ? FAMILY_IPV6 : FAMILY_IPV4, 0, 0]);
   head.writeUInt16BE(at.port ^ (COOKIE >>> 16), 2);
-  return Buffer.concat([head, xorBytes(six ? packIPv6(at.host) : packIPv4(at.host), xorKey(id))]);
+  return Buffer.concat([head, xorBytes(packAddress(at.host), xorKey(id))]);
 }
 
 function readXorAddress(value: Buffer, id: Buffer): Endpoint | undefined {
@@ -139,24 +139,5 @@ function readXorAddress(value: Buffer, id: Buffer): Endpoint | undefined {
   if (octets === 0 || value.length !== 4 + octets) return undefined;
   const port = value.readUInt16BE(2) ^ (COOKIE >>> 16);
   const address = xorBytes(value.subarray(4), xorKey(id));
-  return { host: octets === 4 ? [...address].join('.') : unpackIPv6(address), port };
-}
-
-const packIPv4 = (host: string): Buffer => Buffer.from(host.split('.').map(Number));
-
-function packIPv6(host: string): Buffer {
-  const plain = new URL(`http://[${host.split('%')[0]}]`).hostname.slice(1, -1);
-  const [left = '', right] = plain.split('::');
-  const words = (text: string | undefined): number[] =>
-    text ? text.split(':').map((word) => Number.parseInt(word, 16)) : [];
-  const [front, back] = [words(left), words(right)];
-  const all = [...front, ...Array<number>(8 - front.length - back.length).fill(0), ...back];
-  const bytes = Buffer.alloc(16);
-  for (const [index, word] of all.entries()) bytes.writeUInt16BE(word, index * 2);
-  return bytes;
-}
-
-function unpackIPv6(bytes: Buffer): string {
-  const words = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1);
+  return { host: unpackAddress(address), port };
 }
