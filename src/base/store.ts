@@ -1,0 +1,116 @@
+// The state folder: one database, the token, and nothing else that lasts.
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, systemCode, TandemError } from './errors.ts';
+import { type Random, randomToken } from './random.ts';
+import { Database } from './sqlite.ts';
+
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE call_log (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, row TEXT NOT NULL) STRICT;`,
+];
+
+const OWNER_ONLY = 0o600;
+const OWNER_FOLDER = 0o700;
+const OTHERS = 0o077;
+const TOKEN_OCTETS = 32;
+
+/** The open state folder. It belongs to this process until `close`. */
+export class Store {
+  readonly folder: string;
+  readonly database: Database;
+
+  private constructor(folder: string, database: Database) {
+    this.folder = folder;
+    this.database = database;
+  }
+
+  /** Opens or makes the folder. Throws TandemError `store.locked`, `store.read-only`, `store.corrupt`, `store.full`, `store.open` … */
+  static open(folder: string): Store {
+    try {
+      mkdirSync(folder, { recursive: true, mode: OWNER_FOLDER });
+    } catch (error) {
+      throw folderError(error, folder);
+    }
+    return new Store(folder, Database.open(join(folder, 'tandem.db'), MIGRATIONS));
+  }
+
+  /** A small value kept under a name (the instance id, say). */
+  get(key: string): string | undefined {
+    const value = this.database.get('SELECT value FROM setting WHERE key = ?', key)?.value;
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  set(key: string, value: string): void {
+    this.database.run(
+      'INSERT INTO setting VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+      key,
+      value,
+    );
+  }
+
+  delete(key: string): void {
+    this.database.run('DELETE FROM setting WHERE key = ?', key);
+  }
+
+  /** The API token kept in `token`, mode 0600; made when there is none, always whole. */
+  token(random: Random): string {
+    const path = join(this.folder, 'token');
+    try {
+      return readToken(path) ?? makeToken(path, random);
+    } catch (error) {
+      throw folderError(error, this.folder);
+    }
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+function readToken(path: string): string | undefined {
+  try {
+    const token = readFileSync(path, 'utf8').trim();
+    if ((statSync(path).mode & OTHERS) !== 0) chmodSync(path, OWNER_ONLY);
+    if (token === '') rmSync(path);
+    return token === '' ? undefined : token;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function makeToken(path: string, random: Random): string {
+  const token = randomToken(random, TOKEN_OCTETS);
+  const part = `${path}.${randomToken(random)}`;
+  writeFileSync(part, `${token}\n`, { mode: OWNER_ONLY, flag: 'wx', flush: true });
+  try {
+    // Unlike a rename, a link never replaces a token that somebody reads already.
+    linkSync(part, path);
+  } finally {
+    rmSync(part);
+  }
+  return token;
+}
+
+const FOLDER_ERRORS: Readonly<Record<string, string>> = {
+  ENOSPC: 'store.full',
+  EDQUOT: 'store.full',
+  EROFS: 'store.read-only',
+  EACCES: 'store.read-only',
+  EPERM: 'store.read-only',
+};
+
+function folderError(error: unknown, folder: string): TandemError {
+  const id = FOLDER_ERRORS[systemCode(error) ?? ''] ?? 'store.open';
+  const words =
+    id === 'store.full'
+      ? 'the disk is full'
+      : id === 'store.read-only'
+        ? 'it cannot be written'
+        : describe(error);
+  return new TandemError('caller', id, `The state folder ${folder} cannot be used: ${words}.`, {
+    cause: error,
+    detail: { folder },
+  });
+}
