@@ -28,6 +28,8 @@ export function digestAlgorithm(name = 'MD5'): DigestAlgorithm | undefined {
   return DIGEST_ALGORITHMS.find((algorithm) => algorithm.name.toLowerCase() === wanted);
 }
 
-/** Lower-case hex of the hash. */
+/** Lower-case hex of the hash; a string is a byte string, one character an octet. */
 export const digestHash = (algorithm: DigestAlgorithm, data: string | Buffer): string =>
-  createHash(algorithm.hash).update(data).digest('hex');
+  createHash(algorithm.hash)
+    .update(typeof data === 'string' ? Buffer.from(data, 'latin1') : data)
+    .digest('hex');
