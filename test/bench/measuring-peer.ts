@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { parseMessage } from '#src/sip/message/parse.ts';
+import { parseUri } from '#src/sip/message/uri.ts';
 
 const HOST = '127.0.0.1';
 const LIMIT_MS = 8000;
@@ -156,9 +157,11 @@ export class MeasuringPeer {
     body: string,
     sequence = 1,
   ): SipRequest {
+    const target = parseUri(uri);
+    if (!target.ok) throw new Error(`no URI: ${uri}`);
     const request = SipRequest.create({
       method,
-      uri,
+      uri: target.value,
       headers: [
         ['Via', `SIP/2.0/UDP ${HOST}:${this.port};branch=z9hG4bK-${this.#count}-${method}`],
         ['Max-Forwards', '70'],
