@@ -34,6 +34,9 @@ const SRV_PREFIX: Readonly<Record<TransportName, string>> = {
   tls: '_sips._tcp',
 };
 
+/** RFC 6761 6.3: this machine, whatever a name server says; it is not asked. */
+export const isLocalName = (host: string): boolean => /^(?:.+\.)?localhost\.?$/i.test(host);
+
 /** The transport a URI names; `sips` turns TCP into TLS (RFC 3261 26.2.2). */
 function namedTransport(uri: SipUri): TransportName | undefined {
   const named = uri.transport?.toLowerCase();
@@ -67,7 +70,7 @@ export async function locate(uri: SipUri, parts: LocateParts, failures: Failures
   const named = namedTransport(uri);
   const usual = uri.scheme === 'sips' ? 'tls' : 'udp';
   // 4.1: a numeric host or a port leaves nothing to look up but the address.
-  if (isIP(host) || uri.port !== undefined) {
+  if (isIP(host) || uri.port !== undefined || isLocalName(host)) {
     const transport = named ?? usual;
     return [{ transport, host, port: uri.port ?? DEFAULT_PORT[transport] }];
   }

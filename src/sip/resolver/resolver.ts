@@ -8,7 +8,7 @@ import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
 import { canonicalAddress, type Target, type TransportName } from '#src/sip/transport/address.ts';
 import { type Dns, type Family, NodeDns } from './dns.ts';
-import { Failures, locate, type Place } from './locate.ts';
+import { Failures, isLocalName, locate, type Place } from './locate.ts';
 
 export interface ResolverOptions {
   /** `"server:port"`; the system's servers when absent. */
@@ -29,6 +29,7 @@ export interface ResolverOptions {
 const DEFAULT_TRANSPORTS: readonly TransportName[] = ['tls', 'tcp', 'udp'];
 const DEFAULT_TIMEOUT = Seconds(2);
 const DEFAULT_TRIES = 2;
+const LOOPBACK: Readonly<Record<Family, string>> = { ipv4: '127.0.0.1', ipv6: '::1' };
 /** What one resolution may lead to: records of strangers bound neither our memory nor our patience. */
 const MAX_PLACES = 32;
 const MAX_TARGETS = 64;
@@ -96,6 +97,7 @@ export class Resolver {
       ...(transport === 'tls' ? { serverName } : {}),
     });
     if (isIP(place.host)) return [target(place.host)];
+    if (isLocalName(place.host)) return this.#families.map((family) => target(LOOPBACK[family]));
     const lists = this.#families.map((family) => failures.collect(this.#dns.addresses(place.host, family)));
     return (await Promise.all(lists)).flat().map(target);
   }
