@@ -1,0 +1,158 @@
+// Jitter buffer, playout: which frame is due, whether a hole is loss or silence, and how the delay stands to its target.
+#include "tm_jitter_private.h"
+
+static const int64_t SHORTEN_ABOVE_US = 20000;
+static const int64_t LENGTHEN_BELOW_US = -10000;
+static const int64_t SKIP_ABOVE_US = 250000;     // too much to stretch away: cut
+static const uint64_t IDLE_US = 1000000;         // without a packet: the stream has stopped, fill anew
+static const int64_t LEAD_DECAY = 64;
+
+/// Delay above the fastest packet that a frame at `ticks` has when it is played after what is pending.
+static int64_t delay_at(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks, int64_t ticks) {
+  int64_t playout_us = (int64_t)now_us + tm_jitter_us_of(jitter, pending_ticks);
+  return playout_us - tm_jitter_us_of(jitter, ticks) - jitter->delay.fastest_us;
+}
+
+static int64_t target_us(const tm_jitter *jitter) {
+  int64_t target = tm_delay_needed_us(&jitter->delay) + jitter->lead_us;
+  if (target < (int64_t)jitter->config.min_ms * 1000) target = (int64_t)jitter->config.min_ms * 1000;
+  if (target > (int64_t)jitter->config.max_ms * 1000) target = (int64_t)jitter->config.max_ms * 1000;
+  return target;
+}
+
+static int64_t excess_at(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks, int64_t ticks) {
+  return delay_at(jitter, now_us, pending_ticks, ticks) - target_us(jitter);
+}
+
+int64_t tm_jitter_excess_us(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks) {
+  return jitter->playing ? excess_at(jitter, now_us, pending_ticks, jitter->cursor) : 0;
+}
+
+tm_jitter_advice tm_jitter_advise(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks) {
+  int64_t excess = tm_jitter_excess_us(jitter, now_us, pending_ticks);
+  if (excess > SHORTEN_ABOVE_US) return TM_JITTER_SHORTEN;
+  return excess < LENGTHEN_BELOW_US ? TM_JITTER_LENGTHEN : TM_JITTER_KEEP;
+}
+
+/// Throws out what lies before the cursor.
+static void drop_passed(tm_jitter *jitter) {
+  while (jitter->waiting > 0) {
+    const tm_jitter_entry *first = &jitter->order[0];
+    if (first->ticks + jitter->frames[first->slot].samples / 2 >= jitter->cursor) return;
+    tm_jitter_pop(jitter);
+  }
+}
+
+/// Begins to play once the oldest frame has waited for the target delay.
+static bool begin_playing(tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks) {
+  if (jitter->waiting == 0) return false;
+  int64_t ticks = jitter->order[0].ticks;
+  if (excess_at(jitter, now_us, pending_ticks, ticks) < 0 && jitter->waiting < jitter->config.capacity) return false;
+  jitter->playing = true;
+  jitter->joint = true;
+  jitter->quiet = false;
+  jitter->cursor = ticks;
+  jitter->played_sequence = jitter->order[0].sequence - 1;
+  return true;
+}
+
+/// Cuts when the delay is far beyond what stretching can mend.
+static void skip_excess(tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks) {
+  int64_t excess = tm_jitter_excess_us(jitter, now_us, pending_ticks);
+  if (excess <= SKIP_ABOVE_US || jitter->waiting == 0) return;
+  int64_t frame_us = tm_jitter_us_of(jitter, jitter->config.frame_ticks);
+  jitter->cursor += excess / frame_us * jitter->config.frame_ticks;
+  if (jitter->cursor > jitter->order[jitter->waiting - 1].ticks) {
+    jitter->cursor = jitter->order[jitter->waiting - 1].ticks;
+  }
+  jitter->joint = true;
+  drop_passed(jitter);
+}
+
+/// RFC 3551 4.1: no sequence number is missing before the next frame, so the sender was silent.
+static bool sender_was_silent(const tm_jitter *jitter) {
+  int64_t next = jitter->order[0].sequence;
+  if (jitter->quiet) return true;
+  if (next - jitter->played_sequence >= TM_JITTER_SEEN) return false;
+  for (int64_t between = jitter->played_sequence + 1; between < next; between++) {
+    if (!tm_jitter_was_seen(jitter, between)) return false;
+  }
+  return true;
+}
+
+static tm_jitter_result play_first(tm_jitter *jitter, tm_frame *frame, bool *restarted) {
+  const tm_jitter_entry *first = &jitter->order[0];
+  *frame = jitter->frames[first->slot];
+  jitter->cursor = first->ticks + frame->samples;
+  jitter->played_sequence = first->sequence;
+  tm_jitter_pop(jitter);
+  jitter->quiet = frame->kind == TM_FRAME_SID || frame->kind == TM_FRAME_NO_DATA;
+  switch (frame->kind) {
+    case TM_FRAME_LOST: jitter->stats.frames_lost++; return TM_JITTER_LOST;
+    case TM_FRAME_NO_DATA: jitter->stats.frames_dtx++; return TM_JITTER_DTX;
+    case TM_FRAME_SPEECH:
+    case TM_FRAME_SID: break;
+  }
+  jitter->stats.frames_played++;
+  *restarted = jitter->joint;
+  jitter->joint = false;
+  return TM_JITTER_FRAME;
+}
+
+/// Nothing waits. The media time stands still while the delay is below its target, else it runs on.
+static tm_jitter_result play_nothing(tm_jitter *jitter, uint64_t now_us, int64_t excess) {
+  if (now_us > jitter->arrival_us + IDLE_US) {
+    jitter->playing = false;
+    return TM_JITTER_NONE;
+  }
+  if (excess >= 0) jitter->cursor += jitter->config.frame_ticks;
+  if (jitter->quiet) {
+    jitter->stats.frames_dtx++;
+    return TM_JITTER_DTX;
+  }
+  jitter->stats.frames_lost++;
+  return TM_JITTER_LOST;
+}
+
+/// A frame waits, but its time is later.
+static tm_jitter_result play_hole(tm_jitter *jitter, int64_t excess, tm_frame *frame, bool *restarted) {
+  int64_t step = jitter->config.frame_ticks;
+  int64_t step_us = tm_jitter_us_of(jitter, step);
+  if (!sender_was_silent(jitter)) {
+    jitter->cursor += step;
+    jitter->stats.frames_lost++;
+    return TM_JITTER_LOST;
+  }
+  // Silence is where the delay is brought to its target unheard: it is cut short or drawn out.
+  while (excess >= step_us && jitter->order[0].ticks - jitter->cursor >= step) {
+    jitter->cursor += step;
+    excess -= step_us;
+  }
+  if (jitter->order[0].ticks - jitter->cursor < step / 2) return play_first(jitter, frame, restarted);
+  if (excess > -step_us) jitter->cursor += step;
+  jitter->stats.frames_dtx++;
+  return TM_JITTER_DTX;
+}
+
+tm_jitter_result tm_jitter_get(tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks, tm_frame *frame,
+                               bool *restarted) {
+  *restarted = false;
+  int64_t pending_us = tm_jitter_us_of(jitter, pending_ticks);
+  jitter->lead_us -= jitter->lead_us / LEAD_DECAY;
+  if (!jitter->has_stream) return TM_JITTER_NONE;
+  if (!jitter->playing && !begin_playing(jitter, now_us, pending_ticks)) return TM_JITTER_NONE;
+  skip_excess(jitter, now_us, pending_ticks);
+  drop_passed(jitter);
+
+  int64_t excess = tm_jitter_excess_us(jitter, now_us, pending_ticks);
+  jitter->stats.target_us = (uint32_t)target_us(jitter);
+  int64_t delay = excess + target_us(jitter);
+  jitter->stats.delay_us = delay > 0 ? (uint32_t)delay : 0;
+  if (jitter->waiting == 0) return play_nothing(jitter, now_us, excess);
+  if (jitter->order[0].ticks - jitter->cursor >= jitter->config.frame_ticks / 2) {
+    return play_hole(jitter, excess, frame, restarted);
+  }
+  bool starts_packet = jitter->order[0].sequence != jitter->played_sequence;
+  if (starts_packet && pending_us > jitter->lead_us) jitter->lead_us = pending_us;
+  return play_first(jitter, frame, restarted);
+}
