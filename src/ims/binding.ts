@@ -1,6 +1,6 @@
 // RFC 3261 10, RFC 5626: a live binding, and what it makes usable.
 import type { Milliseconds } from '#src/base/units.ts';
-import { NameAddr } from '#src/sip/message/name-addr.ts';
+import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { isSipUri, parseUri, type SipUri } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Grant } from './grant.ts';

@@ -15,7 +15,10 @@ interface Ending {
 const ENDINGS: Readonly<Record<ContactEvent, Ending>> = {
   deactivated: { event: 'deactivated', message: 'The operator asks this device to register afresh.' },
   probation: { event: 'probation', message: 'The operator has suspended this device for a while.' },
-  rejected: { event: 'rejected', message: 'The operator has removed this device and forbids it to register.' },
+  rejected: {
+    event: 'rejected',
+    message: 'The operator has removed this device and forbids it to register.',
+  },
   expired: { event: 'expired', message: 'The registration ran out at the operator.' },
   unregistered: { event: 'unregistered', message: 'The operator has removed this device.' },
   registered: { event: 'unregistered', message: 'The operator has removed this device.' },
@@ -29,6 +32,8 @@ export function networkInitiated(change: OwnChange): Outcome | undefined {
   if (change.kind === 'none') return undefined;
   if (change.kind === 'shortened') return { event: 'shortened', expires: change.expires };
   const { event, message } = ENDINGS[change.event];
-  const error = new TandemError('operator', 'registration.removed', message, { detail: { event: change.event } });
+  const error = new TandemError('operator', 'registration.removed', message, {
+    detail: { event: change.event },
+  });
   return { event, error, ...(change.retryAfter === undefined ? {} : { retryAfter: change.retryAfter }) };
 }

@@ -66,13 +66,22 @@ function refusal(response: SipResponse): TandemError {
   switch (response.status) {
     case 401:
     case 407:
-      return new TandemError('operator', 'auth.rejected', 'The operator refused the user name or password.', { detail });
-    case 403:
-      return new TandemError('operator', 'registration.forbidden', 'The operator forbids this account to register.', {
+      return new TandemError('operator', 'auth.rejected', 'The operator refused the user name or password.', {
         detail,
       });
+    case 403:
+      return new TandemError(
+        'operator',
+        'registration.forbidden',
+        'The operator forbids this account to register.',
+        {
+          detail,
+        },
+      );
     case 404:
-      return new TandemError('operator', 'registration.unknown', 'The operator does not know this account.', { detail });
+      return new TandemError('operator', 'registration.unknown', 'The operator does not know this account.', {
+        detail,
+      });
     default:
       return new TandemError(
         'operator',

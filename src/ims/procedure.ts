@@ -86,7 +86,11 @@ export class Procedure {
       {
         onFinal: (response, flow) => {
           if (turn === this.#turn) this.#flow = flow;
-          conclude(response.isSuccess ? { ok: true, response, flow } : { ok: false, outcome: readRefusal(response, attempt) });
+          conclude(
+            response.isSuccess
+              ? { ok: true, response, flow }
+              : { ok: false, outcome: readRefusal(response, attempt) },
+          );
         },
         onFailure: (error) => conclude({ ok: false, outcome: readFailure(error) }),
       },

@@ -248,10 +248,15 @@ export class RegistrationMachine {
   #unreachable(): TandemError {
     const cause = this.#pcscfs.failure ?? this.#error;
     if (cause?.fault === 'operator') return cause;
-    return new TandemError('network', 'registration.unreachable', "The operator's server cannot be reached.", {
-      cause,
-      detail: { reason: cause?.id },
-    });
+    return new TandemError(
+      'network',
+      'registration.unreachable',
+      "The operator's server cannot be reached.",
+      {
+        cause,
+        detail: { reason: cause?.id },
+      },
+    );
   }
 
   #register(): void {
@@ -269,11 +274,16 @@ export class RegistrationMachine {
     }
     const features = config.profile === 'ims' ? config.features : undefined;
     const local = ua.transport.localContact(to);
-    const contact = registeredContact({ user, local, instance, features }, purpose === 'remove' ? 'remove' : 'bind');
+    const contact = registeredContact(
+      { user, local, instance, features },
+      purpose === 'remove' ? 'remove' : 'bind',
+    );
     if (purpose !== 'remove') this.#contact = contact;
     const expires = purpose === 'remove' ? Seconds(0) : this.#interval();
     this.counters.registers += 1;
-    this.#procedure.send({ to, contact, expires, redirects: this.#redirects }, (answer) => this.#answered(answer));
+    this.#procedure.send({ to, contact, expires, redirects: this.#redirects }, (answer) =>
+      this.#answered(answer),
+    );
   }
 
   /** A Min-Expires once told counts for all later REGISTERs. */
@@ -331,7 +341,8 @@ export class RegistrationMachine {
   #schedule(expires: Seconds, rule: 'rule' | 'half'): void {
     const { clock } = this.#deps;
     const due = rule === 'half' ? Seconds(expires / 2) : refreshAfter(expires);
-    if (this.#binding) this.#binding = { ...this.#binding, ends: Milliseconds(clock.now() + toMilliseconds(expires)) };
+    if (this.#binding)
+      this.#binding = { ...this.#binding, ends: Milliseconds(clock.now() + toMilliseconds(expires)) };
     this.#timers.set('refresh', toMilliseconds(due), () => this.dispatch({ event: 'refresh-due' }));
     this.#timers.set('expiry', toMilliseconds(expires), () => this.dispatch({ event: 'expired' }));
   }
@@ -340,9 +351,14 @@ export class RegistrationMachine {
     this.#watched?.();
     this.#watched = flow.onClose.on((error) => {
       this.counters.flowsLost += 1;
-      const lost = new TandemError('network', 'registration.flow', "The connection to the operator's server was lost.", {
-        cause: error,
-      });
+      const lost = new TandemError(
+        'network',
+        'registration.flow',
+        "The connection to the operator's server was lost.",
+        {
+          cause: error,
+        },
+      );
       this.dispatch({ event: this.#stable() ? 'flow-lost' : 'flow-unstable', error: lost });
     });
   }
@@ -411,6 +427,8 @@ export class RegistrationMachine {
   /** Seconds until the binding ends. */
   get left(): Seconds | undefined {
     const ends = this.#binding?.ends;
-    return ends === undefined ? undefined : toSeconds(Milliseconds(Math.max(0, ends - this.#deps.clock.now())));
+    return ends === undefined
+      ? undefined
+      : toSeconds(Milliseconds(Math.max(0, ends - this.#deps.clock.now())));
   }
 }

@@ -155,7 +155,10 @@ export class Registration {
   trusts(flow: Flow): boolean {
     const registered = this.flow;
     if (!registered) return false;
-    return flow === registered || (flow.remote.host === registered.remote.host && flow.secure === registered.secure);
+    return (
+      flow === registered ||
+      (flow.remote.host === registered.remote.host && flow.secure === registered.secure)
+    );
   }
 
   /**
@@ -167,7 +170,9 @@ export class Registration {
     const { binding } = this.#machine;
     const uri = binding ? dialogContact(binding, options) : this.#localUri(options.to);
     const plain = NameAddr.of(uri);
-    return config.profile === 'ims' ? plain.withParams(withFeatureTags(plain.params, config.features)) : plain;
+    return config.profile === 'ims'
+      ? plain.withParams(withFeatureTags(plain.params, config.features))
+      : plain;
   }
 
   /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */
@@ -179,7 +184,8 @@ export class Registration {
     const { ua } = this.#deps;
     const [listening] = ua.transport.listening;
     const local = to ? ua.transport.localContact(to) : listening;
-    if (!local) throw new TandemError('ours', 'registration.contact', 'There is no address for a Contact yet.');
+    if (!local)
+      throw new TandemError('ours', 'registration.contact', 'There is no address for a Contact yet.');
     return contactUri({ user: this.#user, local });
   }
 
@@ -221,7 +227,10 @@ export class Registration {
   }
 }
 
-function describeError(error: TandemError, retryAt: Date | undefined): NonNullable<RegistrationState['error']> {
+function describeError(
+  error: TandemError,
+  retryAt: Date | undefined,
+): NonNullable<RegistrationState['error']> {
   const { id, message } = error;
   return retryAt ? { id, message, retry_at: retryAt.toISOString() } : { id, message };
 }

@@ -20,7 +20,11 @@ function uri(text: string): Uri {
 const IMPU = address('<sip:+46701234567@op.example>');
 
 test('[MD-2.2.2b] every URI of P-Associated-URI is an identity, the first the default', () => {
-  const set = new IdentitySet(IMPU, [address('<sip:office@op.example>'), IMPU, address('<tel:+46701234567>')]);
+  const set = new IdentitySet(IMPU, [
+    address('<sip:office@op.example>'),
+    IMPU,
+    address('<tel:+46701234567>'),
+  ]);
   assert.equal(set.list(), [
     { uri: 'sip:office@op.example', kind: 'default', active: true },
     { uri: 'sip:+46701234567@op.example', kind: 'irs', active: true },

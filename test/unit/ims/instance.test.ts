@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { SeededRandom } from '#src/base/random.ts';
-import { fileStore, instanceId, memoryStore } from '#src/ims/instance.ts';
+import { Store } from '#src/base/store.ts';
+import { instanceId, memoryStore } from '#src/ims/instance.ts';
 import { suite } from '#test/support/suite.ts';
 
 const test = suite('ims/instance');
@@ -24,10 +25,16 @@ test('[MD-2.2.1a] made once and kept, different on another device, the configure
 
 test('[MD-2.2.1a] the state folder keeps it over a restart', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-instance-'));
+  const made = (seed: number): string => {
+    const store = Store.open(join(folder, 'state'));
+    try {
+      return instanceId(undefined, store, new SeededRandom(seed));
+    } finally {
+      store.close();
+    }
+  };
   try {
-    const made = instanceId(undefined, fileStore(join(folder, 'state')), new SeededRandom(5));
-    assert.is(instanceId(undefined, fileStore(join(folder, 'state')), new SeededRandom(6)), made);
-    assert.is(readFileSync(join(folder, 'state', 'instance'), 'utf8'), `${made}\n`);
+    assert.is(made(6), made(5));
   } finally {
     rmSync(folder, { recursive: true });
   }

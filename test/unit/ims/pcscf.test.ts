@@ -50,7 +50,11 @@ test('the configured order, every address once, looked up only when its turn com
 
 test('[MD-2.2.2a3] one that failed comes last until its time is over; one with Retry-After not at all', async () => {
   const clock = new VirtualClock();
-  const list = new PcscfList([sip('sip:192.0.2.1'), sip('sip:192.0.2.2'), sip('sip:192.0.2.3')], names(), clock);
+  const list = new PcscfList(
+    [sip('sip:192.0.2.1'), sip('sip:192.0.2.2'), sip('sip:192.0.2.3')],
+    names(),
+    clock,
+  );
   const [first, second] = await round(list);
   if (!first || !second) throw new Error('no P-CSCF');
   list.block(first, Seconds(330), 'soft');

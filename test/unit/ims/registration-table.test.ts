@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { REGISTRATION_TABLE, registrationDiagram, type RegistrationPhase } from '#src/ims/registration-table.ts';
+import {
+  REGISTRATION_TABLE,
+  type RegistrationPhase,
+  registrationDiagram,
+} from '#src/ims/registration-table.ts';
 import { suite } from '#test/support/suite.ts';
 
 const test = suite('ims/registration-table');
@@ -14,7 +18,9 @@ test('the README shows the table', () => {
 });
 
 test('every phase can be reached, and the agent can stop in each', () => {
-  const reached = new Set(phases.flatMap((phase) => Object.values(REGISTRATION_TABLE[phase]).map(({ next }) => next)));
+  const reached = new Set(
+    phases.flatMap((phase) => Object.values(REGISTRATION_TABLE[phase]).map(({ next }) => next)),
+  );
   for (const phase of phases) {
     assert.ok(reached.has(phase), phase);
     const row = REGISTRATION_TABLE[phase];
@@ -34,7 +40,11 @@ test('whoever waits knows how it goes on', () => {
   for (const phase of phases) {
     for (const [event, { next, actions }] of Object.entries(REGISTRATION_TABLE[phase])) {
       if (next === 'waiting') assert.ok(actions.includes('delay'), `${phase} ${event}`);
-      if (next === 'selecting') assert.ok(actions.some((a) => ['begin', 'next', 'redirect'].includes(a)), `${phase} ${event}`);
+      if (next === 'selecting')
+        assert.ok(
+          actions.some((a) => ['begin', 'next', 'redirect'].includes(a)),
+          `${phase} ${event}`,
+        );
     }
   }
 });
