@@ -23,6 +23,8 @@ export const BACKSLASH = 0x5c;
 export const CLOSE_BRACKET = 0x5d;
 const DELETE = 0x7f;
 const OCTETS = 256;
+/** One entry for every code unit, so that no look-up is out of bounds: text from our own API may be any Unicode. */
+const CODE_UNITS = 65_536;
 
 /** Bits of the class table. */
 export const TOKEN = 1;
@@ -51,24 +53,25 @@ const CLASSES: readonly (readonly [number, string])[] = [
   [WORD, `${ALNUM}-.!%*_+\`'~()<>:\\"/[]?{}@`],
 ];
 
-const TABLE = new Uint8Array(OCTETS);
+const CLASS_OF = new Uint8Array(CODE_UNITS);
 for (const [bit, characters] of CLASSES) {
   for (const character of characters) {
     const code = character.charCodeAt(0);
-    TABLE[code] = (TABLE[code] ?? 0) | bit;
+    CLASS_OF[code] = (CLASS_OF[code] ?? 0) | bit;
   }
 }
 // UTF-8 outside quotes is against the grammar but harmless.
-for (let code = DELETE + 1; code < OCTETS; code += 1) TABLE[code] = (TABLE[code] ?? 0) | GENERIC_VALUE;
+for (let code = DELETE + 1; code < OCTETS; code += 1) CLASS_OF[code] = (CLASS_OF[code] ?? 0) | GENERIC_VALUE;
 
-/** Whether the character at `at` belongs to the class; false past the end and above 255. */
+/** Whether the character at `at` belongs to the class; false past the end. */
 export const isClass = (text: string, at: number, bit: number): boolean =>
-  ((TABLE[text.charCodeAt(at)] ?? 0) & bit) !== 0;
+  at < text.length && ((CLASS_OF[text.charCodeAt(at)] ?? 0) & bit) !== 0;
 
 /** The end of the run of characters of the class that begins at `at`. */
 export function skipClass(text: string, at: number, bit: number): number {
+  const { length } = text;
   let end = at;
-  while (((TABLE[text.charCodeAt(end)] ?? 0) & bit) !== 0) end += 1;
+  while (end < length && ((CLASS_OF[text.charCodeAt(end)] ?? 0) & bit) !== 0) end += 1;
   return end;
 }
 
@@ -78,24 +81,26 @@ export const isToken = (text: string): boolean => text.length > 0 && isAll(text,
 /** The end of a run of blanks (folding is gone by then). */
 export function skipBlanks(text: string, at: number): number {
   let end = at;
-  for (let code = text.charCodeAt(end); code === SPACE || code === TAB; code = text.charCodeAt(end)) end += 1;
+  while (end < text.length && isBlankCode(text.charCodeAt(end))) end += 1;
   return end;
 }
+
+export const isBlankCode = (code: number): boolean => code === SPACE || code === TAB;
 
 /**
  * Without blanks at its ends. Not `trim`: that takes U+00A0 too, which in a byte string is the second half of a letter.
  */
 export function trimBlanks(text: string): string {
   const start = skipBlanks(text, 0);
-  const end = trimEnd(text, start);
+  const end = trimEnd(text, start, text.length);
   return start === 0 && end === text.length ? text : text.slice(start, end);
 }
 
-/** Where the text ends when blanks behind it do not count. */
-export function trimEnd(text: string, start: number): number {
-  let end = text.length;
-  while (end > start && (text.charCodeAt(end - 1) === SPACE || text.charCodeAt(end - 1) === TAB)) end -= 1;
-  return end;
+/** Where the text from `start` to `end` ends when blanks at its end do not count. */
+export function trimEnd(text: string, start: number, end: number): number {
+  let last = end;
+  while (last > start && isBlankCode(text.charCodeAt(last - 1))) last -= 1;
+  return last;
 }
 
 /** Where the quoted string that opens at `at` has ended (past the closing quote), or -1. */

@@ -4,43 +4,37 @@ import { isToken, splitList, trimBlanks } from './chars.ts';
 import { canonicalName, type HeaderRow, headerKey, headerRow } from './headers.ts';
 import { asOctets } from './octets.ts';
 
-const MADE_HERE = -1;
+/** Where the parts of a field stand in its text. */
+export interface FieldPlaces {
+  readonly name: number;
+  readonly nameEnd: number;
+  readonly value: number;
+  /** The CRLF follows. */
+  readonly end: number;
+  readonly folded: boolean;
+}
 
 /** One header field. Immutable. */
 export class HeaderField {
-  /** As it came: may be a compact form. */
-  readonly name: string;
-  /** Identity: see `headerKey`. */
-  readonly key: string;
   readonly row: HeaderRow | undefined;
-  readonly #head: string;
+  readonly #text: string;
   readonly #start: number;
+  readonly #nameEnd: number;
+  readonly #valueStart: number;
   readonly #end: number;
   readonly #folded: boolean;
-  /** Where the field begins and ends in the text it came in, CRLF included. */
-  readonly #lineStart: number;
-  readonly #lineEnd: number;
+  readonly #made: boolean;
   #value: string | undefined;
 
-  /** `head.slice(start, end)` is the value as it came; the line ends two octets later. */
-  constructor(
-    name: string,
-    row: HeaderRow | undefined,
-    head: string,
-    lineStart: number,
-    start: number,
-    end: number,
-    folded: boolean,
-  ) {
-    this.name = name;
+  constructor(row: HeaderRow | undefined, text: string, places: FieldPlaces, made = false) {
     this.row = row;
-    this.key = row ? row.key : name.toLowerCase();
-    this.#head = head;
-    this.#start = start;
-    this.#end = end;
-    this.#folded = folded;
-    this.#lineStart = lineStart;
-    this.#lineEnd = end + 2;
+    this.#text = text;
+    this.#start = places.name;
+    this.#nameEnd = places.nameEnd;
+    this.#valueStart = places.value;
+    this.#end = places.end;
+    this.#folded = places.folded;
+    this.#made = made;
   }
 
   static made(name: string, value: string): HeaderField {
@@ -50,13 +44,35 @@ export class HeaderField {
         detail: { name },
       });
     }
-    return new HeaderField(name, headerRow(name), octets, MADE_HERE, 0, octets.length, false);
+    const line = `${name}: ${octets}\r\n`;
+    const places = {
+      name: 0,
+      nameEnd: name.length,
+      value: name.length + 2,
+      end: line.length - 2,
+      folded: false,
+    };
+    return new HeaderField(headerRow(name), line, places, true);
+  }
+
+  /** As it came: may be a compact form. */
+  get name(): string {
+    return this.#text.slice(this.#start, this.#nameEnd);
+  }
+
+  /** Identity: see `headerKey`. */
+  get key(): string {
+    return this.row ? this.row.key : this.name.toLowerCase();
+  }
+
+  is(key: string): boolean {
+    return this.row ? this.row.key === key : this.name.toLowerCase() === key;
   }
 
   /** Unfolded, without blanks at its ends. A byte string. */
   get value(): string {
     if (this.#value === undefined) {
-      const raw = this.#head.slice(this.#start, this.#end);
+      const raw = this.#text.slice(this.#valueStart, this.#end);
       this.#value = this.#folded ? unfold(raw) : trimBlanks(raw);
     }
     return this.#value;
@@ -64,13 +80,12 @@ export class HeaderField {
 
   /** Whether this field stood right behind `other` in the same text. */
   follows(other: HeaderField): boolean {
-    return this.#lineStart === other.#lineEnd && this.#lineStart > 0 && this.#head === other.#head;
+    return !this.#made && this.#start === other.#end + 2 && this.#text === other.#text;
   }
 
   /** The lines from this field to `last`, CRLFs included; as they came when they came from outside. */
   lineUntil(last: HeaderField): string {
-    if (this.#lineStart === MADE_HERE) return `${this.name}: ${this.value}\r\n`;
-    return this.#head.slice(this.#lineStart, last.#lineEnd);
+    return this.#text.slice(this.#start, last.#end + 2);
   }
 }
 
@@ -133,13 +148,13 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
 
   /** By key (see `headerKey`). */
   first(key: string): HeaderField | undefined {
-    for (const field of this.#fields) if (field.key === key) return field;
+    for (const field of this.#fields) if (field.is(key)) return field;
     return undefined;
   }
 
   /** By key (see `headerKey`). */
   all(key: string): HeaderField[] {
-    return this.#fields.filter((field) => field.key === key);
+    return this.#fields.filter((field) => field.is(key));
   }
 
   /** At the end. */
@@ -151,7 +166,7 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
   /** Before the first field of that name, or else at the top: where a Via, Route or Record-Route goes. */
   prepend(name: string, value: string): void {
     const key = headerKey(name);
-    const at = this.#fields.findIndex((field) => field.key === key);
+    const at = this.#fields.findIndex((field) => field.is(key));
     this.#fields.splice(Math.max(0, at), 0, HeaderField.made(name, value));
     this.#touch(key);
   }
@@ -159,12 +174,12 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
   /** One field of that name and no other: in the place of the first one, or at the end. */
   set(name: string, value: string): void {
     const key = headerKey(name);
-    const at = this.#fields.findIndex((field) => field.key === key);
+    const at = this.#fields.findIndex((field) => field.is(key));
     if (at < 0) {
       this.add(name, value);
       return;
     }
-    this.#fields = this.#fields.filter((field, index) => index === at || field.key !== key);
+    this.#fields = this.#fields.filter((field, index) => index === at || !field.is(key));
     this.#fields[at] = HeaderField.made(canonicalName(name), value);
     this.#touch(key);
   }
@@ -172,7 +187,7 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
   remove(name: string): void {
     const key = headerKey(name);
     if (!this.first(key)) return;
-    this.#fields = this.#fields.filter((field) => field.key !== key);
+    this.#fields = this.#fields.filter((field) => !field.is(key));
     this.#touch(key);
   }
 
@@ -188,7 +203,7 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
 
   #editFirst(name: string, put: readonly string[]): void {
     const key = headerKey(name);
-    const at = this.#fields.findIndex((field) => field.key === key);
+    const at = this.#fields.findIndex((field) => field.is(key));
     const field = this.#fields[at];
     if (!field) {
       for (const value of put) this.add(name, value);

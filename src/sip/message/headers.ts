@@ -251,17 +251,58 @@ export type HeaderValue<Name extends HeaderName> =
 /** The rows, for those who walk them. */
 export const HEADERS: readonly HeaderRow[] = HEADER_TABLE;
 
-/** By name as it is usually written, in lower and upper case, and by compact form. */
-const BY_NAME = new Map<string, HeaderRow>();
+const BY_KEY = new Map<string, HeaderRow>();
 for (const row of HEADERS) {
-  for (const name of [row.name, row.key, row.name.toUpperCase(), row.compact, row.compact.toUpperCase()]) {
-    if (name !== '') BY_NAME.set(name, row);
-  }
+  BY_KEY.set(row.key, row);
+  if (row.compact !== '') BY_KEY.set(row.compact, row);
 }
 
 /** The row of a header field under any of its names, or undefined. */
 export const headerRow = (name: string): HeaderRow | undefined =>
-  BY_NAME.get(name) ?? BY_NAME.get(name.toLowerCase());
+  BY_KEY.get(name) ?? BY_KEY.get(name.toLowerCase());
+
+// The parser finds the row of a name in the text without making a string of it: by length and three of its letters.
+/** Turns an ASCII capital into its small letter; what it does to other token characters matches no name. */
+const FOLD = 0x20;
+const FIRST_LETTER = 0x61;
+const BY_HASH = new Map<number, { readonly name: string; readonly row: HeaderRow }[]>();
+for (const row of HEADERS) {
+  for (const name of [row.name, row.compact]) {
+    if (name === '') continue;
+    const hash = hashOf(name, 0, name.length);
+    BY_HASH.set(hash, [...(BY_HASH.get(hash) ?? []), { name, row }]);
+  }
+}
+
+function hashOf(text: string, start: number, end: number): number {
+  const first = text.charCodeAt(start) | FOLD;
+  const middle = text.charCodeAt((start + end) >> 1) | FOLD;
+  const last = text.charCodeAt(end - 1) | FOLD;
+  return ((((end - start) << 8) | first) << 16) ^ (middle << 8) ^ last;
+}
+
+/** The row of the name that stands in `text` from `start` to `end`, in any case; undefined for a name not known. */
+export function rowAt(text: string, start: number, end: number): HeaderRow | undefined {
+  const candidates = end > start ? BY_HASH.get(hashOf(text, start, end)) : undefined;
+  if (!candidates) return undefined;
+  for (const { name, row } of candidates) {
+    // The usual writing first: most peers use it.
+    if (name.length === end - start && (text.startsWith(name, start) || isName(name, text, start)))
+      return row;
+  }
+  return undefined;
+}
+
+function isName(name: string, text: string, start: number): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    const code = text.charCodeAt(start + index);
+    const wanted = name.charCodeAt(index);
+    // A hyphen folded is a hyphen, but so is a CR: only letters may differ.
+    if (code !== wanted && ((code | FOLD) !== (wanted | FOLD) || (wanted | FOLD) < FIRST_LETTER))
+      return false;
+  }
+  return true;
+}
 
 /** The identity of a field: compact forms unified, lower case. */
 export const headerKey = (name: string): string => headerRow(name)?.key ?? name.toLowerCase();

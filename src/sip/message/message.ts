@@ -14,13 +14,9 @@ export const SIP_VERSION = 'SIP/2.0';
 
 type HeaderPairs = Iterable<readonly [name: string, value: string]>;
 
-/** The bytes a message came in, kept so that an unchanged one leaves as it came. */
-export interface Origin {
-  readonly bytes: Buffer;
-}
-
 /** The reading of one kind of header field. */
-interface Reading {
+export interface Reading {
+  /** The value or the values; undefined when a single one is absent or bad. */
   readonly value: unknown;
   readonly fault: boolean;
 }
@@ -31,10 +27,11 @@ const EMPTY = Buffer.alloc(0);
 export abstract class SipMessage {
   readonly headers: HeaderList;
   #body: Buffer;
-  readonly #origin: Origin | undefined;
+  /** The bytes it came in, kept so that an unchanged message leaves as it came. */
+  readonly #origin: Buffer | undefined;
   #bodyChanged = false;
 
-  protected constructor(headers: HeaderList, body: Buffer = EMPTY, origin?: Origin) {
+  protected constructor(headers: HeaderList, body: Buffer = EMPTY, origin?: Buffer) {
     this.headers = headers;
     this.#body = body;
     this.#origin = origin;
@@ -67,7 +64,7 @@ export abstract class SipMessage {
    */
   toBuffer(): Buffer {
     if (this.#origin && !this.headers.changed && !this.#bodyChanged && !this.startLineChanged)
-      return this.#origin.bytes;
+      return this.#origin;
     if (this.contentLength !== this.#body.length)
       this.headers.set('Content-Length', String(this.#body.length));
     const head = `${this.startLine}\r\n${this.headers.format()}\r\n`;
@@ -98,23 +95,14 @@ export abstract class SipMessage {
   typed<Name extends HeaderName>(name: Name): HeaderValue<Name> {
     const row = headerRow(name);
     // The row of that name carries the reader whose type HeaderValue is made of.
-    return (row ? this.#reading(row).value : undefined) as HeaderValue<Name>;
+    return (row ? readingOf(this.headers, row).value : undefined) as HeaderValue<Name>;
   }
 
   /** The header fields that stand there but cannot be read, or stand more often than they may. */
   faults(): HeaderRow[] {
     const rows = new Set<HeaderRow>();
-    for (const { row } of this.headers.fields) if (row && this.#reading(row).fault) rows.add(row);
+    for (const { row } of this.headers.fields) if (row && readingOf(this.headers, row).fault) rows.add(row);
     return [...rows];
-  }
-
-  /** Whether the field of this row can be read; true when it is absent. */
-  isReadable(row: HeaderRow): boolean {
-    return !this.#reading(row).fault;
-  }
-
-  #reading(row: HeaderRow): Reading {
-    return this.headers.memo(row.key, () => read(this.headers, row));
   }
 
   get callId(): string {
@@ -280,17 +268,11 @@ function absent(name: string): never {
 
 /** Reads all fields of one kind. */
 function read(headers: HeaderList, row: HeaderRow): Reading {
-  if (row.form === 'single') {
-    const fields = headers.all(row.key);
-    const [first] = fields;
-    if (!first) return { value: undefined, fault: false };
-    const value = row.read(first.value);
-    return { value, fault: value === undefined || fields.length > 1 };
-  }
+  if (row.form === 'single') return readSingle(headers, row);
   const values: unknown[] = [];
   let fault = false;
   for (const field of headers.fields) {
-    if (field.key !== row.key) continue;
+    if (field.row !== row) continue;
     const elements = row.form === 'list' ? splitList(field.value) : [field.value];
     if (!elements) fault = true;
     for (const element of elements ?? []) {
@@ -301,6 +283,21 @@ function read(headers: HeaderList, row: HeaderRow): Reading {
   }
   return { value: values, fault };
 }
+
+function readSingle(headers: HeaderList, row: HeaderRow): Reading {
+  let value: unknown;
+  let count = 0;
+  for (const field of headers.fields) {
+    if (field.row !== row) continue;
+    count += 1;
+    if (count === 1) value = row.read(field.value);
+  }
+  return { value, fault: count > 1 || (count === 1 && value === undefined) };
+}
+
+/** The reading of a field of the table, done once. */
+export const readingOf = (headers: HeaderList, row: HeaderRow): Reading =>
+  headers.memo(row.key, () => read(headers, row));
 
 export interface RequestFields {
   readonly method: string;
@@ -315,7 +312,7 @@ export class SipRequest extends SipMessage {
   #uriChanged = false;
 
   /** For the parser; others use `create`. */
-  constructor(method: string, uri: Uri, headers: HeaderList, body?: Buffer, origin?: Origin) {
+  constructor(method: string, uri: Uri, headers: HeaderList, body?: Buffer, origin?: Buffer) {
     super(headers, body, origin);
     this.method = method;
     this.#requestUri = uri;
@@ -384,7 +381,7 @@ export class SipResponse extends SipMessage {
   readonly reason: string;
 
   /** For the parser; others use `create` and `reply`. */
-  constructor(status: number, reason: string, headers: HeaderList, body?: Buffer, origin?: Origin) {
+  constructor(status: number, reason: string, headers: HeaderList, body?: Buffer, origin?: Buffer) {
     super(headers, body, origin);
     this.status = status;
     this.reason = reason;

@@ -1,9 +1,9 @@
 // RFC 3261 7, 18.3 From bytes to a message, or to the reason why not. One pass over the head, linear in its length.
 import { err, ok, type Result } from '#src/base/result.ts';
-import { COLON, CR, isToken, LF, parseDecimal, SPACE, skipBlanks, skipClass, TAB, TOKEN } from './chars.ts';
+import { CR, isBlankCode, isToken, LF, parseDecimal, skipClass, TOKEN, trimEnd } from './chars.ts';
 import { HeaderField, HeaderList } from './header-list.ts';
-import { headerRow } from './headers.ts';
-import { type SipMessage, SipRequest, SipResponse } from './message.ts';
+import { type HeaderRow, headerRow, rowAt } from './headers.ts';
+import { readingOf, type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { OtherUri, scanUri, type Uri } from './uri.ts';
 import { uint32 } from './values.ts';
 import { Via } from './via.ts';
@@ -49,8 +49,10 @@ const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const EMPTY = Buffer.alloc(0);
 
 /** Must be there, must be readable and may stand only once (Max-Forwards and Content-Length may be absent). */
-const REQUIRED = ['Via', 'To', 'From', 'Call-ID', 'CSeq'] as const;
-const CHECKED = [...REQUIRED, 'Max-Forwards', 'Content-Length'].flatMap((name) => headerRow(name) ?? []);
+const rowsOf = (names: readonly string[]): readonly HeaderRow[] =>
+  names.flatMap((name) => headerRow(name) ?? []);
+const REQUIRED = rowsOf(['Via', 'To', 'From', 'Call-ID', 'CSeq']);
+const OPTIONAL = rowsOf(['Max-Forwards', 'Content-Length']);
 
 type StartLine =
   | { readonly kind: 'request'; readonly method: string; readonly uri: Uri }
@@ -114,22 +116,31 @@ function withBody(
   limits: MessageLimits,
   datagram: boolean,
 ): Result<SipMessage, MessageFault> {
-  const draft = build(head, EMPTY);
-  const missing = draft && firstProblem(draft);
-  if (!draft) return err({ reason: 'Malformed start line' });
-  if (missing) return err(fault(head, missing, BAD_REQUEST));
+  const wrong = firstProblem(head.headers);
+  if (wrong) return err(fault(head, wrong, BAD_REQUEST));
   const there = bytes.length - bodyAt;
-  const length = draft.contentLength ?? there;
+  const length = contentLengthOf(head.headers) ?? there;
   if (length > limits.body) return err(fault(head, 'Message body too large', TOO_LARGE));
   if (length > there) return err(fault(head, 'Body shorter than Content-Length', BAD_REQUEST));
   if (length < there && !datagram) return err(fault(head, 'Body longer than Content-Length', BAD_REQUEST));
   const end = bodyAt + length;
-  const origin = { bytes: start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end) };
+  const origin = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
   const message = build(head, bytes.subarray(bodyAt, end), origin);
+  if (message instanceof SipRequest && message.cseq.method !== message.method) {
+    return err(fault(head, 'CSeq method does not match', BAD_REQUEST));
+  }
   return message ? ok(message) : err({ reason: 'Malformed start line' });
 }
 
-function build(head: Head, body: Buffer, origin?: { bytes: Buffer }): SipRequest | SipResponse | undefined {
+const CONTENT_LENGTH = headerRow('Content-Length');
+
+/** Read by the row's own reader, which gives numbers. */
+const contentLengthOf = (headers: HeaderList): number | undefined => {
+  const value = CONTENT_LENGTH && readingOf(headers, CONTENT_LENGTH).value;
+  return typeof value === 'number' ? value : undefined;
+};
+
+function build(head: Head, body: Buffer, origin?: Buffer): SipRequest | SipResponse | undefined {
   const { start, headers } = head;
   if (!start) return undefined;
   return start.kind === 'request'
@@ -138,12 +149,14 @@ function build(head: Head, body: Buffer, origin?: { bytes: Buffer }): SipRequest
 }
 
 /** What is wrong with the mandatory header fields; undefined when nothing is. */
-function firstProblem(message: SipRequest | SipResponse): string | undefined {
-  for (const row of CHECKED) if (!message.isReadable(row)) return `Bad ${row.name} header field`;
-  for (const name of REQUIRED) if (!message.headers.has(name)) return `Missing ${name} header field`;
-  if (message.vias.length === 0) return 'Empty Via header field';
-  if (message instanceof SipRequest && message.cseq.method !== message.method)
-    return 'CSeq method does not match';
+function firstProblem(headers: HeaderList): string | undefined {
+  for (const row of REQUIRED) {
+    const { value, fault: bad } = readingOf(headers, row);
+    if (bad) return `Bad ${row.name} header field`;
+    if (value === undefined || (Array.isArray(value) && value.length === 0))
+      return `Missing ${row.name} header field`;
+  }
+  for (const row of OPTIONAL) if (readingOf(headers, row).fault) return `Bad ${row.name} header field`;
   return undefined;
 }
 
@@ -191,29 +204,45 @@ function readFields(text: string, start: number, limit: number): Fields {
   while (at < text.length) {
     if (fields.length === limit)
       return { fields, fault: { reason: 'Too many header fields', status: TOO_LARGE } };
-    const nameEnd = skipClass(text, at, TOKEN);
-    const colon = skipBlanks(text, nameEnd);
-    const named = nameEnd > at && text.charCodeAt(colon) === COLON;
-    let folded = false;
-    let end = text.indexOf('\r\n', colon);
-    while (end >= 0 && isBlank(text.charCodeAt(end + 2))) {
-      folded = true;
-      end = text.indexOf('\r\n', end + 2);
-    }
-    if (end < 0) end = text.length;
-    if (named) {
-      const name = text.slice(at, nameEnd);
-      fields.push(new HeaderField(name, headerRow(name), text, at, colon + 1, end, folded));
+    const line = findLine(text, at);
+    if (line.stray) problem ??= { reason: 'Bare CR or LF in the header', status: BAD_REQUEST };
+    const colon = text.indexOf(':', at);
+    const nameEnd = trimEnd(text, at, colon);
+    const named = colon > at && colon < line.end;
+    const row = named ? rowAt(text, at, nameEnd) : undefined;
+    if (row || (named && skipClass(text, at, TOKEN) === nameEnd && nameEnd > at)) {
+      const { end, folded } = line;
+      fields.push(new HeaderField(row, text, { name: at, nameEnd, value: colon + 1, end, folded }));
     } else problem ??= { reason: 'Malformed header line', status: BAD_REQUEST };
-    at = end + 2;
+    at = line.end + 2;
   }
-  if (!problem && hasStrayLineEnd(text))
-    problem = { reason: 'Bare CR or LF in the header', status: BAD_REQUEST };
   return { fields, fault: problem };
 }
 
-const isBlank = (code: number): boolean => code === SPACE || code === TAB;
-const hasStrayLineEnd = (text: string): boolean => /\r(?!\n)|(?<!\r)\n/.test(text);
+interface Line {
+  /** Where its CRLF stands, or the end of the text. */
+  readonly end: number;
+  /** It goes on behind a CRLF that blanks follow. */
+  readonly folded: boolean;
+  /** A CR or LF stands alone in it. */
+  readonly stray: boolean;
+}
+
+function findLine(text: string, at: number): Line {
+  let folded = false;
+  let stray = false;
+  for (let from = at; ; folded = true) {
+    let end = text.indexOf('\r', from);
+    const feed = text.indexOf('\n', from);
+    if (feed !== end + 1 || end < 0) {
+      stray ||= end >= 0 || feed >= 0;
+      end = text.indexOf('\r\n', from);
+    }
+    if (end < 0) return { end: text.length, folded, stray };
+    from = end + 2;
+    if (from >= text.length || !isBlankCode(text.charCodeAt(from))) return { end, folded, stray };
+  }
+}
 
 interface FirstLine {
   readonly line: StartLine | undefined;
