@@ -1,0 +1,295 @@
+// Node-API addon: the functions of engine.h for JavaScript. No logic; src/media/addon.ts holds the types.
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "values.h"
+
+enum { ADDRESS_OCTETS = 80, NAME_OCTETS = 1024, MAX_ARGUMENTS = 5 };
+
+// Behind the external: the engine and the function that tells JavaScript that events wait.
+typedef struct {
+  tm_engine *engine;
+  napi_threadsafe_function on_events;
+  napi_env env;
+} handle;
+
+static napi_value fail(napi_env env, const tm_error *error)
+{
+  napi_value code, text, object;
+  napi_create_string_utf8(env, tm_engine_status_text(error->status), NAPI_AUTO_LENGTH, &code);
+  napi_create_string_utf8(env, error->text, NAPI_AUTO_LENGTH, &text);
+  napi_create_error(env, code, text, &object);
+  value_set_number(env, object, "errno", error->code);
+  napi_throw(env, object);
+  return NULL;
+}
+
+static void notify(void *context)
+{
+  // Full means that a call is waiting to run already; it will take every event.
+  (void)napi_call_threadsafe_function(((handle *)context)->on_events, NULL, napi_tsfn_nonblocking);
+}
+
+static void shut(void *context)
+{
+  handle *self = context;
+  if (!self->engine) return;
+  tm_engine_destroy(self->engine);
+  self->engine = NULL;
+  (void)napi_release_threadsafe_function(self->on_events, napi_tsfn_abort);
+}
+
+static void collected(napi_env env, void *data, void *hint)
+{
+  (void)hint;
+  napi_remove_env_cleanup_hook(env, shut, data);
+  shut(data);
+  free(data);
+}
+
+// Arguments of a call; the first is the external unless `self` is NULL.
+static bool take(napi_env env, napi_callback_info info, napi_value *arguments, handle **self)
+{
+  size_t count = MAX_ARGUMENTS;
+  void *data = NULL;
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok) return false;
+  if (!self) return true;
+  if (napi_get_value_external(env, arguments[0], &data) != napi_ok || !((handle *)data)->engine) {
+    napi_throw_error(env, "closed", "the media engine is closed");
+    return false;
+  }
+  *self = data;
+  return true;
+}
+
+static napi_value create(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], name, external;
+  tm_error error = {.status = TM_ENGINE_MEMORY};
+  bool realtime = false;
+  if (!take(env, info, arguments, NULL)) return NULL;
+  handle *self = calloc(1, sizeof *self);
+  if (!self) return fail(env, &error);
+  napi_get_value_bool(env, arguments[0], &realtime);
+  napi_create_string_utf8(env, "tandem media", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_threadsafe_function(env, arguments[1], NULL, name, 1, 1, NULL, NULL, NULL, NULL, &self->on_events) !=
+      napi_ok) {
+    free(self);
+    napi_throw_type_error(env, "argument", "create(realtime, onEvents)");
+    return NULL;
+  }
+  tm_engine_options options = {.realtime = realtime, .notify = notify, .context = self};
+  self->engine = tm_engine_create(&options, &error);
+  if (!self->engine) {
+    (void)napi_release_threadsafe_function(self->on_events, napi_tsfn_abort);
+    free(self);
+    return fail(env, &error);
+  }
+  napi_create_external(env, self, collected, NULL, &external);
+  napi_add_env_cleanup_hook(env, shut, self);
+  return external;
+}
+
+static napi_value destroy(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  if (take(env, info, arguments, &self)) shut(self);
+  return NULL;
+}
+
+static napi_value is_realtime(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], result = NULL;
+  handle *self;
+  if (take(env, info, arguments, &self)) napi_get_boolean(env, tm_engine_is_realtime(self->engine), &result);
+  return result;
+}
+
+static void read_endpoint(napi_env env, napi_value options, const char *key, char *name, tm_endpoint *endpoint)
+{
+  napi_value object = value_get(env, options, key);
+  endpoint->kind = (tm_endpoint_kind)value_number(env, object, "kind");
+  endpoint->hertz = value_number(env, object, "hertz");
+  value_string(env, object, "name", name, NAME_OCTETS);
+  endpoint->name = name;
+}
+
+static napi_value open_stream(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], result;
+  handle *self;
+  char address[ADDRESS_OCTETS], capture[NAME_OCTETS], playback[NAME_OCTETS];
+  tm_error error = {.status = TM_ENGINE_OK};
+  uint32_t id = 0;
+  if (!take(env, info, arguments, &self)) return NULL;
+  value_string(env, arguments[1], "address", address, sizeof address);
+  tm_stream_options options = {.address = address,
+                               .port_from = (uint16_t)value_number(env, arguments[1], "from"),
+                               .port_to = (uint16_t)value_number(env, arguments[1], "to")};
+  read_endpoint(env, arguments[1], "capture", capture, &options.capture);
+  read_endpoint(env, arguments[1], "playback", playback, &options.playback);
+  if (tm_stream_open(self->engine, &options, &id, &error) != TM_ENGINE_OK) return fail(env, &error);
+  napi_create_object(env, &result);
+  value_set_number(env, result, "id", id);
+  value_set_number(env, result, "port", tm_stream_port(self->engine, id));
+  return result;
+}
+
+static napi_value configure(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  char address[ADDRESS_OCTETS];
+  tm_error error = {.status = TM_ENGINE_OK};
+  if (!take(env, info, arguments, &self)) return NULL;
+  napi_value from = arguments[2];
+  value_string(env, from, "address", address, sizeof address);
+  tm_stream_config config = {.remote_address = address,
+                             .remote_port = (uint16_t)value_number(env, from, "port"),
+                             .remote_rtcp_port = (uint16_t)value_number(env, from, "rtcpPort"),
+                             .codec = (tm_codec_name)value_number(env, from, "codec"),
+                             .payload_type = (uint8_t)value_number(env, from, "payloadType"),
+                             .octet_aligned = value_boolean(env, from, "octetAligned"),
+                             .mode_set = (uint16_t)value_number(env, from, "modeSet"),
+                             .dtmf_payload_type = (int)value_number(env, from, "dtmfPayloadType"),
+                             .dtmf_clock_rate = (uint32_t)value_number(env, from, "dtmfClockRate"),
+                             .ptime_ms = (uint16_t)value_number(env, from, "ptimeMs"),
+                             .send = value_boolean(env, from, "send"),
+                             .receive = value_boolean(env, from, "receive")};
+  value_string(env, from, "cname", config.cname, sizeof config.cname);
+  if (tm_stream_configure(self->engine, value_uint32(env, arguments[1]), &config, &error) != TM_ENGINE_OK)
+    return fail(env, &error);
+  return NULL;
+}
+
+static napi_value send_dtmf(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  char digits[TM_ENGINE_MAX_DIGITS + 2];  // one too many is seen by the engine
+  size_t octets = 0;
+  tm_error error = {.status = TM_ENGINE_OK};
+  if (!take(env, info, arguments, &self)) return NULL;
+  napi_get_value_string_utf8(env, arguments[2], digits, sizeof digits, &octets);
+  if (tm_stream_send_dtmf(self->engine, value_uint32(env, arguments[1]), digits, value_uint32(env, arguments[3]),
+                          value_uint32(env, arguments[4]), &error) != TM_ENGINE_OK)
+    return fail(env, &error);
+  return NULL;
+}
+
+static napi_value stats(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], result;
+  handle *self;
+  tm_stream_stats stats;
+  if (!take(env, info, arguments, &self)) return NULL;
+  if (tm_stream_stats_get(self->engine, value_uint32(env, arguments[1]), &stats) != TM_ENGINE_OK) return NULL;
+  const struct {
+    const char *name;
+    double value;
+  } rows[] = {
+      {"packetsSent", (double)stats.packets_sent},
+      {"octetsSent", (double)stats.octets_sent},
+      {"packetsReceived", (double)stats.packets_received},
+      {"octetsReceived", (double)stats.octets_received},
+      {"packetsLost", (double)stats.packets_lost},
+      {"packetsLate", (double)stats.packets_late},
+      {"packetsDiscarded", (double)stats.packets_discarded},
+      {"rtcpSent", (double)stats.rtcp_sent},
+      {"rtcpReceived", (double)stats.rtcp_received},
+      {"concealedMs", (double)stats.concealed_ms},
+      {"ticksMissed", (double)stats.ticks_missed},
+      {"sendErrors", (double)stats.send_errors},
+      {"dtmfSent", (double)stats.dtmf_sent},
+      {"dtmfReceived", (double)stats.dtmf_received},
+      {"jitterMs", stats.jitter_ms},
+      {"playoutMs", stats.playout_ms},
+      {"rttMs", stats.rtt_ms},
+      {"farLoss", stats.far_loss},
+      {"levelInDbov", stats.level_in_dbov},
+      {"levelOutDbov", stats.level_out_dbov},
+      {"ssrc", stats.ssrc},
+      {"remoteSsrc", stats.remote_ssrc},
+  };
+  napi_create_object(env, &result);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) value_set_number(env, result, rows[i].name, rows[i].value);
+  return result;
+}
+
+static napi_value close_stream(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], result = NULL;
+  handle *self;
+  if (!take(env, info, arguments, &self)) return NULL;
+  bool queued = tm_stream_close(self->engine, value_uint32(env, arguments[1])) == TM_ENGINE_OK;
+  napi_get_boolean(env, queued, &result);
+  return result;
+}
+
+static napi_value next_event(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], result;
+  handle *self;
+  tm_event event;
+  if (!take(env, info, arguments, &self) || !tm_engine_next_event(self->engine, &event)) return NULL;
+  char digit[2] = {event.digit, '\0'};
+  napi_create_object(env, &result);
+  value_set_number(env, result, "kind", event.kind);
+  value_set_number(env, result, "stream", event.stream);
+  value_set_string(env, result, "digit", digit);
+  value_set_number(env, result, "durationMs", event.duration_ms);
+  value_set_string(env, result, "code", tm_engine_status_text(event.error.status));
+  value_set_string(env, result, "text", event.error.text);
+  value_set_number(env, result, "errno", event.error.code);
+  return result;
+}
+
+typedef struct {
+  napi_env env;
+  napi_value list;
+  uint32_t count;
+} device_list;
+
+static void add_device(void *context, const char *name, const char *description)
+{
+  device_list *devices = context;
+  napi_value entry;
+  napi_create_object(devices->env, &entry);
+  value_set_string(devices->env, entry, "name", name);
+  value_set_string(devices->env, entry, "description", description);
+  napi_set_element(devices->env, devices->list, devices->count++, entry);
+}
+
+static napi_value list_devices(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  device_list devices = {.env = env};
+  bool capture = false;
+  if (!take(env, info, arguments, NULL)) return NULL;
+  napi_get_value_bool(env, arguments[0], &capture);
+  napi_create_array(env, &devices.list);
+  tm_engine_devices(capture, add_device, &devices);
+  return devices.list;
+}
+
+NAPI_MODULE_INIT()
+{
+  static const struct {
+    const char *name;
+    napi_callback function;
+  } functions[] = {
+      {"create", create},       {"destroy", destroy},    {"isRealtime", is_realtime}, {"open", open_stream},
+      {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
+      {"nextEvent", next_event}, {"devices", list_devices},
+  };
+  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+    napi_value function;
+    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].function, NULL, &function);
+    napi_set_named_property(env, exports, functions[i].name, function);
+  }
+  return exports;
+}

@@ -1,0 +1,19 @@
+// Values between JavaScript and C. A missing or wrong value reads as 0, false or ""; the types are the caller's duty.
+#ifndef TM_BINDING_VALUES_H
+#define TM_BINDING_VALUES_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+napi_value value_get(napi_env env, napi_value object, const char *key);
+double value_number(napi_env env, napi_value object, const char *key);
+bool value_boolean(napi_env env, napi_value object, const char *key);
+void value_string(napi_env env, napi_value object, const char *key, char *text, size_t octets);
+uint32_t value_uint32(napi_env env, napi_value value);
+
+void value_set_number(napi_env env, napi_value object, const char *key, double number);
+void value_set_string(napi_env env, napi_value object, const char *key, const char *text);
+
+#endif

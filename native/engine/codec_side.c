@@ -1,0 +1,168 @@
+// Codec thread, one stream: captured sound into packets to be sent, received packets into sound to be played, 20 ms at a time.
+#include "codec_side.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum {
+  MAX_UNITS_LATE = 5,  // further behind, sound is given up
+  CENTI = 100,
+};
+
+static void set_level(atomic_int_fast32_t *level, double dbov)
+{
+  atomic_store_explicit(level, (int_fast32_t)lround(dbov * CENTI), memory_order_relaxed);
+}
+
+static void carry_counts(tm_codec_side *side)
+{
+  tm_receiver_stats stats;
+  if (!side->coding) return;
+  tm_receiver_read_stats(side->coding->receiver, &stats);
+  // In microseconds, since codings differ in their sample rate.
+  side->concealed_before += stats.samples_concealed * 1000000 / side->coding->info->sample_hz;
+  side->late_before += stats.jitter.late;
+  side->bad_before += stats.bad_payloads + stats.jitter.duplicate;
+}
+
+tm_coding *tm_codec_side_configure(tm_stream *stream, const tm_codec_thread_config *config, int64_t now)
+{
+  tm_codec_side *side = &stream->codec;
+  tm_coding *old = NULL;
+  if (config->coding) {
+    carry_counts(side);
+    old = side->coding;
+    side->coding = config->coding;
+  }
+  if (config->units_per_packet != side->config.units_per_packet || config->coding ||
+      (config->send && !side->config.send))
+    side->frame_count = 0;
+  if (!side->configured) side->next_unit = tm_stream_beat_after(stream, now);
+  uint32_t hz = side->coding->info->sample_hz;
+  if (hz != side->level_hz) {
+    tm_level_init(&side->level_in, hz);
+    tm_level_init(&side->level_out, hz);
+    side->level_hz = hz;
+  }
+  side->config = *config;
+  side->config.coding = NULL;
+  side->configured = true;
+  atomic_store_explicit(&stream->counters.sample_hz, hz, memory_order_relaxed);
+  return old;
+}
+
+static void take_received(tm_stream *stream)
+{
+  tm_coding *coding = stream->codec.coding;
+  tm_rx_record record;
+  uint8_t payload[TM_DATAGRAM_OCTETS];
+  while (tm_ring_read(stream->rx, &record, sizeof record) == TM_OK) {
+    if (record.octets > 0 && tm_ring_read(stream->rx, payload, record.octets) != TM_OK) return;
+    if (record.coding != coding->id) continue;
+    tm_rtp_packet packet = {.payload_type = record.payload_type,
+                            .marker = record.marker,
+                            .sequence = record.sequence,
+                            .timestamp = record.timestamp,
+                            .ssrc = record.ssrc,
+                            .payload = payload,
+                            .payload_bytes = record.octets};
+    uint64_t arrival = (uint64_t)(record.arrival_ns / TM_NS_PER_US);
+    if (record.sound) (void)tm_receiver_put(coding->receiver, &packet, arrival);
+    else tm_receiver_note(coding->receiver, &packet, arrival);
+  }
+}
+
+static void publish(tm_stream *stream)
+{
+  tm_codec_side *side = &stream->codec;
+  tm_receiver_stats stats;
+  tm_receiver_read_stats(side->coding->receiver, &stats);
+  uint64_t concealed = side->concealed_before + stats.samples_concealed * 1000000 / side->coding->info->sample_hz;
+  atomic_store_explicit(&stream->counters.concealed_us, concealed, memory_order_relaxed);
+  atomic_store_explicit(&stream->counters.packets_late, side->late_before + stats.jitter.late, memory_order_relaxed);
+  atomic_store_explicit(&stream->counters.codec_discarded,
+                        side->bad_before + stats.bad_payloads + stats.jitter.duplicate, memory_order_relaxed);
+  atomic_store_explicit(&stream->counters.playout_us, stats.jitter.delay_us, memory_order_relaxed);
+  set_level(&stream->counters.level_in_centi, side->level_in.rms_dbov);
+  set_level(&stream->counters.level_out_centi, side->level_out.rms_dbov);
+}
+
+static void play(tm_stream *stream, uint64_t unit)
+{
+  tm_codec_side *side = &stream->codec;
+  const tm_codec_info *info = side->coding->info;
+  int16_t pcm[TM_MAX_FRAME_SAMPLES];
+  // The ideal moment, not the real one: a late wake-up of ours is no jitter of the network.
+  uint64_t moment = (uint64_t)(tm_stream_due(stream, unit) / TM_NS_PER_US);
+  take_received(stream);
+  if (side->config.receive) tm_receiver_get(side->coding->receiver, moment, pcm);
+  else memset(pcm, 0, sizeof pcm);
+  tm_level_push(&side->level_out, pcm, info->encode_samples);
+  tm_sink_write(&stream->sink, info->sample_hz, pcm);
+}
+
+static void hand_over(tm_stream *stream, uint64_t unit)
+{
+  tm_codec_side *side = &stream->codec;
+  const tm_codec_info *info = side->coding->info;
+  struct {
+    tm_tx_record record;
+    uint8_t payload[TM_TX_PAYLOAD_OCTETS];
+  } item;
+  size_t octets = 0;
+  bool speech = false;
+  for (unsigned i = 0; i < side->frame_count; i++) speech = speech || side->frames[i].kind != TM_FRAME_NO_DATA;
+  if (speech && tm_codec_pack(side->coding->codec, side->frames, side->frame_count, item.payload, sizeof item.payload,
+                              &octets) != TM_OK)
+    octets = 0;
+  uint32_t duration = side->frame_count * info->encode_samples;
+  item.record = (tm_tx_record){.unit = unit,
+                               .timestamp = side->timestamp - duration,
+                               .clock_hz = info->clock_hz,
+                               .duration = duration,
+                               .octets = (uint16_t)octets,
+                               .payload_type = side->config.payload_type};
+  side->frame_count = 0;
+  // Full only when the packet thread stands still; it counts the beat as missed.
+  (void)tm_ring_write(stream->tx, &item, sizeof item.record + octets);
+}
+
+static void capture(tm_stream *stream, uint64_t unit)
+{
+  tm_codec_side *side = &stream->codec;
+  const tm_codec_info *info = side->coding->info;
+  int16_t pcm[TM_MAX_FRAME_SAMPLES];
+  tm_source_read(&stream->source, info->sample_hz, pcm);
+  tm_level_push(&side->level_in, pcm, info->encode_samples);
+  side->timestamp += info->encode_samples;  // at these codecs a sample is a tick
+  if (!side->config.send) return;
+  // A packet starts only at its own first beat, so that both threads agree where it ends.
+  bool starts = unit % side->config.units_per_packet == 0;
+  if (side->frame_count == 0 && !starts) return;
+  if (side->frame_count >= TM_MAX_UNITS_PER_PACKET) side->frame_count = 0;
+  tm_frame *frame = &side->frames[side->frame_count++];
+  if (tm_codec_encode(side->coding->codec, pcm, frame) != TM_OK)
+    *frame = (tm_frame){.kind = TM_FRAME_NO_DATA, .samples = info->encode_samples};
+  if (tm_packet_ends(unit, side->config.units_per_packet)) hand_over(stream, unit);
+}
+
+void tm_codec_side_beat(tm_stream *stream, int64_t now)
+{
+  tm_codec_side *side = &stream->codec;
+  if (!side->configured) return;
+  int64_t ahead = now + TM_CODEC_LEAD_NS;
+  if (ahead - tm_stream_due(stream, side->next_unit) > MAX_UNITS_LATE * TM_UNIT_NS) {
+    uint64_t unit = (uint64_t)((ahead - stream->base_ns) / TM_UNIT_NS);
+    side->timestamp += (uint32_t)(unit - side->next_unit) * side->coding->info->encode_samples;
+    side->frame_count = 0;
+    side->next_unit = unit;
+  }
+  while (tm_stream_due(stream, side->next_unit) <= ahead) {
+    uint64_t unit = side->next_unit++;
+    capture(stream, unit);  // first: it is what the packet thread waits for
+    play(stream, unit);
+    publish(stream);
+  }
+}

@@ -1,0 +1,104 @@
+// Control side: a stream's configuration checked and handed to the packet thread and the codec thread.
+#include <sched.h>
+#include <string.h>
+
+#include "engine_private.h"
+#include "tm_rtp.h"
+
+enum {
+  MAX_DTMF_CLOCK = 96000,
+  AMR_WB_START_MODE = 2,  // 12.65 kbit/s
+};
+
+static const tm_codec_id codec_ids[] = {
+    [TM_CODEC_NAME_PCMU] = TM_CODEC_PCMU,
+    [TM_CODEC_NAME_PCMA] = TM_CODEC_PCMA,
+    [TM_CODEC_NAME_AMR_WB] = TM_CODEC_AMR_WB,
+};
+
+static tm_engine_status check(const tm_stream_config *config, tm_error *error)
+{
+  if ((size_t)config->codec >= sizeof codec_ids / sizeof codec_ids[0])
+    return tm_error_set(error, TM_ENGINE_CODEC, 0, "unknown codec");
+  if (config->payload_type > TM_RTP_MAX_PAYLOAD_TYPE || config->dtmf_payload_type > TM_RTP_MAX_PAYLOAD_TYPE)
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "payload type above %d", TM_RTP_MAX_PAYLOAD_TYPE);
+  if (config->mode_set > TM_AMR_WB_ALL_MODES)
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "mode set 0x%x: AMR-WB has modes 0 to 8", config->mode_set);
+  if (config->ptime_ms == 0) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "packet time of 0 ms");
+  if (config->remote_port == 0) return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "remote port 0");
+  if (config->dtmf_payload_type >= 0 && (config->dtmf_clock_rate == 0 || config->dtmf_clock_rate > MAX_DTMF_CLOCK))
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "telephone-event at %u Hz", config->dtmf_clock_rate);
+  if (config->dtmf_payload_type == config->payload_type)
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "payload type %d for sound and events", config->dtmf_payload_type);
+  if (config->cname[0] == '\0' || !memchr(config->cname, '\0', sizeof config->cname))
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "CNAME of 1 to %d octets", TM_ENGINE_MAX_CNAME - 1);
+  return TM_ENGINE_OK;
+}
+
+static tm_engine_status addresses(const tm_stream *stream, const tm_stream_config *config, tm_packet_config *out,
+                                  tm_error *error)
+{
+  uint16_t rtcp = config->remote_rtcp_port ? config->remote_rtcp_port : (uint16_t)(config->remote_port + 1);
+  if (tm_address_parse(config->remote_address, config->remote_port, &out->remote) != 0 ||
+      tm_address_parse(config->remote_address, rtcp, &out->remote_rtcp) != 0)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", config->remote_address);
+  if (out->remote.storage.ss_family != stream->family)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the local address's family", config->remote_address);
+  return TM_ENGINE_OK;
+}
+
+// Packets hold whole units; a shorter or odd wish is met by the next shorter number of units, at least one.
+static unsigned units_of(uint16_t ptime_ms)
+{
+  unsigned units = ptime_ms / TM_UNIT_MS;
+  if (units == 0) return 1;
+  return units > TM_MAX_UNITS_PER_PACKET ? TM_MAX_UNITS_PER_PACKET : units;
+}
+
+static bool same_coding(const tm_codec_config *a, const tm_codec_config *b)
+{
+  return a->id == b->id && a->octet_aligned == b->octet_aligned && a->mode_set == b->mode_set;
+}
+
+tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_stream_config *config, tm_error *error)
+{
+  tm_stream *stream = tm_stream_by_id(engine, id);
+  if (!stream || stream->close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  tm_command packet = {.kind = TM_COMMAND_CONFIGURE, .stream = stream};
+  tm_engine_status status = check(config, error);
+  if (status == TM_ENGINE_OK) status = addresses(stream, config, &packet.packet, error);
+  if (status != TM_ENGINE_OK) return status;
+
+  tm_codec_config wanted = {.id = codec_ids[config->codec],
+                            .octet_aligned = config->octet_aligned,
+                            .mode_set = config->mode_set,
+                            .initial_mode = AMR_WB_START_MODE};
+  tm_command codec = {.kind = TM_COMMAND_CONFIGURE, .stream = stream};
+  if (!stream->has_coding || !same_coding(&wanted, &stream->coding_config)) {
+    codec.codec.coding = tm_coding_create(&wanted, stream->codings + 1, error);
+    if (!codec.codec.coding) return TM_ENGINE_CODEC;
+    stream->codings++;
+    stream->coding_config = wanted;
+    stream->has_coding = true;
+  }
+  codec.codec.payload_type = config->payload_type;
+  codec.codec.units_per_packet = units_of(config->ptime_ms);
+  codec.codec.send = config->send;
+  codec.codec.receive = config->receive;
+
+  const tm_codec_info *info = tm_codec_info_of(wanted.id);
+  packet.packet.coding = stream->codings;
+  packet.packet.clock_hz = info->clock_hz;
+  packet.packet.payload_type = config->payload_type;
+  packet.packet.dtmf_payload_type = config->dtmf_payload_type;
+  packet.packet.dtmf_clock_hz = config->dtmf_payload_type >= 0 ? config->dtmf_clock_rate : 0;
+  packet.packet.units_per_packet = codec.codec.units_per_packet;
+  packet.packet.send = config->send;
+  packet.packet.receive = config->receive;
+  memcpy(packet.packet.cname, config->cname, sizeof packet.packet.cname);
+  stream->has_dtmf = config->dtmf_payload_type >= 0;
+
+  while (!tm_worker_send(&engine->codec, &codec)) sched_yield();
+  while (!tm_worker_send(&engine->packet, &packet)) sched_yield();
+  return TM_ENGINE_OK;
+}

@@ -1,0 +1,152 @@
+// The real-time audio engine: streams of RTP between a network address and an audio source and sink.
+//
+// Threads: every function here is for one control thread (the JavaScript thread, or a test's main), except where it says so. What the
+// control thread asks reaches the packet and codec threads by lock-free queues; what happened comes back as events.
+// Lifetime: the engine outlives its streams; a stream is gone when its TM_EVENT_CLOSED was taken, not before.
+#ifndef TM_ENGINE_H
+#define TM_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  TM_ENGINE_MAX_STREAMS = 256,
+  TM_ENGINE_MAX_CNAME = 64,     // octets with the final zero
+  TM_ENGINE_MAX_DIGITS = 64,    // DTMF digits that wait in one request
+  TM_ENGINE_TEXT_OCTETS = 160,  // of an error or event text
+};
+
+/** Who or what went wrong; `code` of tm_error is the errno or ALSA code behind it, 0 if none. */
+typedef enum {
+  TM_ENGINE_OK = 0,
+  TM_ENGINE_MEMORY,    // out of memory or of file descriptors
+  TM_ENGINE_THREAD,    // a thread could not be made
+  TM_ENGINE_LIMIT,     // TM_ENGINE_MAX_STREAMS reached or a command queue full
+  TM_ENGINE_ARGUMENT,  // a value outside of what the function takes
+  TM_ENGINE_ADDRESS,   // no IP literal, other family than the local one, or not an address of this host
+  TM_ENGINE_PORTS,     // no free port pair in the range
+  TM_ENGINE_CODEC,     // unknown codec, or a clock rate or packet time that it does not have
+  TM_ENGINE_FILE,      // cannot be opened, read, written; or is no WAV with PCM 16 bit
+  TM_ENGINE_DEVICE,    // no such audio device, or it went away
+} tm_engine_status;
+
+typedef struct {
+  tm_engine_status status;
+  int code;
+  char text[TM_ENGINE_TEXT_OCTETS];
+} tm_error;
+
+typedef enum { TM_ENDPOINT_NULL, TM_ENDPOINT_TONE, TM_ENDPOINT_FILE, TM_ENDPOINT_DEVICE } tm_endpoint_kind;
+
+/** Where sound comes from or goes to. `name`: path of a WAV file, or ALSA PCM name. `hertz`: of a tone (source only). */
+typedef struct {
+  tm_endpoint_kind kind;
+  const char *name;
+  double hertz;
+} tm_endpoint;
+
+typedef enum { TM_CODEC_NAME_PCMU, TM_CODEC_NAME_PCMA, TM_CODEC_NAME_AMR_WB } tm_codec_name;
+
+typedef struct {
+  const char *remote_address;  // IP literal of the local socket's family
+  uint16_t remote_port;
+  uint16_t remote_rtcp_port;  // 0: RTP port + 1
+  tm_codec_name codec;
+  uint8_t payload_type;
+  bool octet_aligned;   // AMR-WB, RFC 4867 4.4
+  uint16_t mode_set;    // AMR-WB: bit n allows mode n; 0 allows all
+  int dtmf_payload_type;  // RFC 4733; -1: none negotiated
+  uint32_t dtmf_clock_rate;
+  uint16_t ptime_ms;
+  bool send;
+  bool receive;
+  char cname[TM_ENGINE_MAX_CNAME];  // RFC 3550 6.5.1
+} tm_stream_config;
+
+/** All counters run from the opening of the stream. A snapshot is taken without stopping anybody: single values are exact, sums may be a packet apart. */
+typedef struct {
+  uint64_t packets_sent, octets_sent;          // RTP, payload octets
+  uint64_t packets_received, octets_received;  // RTP accepted
+  uint64_t packets_lost;                       // RFC 3550 A.3
+  uint64_t packets_late;                       // came after their time to be played
+  uint64_t packets_discarded;                  // malformed, other payload type, duplicate, or ring full
+  uint64_t rtcp_sent, rtcp_received;
+  uint64_t concealed_ms;                       // sound made up for missing packets
+  uint64_t ticks_missed;                       // packet times at which no frame was ready
+  uint64_t send_errors;                        // ICMP errors and full socket buffers
+  uint64_t dtmf_sent, dtmf_received;
+  double jitter_ms;     // interarrival, RFC 3550 6.4.1
+  double playout_ms;    // present delay of the jitter buffer
+  double rtt_ms;        // negative: not known yet
+  double far_loss;      // fraction the peer reports, 0 to 1; negative: not known yet
+  double level_in_dbov;   // captured, -127 to 0
+  double level_out_dbov;  // played
+  uint32_t ssrc;
+  uint32_t remote_ssrc;  // 0: none heard
+} tm_stream_stats;
+
+typedef enum {
+  TM_EVENT_FIRST_PACKET,  // first RTP packet since the stream was opened
+  TM_EVENT_DTMF,          // digit, duration_ms
+  TM_EVENT_TROUBLE,       // error: device gone, file full; the stream goes on with silence
+  TM_EVENT_RECOVERED,     // the device is back
+  TM_EVENT_CLOSED,        // the last event of a stream: its file is whole, its ports are free
+} tm_event_kind;
+
+typedef struct {
+  tm_event_kind kind;
+  uint32_t stream;  // id
+  char digit;
+  uint32_t duration_ms;
+  tm_error error;
+} tm_event;
+
+typedef struct {
+  bool realtime;  // try SCHED_FIFO
+  /** Events wait. Called on a thread of the engine that is no real-time thread; must return soon. May be NULL. */
+  void (*notify)(void *context);
+  void *context;
+} tm_engine_options;
+
+typedef struct {
+  const char *address;  // local IP literal
+  uint16_t port_from, port_to;  // inclusive; both 0: any
+  tm_endpoint capture, playback;
+} tm_stream_options;
+
+typedef struct tm_engine tm_engine;
+
+/** Starts the threads. NULL with `error` filled when that failed. */
+tm_engine *tm_engine_create(const tm_engine_options *options, tm_error *error);
+
+/** Closes every stream at once (files are finished, BYE is sent) and ends the threads. No event comes afterwards. */
+void tm_engine_destroy(tm_engine *engine);
+
+/** True when the packet thread runs under SCHED_FIFO. */
+bool tm_engine_is_realtime(const tm_engine *engine);
+
+/** Opens ports, source and sink; nothing is sent before tm_stream_configure. Files and devices are opened here, so this may take milliseconds. */
+tm_engine_status tm_stream_open(tm_engine *engine, const tm_stream_options *options, uint32_t *stream, tm_error *error);
+uint16_t tm_stream_port(const tm_engine *engine, uint32_t stream);
+
+/** Sets or changes remote, codec and directions; takes effect at the next packet time. */
+tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t stream, const tm_stream_config *config, tm_error *error);
+
+/** Queues digits (0-9 * # A-D) after those that wait. ARGUMENT when no telephone-event is configured. */
+tm_engine_status tm_stream_send_dtmf(tm_engine *engine, uint32_t stream, const char *digits, uint32_t duration_ms,
+                                     uint32_t gap_ms, tm_error *error);
+tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t stream, tm_stream_stats *stats);
+
+/** BYE, then everything of the stream is let go; TM_EVENT_CLOSED tells when. Idempotent until then. */
+tm_engine_status tm_stream_close(tm_engine *engine, uint32_t stream);
+
+/** Takes the oldest event. False when none waits. */
+bool tm_engine_next_event(tm_engine *engine, tm_event *event);
+
+/** Audio devices of this host by stable name; calls `each` for one after the other. */
+void tm_engine_devices(bool capture, void (*each)(void *context, const char *name, const char *description), void *context);
+
+const char *tm_engine_status_text(tm_engine_status status);
+
+#endif

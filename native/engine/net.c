@@ -1,0 +1,127 @@
+// RTP/RTCP socket pairs.
+#include "net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+  DSCP_EF = 46,  // RFC 3246; the two low bits of the octet are ECN
+  TRAFFIC_CLASS = DSCP_EF << 2,
+  PRIORITY_INTERACTIVE = 6,  // Linux: to the 802.11e voice queue
+  ANY_PORT_TRIES = 64,
+  ADDRESS_OCTETS = 80,
+};
+
+static int parse_v6(const char *text, uint16_t port, tm_address *address)
+{
+  char copy[ADDRESS_OCTETS];
+  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+  if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy) return -EINVAL;
+  char *zone = strchr(copy, '%');
+  if (zone) {
+    *zone++ = '\0';
+    v6.sin6_scope_id = if_nametoindex(zone);
+    if (v6.sin6_scope_id == 0) v6.sin6_scope_id = (uint32_t)strtoul(zone, NULL, 10);
+    if (v6.sin6_scope_id == 0) return -EINVAL;
+  }
+  if (inet_pton(AF_INET6, copy, &v6.sin6_addr) != 1) return -EINVAL;
+  memcpy(&address->storage, &v6, sizeof v6);
+  address->octets = sizeof v6;
+  return 0;
+}
+
+int tm_address_parse(const char *text, uint16_t port, tm_address *address)
+{
+  memset(address, 0, sizeof *address);
+  if (strchr(text, ':')) return parse_v6(text, port, address);
+  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+  if (inet_pton(AF_INET, text, &v4.sin_addr) != 1) return -EINVAL;
+  memcpy(&address->storage, &v4, sizeof v4);
+  address->octets = sizeof v4;
+  return 0;
+}
+
+static void set_port(tm_address *address, uint16_t port)
+{
+  if (address->storage.ss_family == AF_INET6)
+    ((struct sockaddr_in6 *)(void *)&address->storage)->sin6_port = htons(port);
+  else ((struct sockaddr_in *)(void *)&address->storage)->sin_port = htons(port);
+}
+
+static uint16_t bound_port(int fd)
+{
+  struct sockaddr_storage storage;
+  socklen_t octets = sizeof storage;
+  if (getsockname(fd, (struct sockaddr *)&storage, &octets) < 0) return 0;
+  return ntohs(storage.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&storage)->sin6_port
+                                             : ((struct sockaddr_in *)(void *)&storage)->sin_port);
+}
+
+// A bound socket or -errno. Marking is a wish: a host that refuses it still talks.
+static int open_socket(const tm_address *local, uint16_t port)
+{
+  tm_address at = *local;
+  int family = at.storage.ss_family;
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int on = 1, class = TRAFFIC_CLASS, priority = PRIORITY_INTERACTIVE;
+  if (family == AF_INET6) {
+    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
+  } else {
+    (void)setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof class);
+  }
+  (void)setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
+  set_port(&at, port);
+  if (bind(fd, (struct sockaddr *)&at.storage, at.octets) < 0) {
+    int error = -errno;
+    close(fd);
+    return error;
+  }
+  return fd;
+}
+
+static int open_pair(const tm_address *local, uint16_t port, tm_socket_pair *pair)
+{
+  int rtp = open_socket(local, port);
+  if (rtp < 0) return rtp;
+  uint16_t actual = port ? port : bound_port(rtp);
+  int rtcp = actual % 2 == 0 && actual != 0 ? open_socket(local, (uint16_t)(actual + 1)) : -EADDRINUSE;
+  if (rtcp < 0) {
+    close(rtp);
+    return rtcp;
+  }
+  *pair = (tm_socket_pair){.rtp = rtp, .rtcp = rtcp, .port = actual};
+  return 0;
+}
+
+int tm_socket_pair_open(const tm_address *local, uint16_t from, uint16_t to, unsigned start, tm_socket_pair *pair)
+{
+  int error = -EADDRINUSE;
+  if (from == 0 && to == 0) {
+    for (int i = 0; i < ANY_PORT_TRIES && error == -EADDRINUSE; i++) error = open_pair(local, 0, pair);
+    return error;
+  }
+  unsigned first = (from + 1u) & ~1u;
+  if (to < first + 1) return -EADDRINUSE;
+  unsigned pairs = (to - first + 1) / 2;
+  for (unsigned i = 0; i < pairs; i++) {
+    error = open_pair(local, (uint16_t)(first + (start + i) % pairs * 2), pair);
+    if (error != -EADDRINUSE && error != -EACCES) return error;
+  }
+  return -EADDRINUSE;
+}
+
+void tm_socket_pair_close(tm_socket_pair *pair)
+{
+  if (pair->rtp >= 0) close(pair->rtp);
+  if (pair->rtcp >= 0) close(pair->rtcp);
+  pair->rtp = pair->rtcp = -1;
+}

@@ -1,0 +1,126 @@
+// Packet thread, receiving: RTP from any source address (26.114 7.2), statistics (RFC 3550 A), telephone events (RFC 4733 2.5.2).
+#include <string.h>
+
+#include "engine_private.h"
+#include "clock.h"
+#include "tm_rtp.h"
+
+enum { MAX_DATAGRAMS = 16 };  // in one go, so that a flood does not hold up the beats
+
+static void discard(tm_stream *stream)
+{
+  tm_count(&stream->counters.packets_discarded, 1);
+}
+
+// A second packet of a new SSRC makes it the source; a lone one does not.
+static bool follow_source(tm_stream *stream, const tm_rtp_packet *packet)
+{
+  tm_packet_side *side = &stream->packet;
+  if (side->has_source && side->source.ssrc == packet->ssrc) {
+    side->has_candidate = false;
+    return true;
+  }
+  if (side->has_source && !(side->has_candidate && side->candidate_ssrc == packet->ssrc)) {
+    side->has_candidate = true;
+    side->candidate_ssrc = packet->ssrc;
+    return false;
+  }
+  if (side->has_source) side->lost_before += tm_rtp_source_lost(&side->source);
+  tm_rtp_source_init(&side->source, packet->ssrc, packet->sequence, side->config.clock_hz);
+  side->has_source = true;
+  side->has_candidate = false;
+  atomic_store_explicit(&stream->counters.remote_ssrc, packet->ssrc, memory_order_relaxed);
+  return true;
+}
+
+static void account(tm_stream *stream, const tm_rtp_packet *packet, int64_t now)
+{
+  tm_packet_side *side = &stream->packet;
+  tm_counters *counters = &stream->counters;
+  (void)tm_rtp_source_receive(&side->source, packet->sequence, packet->timestamp, (uint64_t)(now / TM_NS_PER_US),
+                              packet->payload_bytes);
+  tm_count(&counters->packets_received, 1);
+  tm_count(&counters->octets_received, packet->payload_bytes);
+  atomic_store_explicit(&counters->packets_lost, side->lost_before + tm_rtp_source_lost(&side->source),
+                        memory_order_relaxed);
+  atomic_store_explicit(&counters->jitter_us, (uint_fast32_t)(tm_rtp_source_jitter_ms(&side->source) * 1000.0),
+                        memory_order_relaxed);
+}
+
+static void emit_digits(tm_stream *stream, const tm_dtmf_change *changes, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (!changes[i].ended) continue;
+    tm_event event = {.kind = TM_EVENT_DTMF,
+                      .stream = stream->id,
+                      .digit = tm_dtmf_digit(changes[i].code),
+                      .duration_ms = changes[i].duration_ms};
+    if (event.digit == '\0') continue;
+    tm_count(&stream->counters.dtmf_received, 1);
+    (void)tm_engine_emit(stream->engine, &event);
+  }
+}
+
+static void take_event(tm_stream *stream, const tm_rtp_packet *packet, int64_t now)
+{
+  tm_dtmf_change changes[TM_DTMF_MAX_RECEIVED];
+  size_t count = 0;
+  tm_status status = tm_dtmf_receive(&stream->packet.dtmf_in, packet->timestamp, packet->payload, packet->payload_bytes,
+                                     (uint64_t)(now / TM_NS_PER_US), changes, &count);
+  if (status == TM_OK) emit_digits(stream, changes, count);
+  else discard(stream);
+}
+
+static void hand_over(tm_stream *stream, const tm_rtp_packet *packet, bool sound, int64_t now)
+{
+  struct {
+    tm_rx_record record;
+    uint8_t payload[TM_DATAGRAM_OCTETS];
+  } item;
+  item.record = (tm_rx_record){.coding = stream->packet.config.coding,
+                               .ssrc = packet->ssrc,
+                               .timestamp = packet->timestamp,
+                               .sequence = packet->sequence,
+                               .octets = sound ? (uint16_t)packet->payload_bytes : 0,
+                               .payload_type = packet->payload_type,
+                               .marker = packet->marker,
+                               .sound = sound,
+                               .arrival_ns = now};
+  if (item.record.octets > 0) memcpy(item.payload, packet->payload, item.record.octets);
+  if (tm_ring_write(stream->rx, &item, sizeof item.record + item.record.octets) != TM_OK) discard(stream);
+}
+
+static void take_packet(tm_stream *stream, const uint8_t *datagram, size_t octets, int64_t now)
+{
+  tm_packet_side *side = &stream->packet;
+  tm_rtp_packet packet;
+  if (tm_rtp_parse(datagram, octets, &packet) != TM_OK) {
+    discard(stream);
+    return;
+  }
+  bool sound = packet.payload_type == side->config.payload_type && packet.payload_bytes > 0;
+  bool event = side->config.dtmf_payload_type >= 0 && packet.payload_type == side->config.dtmf_payload_type;
+  if (!follow_source(stream, &packet)) return;
+  account(stream, &packet, now);
+  if (!side->config.receive) return;
+  if (event) take_event(stream, &packet, now);
+  else if (!sound && packet.payload_bytes > 0) discard(stream);
+  if (sound && !side->heard) {
+    tm_event first = {.kind = TM_EVENT_FIRST_PACKET, .stream = stream->id};
+    side->heard = tm_engine_emit(stream->engine, &first);
+  }
+  hand_over(stream, &packet, sound, now);
+}
+
+void tm_packet_receive(tm_stream *stream)
+{
+  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  for (int i = 0; i < MAX_DATAGRAMS; i++) {
+    ssize_t octets = recv(stream->sockets.rtp, datagram, sizeof datagram, MSG_TRUNC);
+    if (octets < 0) return;
+    // Before the first offer or answer nobody knows what these octets mean.
+    if (!stream->packet.configured || stream->packet.closing) continue;
+    if ((size_t)octets > sizeof datagram) discard(stream);
+    else take_packet(stream, datagram, (size_t)octets, tm_now_ns());
+  }
+}

@@ -1,0 +1,299 @@
+// Test-only ALSA ioplug: a loopback sound card without hardware. What is played on a cable is captured from it, paced by
+// a timerfd at the nominal rate times (1 + skew), with faults injected through files (see README.md).
+#include <alsa/asoundlib.h>
+#include <alsa/pcm_external.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  CABLE_FRAMES = 1 << 16,  // ring of one cable; a power of two
+  MAX_CHANNELS = 2,
+  MAX_CABLES = 8,
+  NAME_OCTETS = 32,
+  PATH_OCTETS = 256,
+  NS_PER_S = 1000000000,
+  MIN_PERIOD_FRAMES = 32,
+  MAX_BUFFER_FRAMES = 16384,
+};
+
+// One cable: positions count frames since the cable was made, in the time of the simulated card.
+struct cable {
+  char name[NAME_OCTETS];
+  int16_t samples[CABLE_FRAMES];  // mono; channels are summed in and copied out
+  pthread_mutex_t lock;
+};
+
+static struct cable cables[MAX_CABLES];
+static pthread_mutex_t cables_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct plug {
+  snd_pcm_ioplug_t io;
+  struct cable *cable;
+  char faults[PATH_OCTETS];
+  double skew;  // relative: 0.0001 is 100 ppm fast
+  int timer;
+  bool running;
+  int64_t started_ns;       // monotonic
+  bool placed;              // start_position is set
+  uint64_t start_position;  // cable position of the first frame
+  uint64_t transferred;     // frames the application has moved since it was prepared
+};
+
+static int64_t now_ns(void)
+{
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static struct cable *cable_named(const char *name)
+{
+  struct cable *found = NULL;
+  pthread_mutex_lock(&cables_lock);
+  for (int i = 0; i < MAX_CABLES && !found; i++) {
+    if (cables[i].name[0] == '\0') {
+      snprintf(cables[i].name, sizeof cables[i].name, "%s", name);
+      pthread_mutex_init(&cables[i].lock, NULL);
+    }
+    if (strcmp(cables[i].name, name) == 0) found = &cables[i];
+  }
+  pthread_mutex_unlock(&cables_lock);
+  return found;
+}
+
+// True when the fault's file is there; a one-shot fault takes its file away.
+static bool fault(const struct plug *plug, const char *kind, bool once)
+{
+  char path[PATH_OCTETS + 2 * NAME_OCTETS];
+  if (plug->faults[0] == '\0') return false;
+  snprintf(path, sizeof path, "%s/%s.%s", plug->faults, plug->cable->name, kind);
+  if (access(path, F_OK) != 0) return false;
+  return once ? unlink(path) == 0 : true;
+}
+
+// Frames the simulated card has moved since start.
+static uint64_t elapsed_frames(const struct plug *plug)
+{
+  double seconds = (double)(now_ns() - plug->started_ns) / NS_PER_S;
+  return (uint64_t)(seconds * plug->io.rate * (1.0 + plug->skew));
+}
+
+// The card's own time in frames: the same for both ends of a cable with equal rate and skew. A frame is written before
+// its time and captured after it, so the two ends never race for a sample.
+static uint64_t cable_now(const struct plug *plug)
+{
+  return (uint64_t)((double)now_ns() / NS_PER_S * plug->io.rate * (1.0 + plug->skew));
+}
+
+static void place(struct plug *plug)
+{
+  if (!plug->placed) plug->start_position = cable_now(plug);
+  plug->placed = true;
+}
+
+static int arm(struct plug *plug)
+{
+  int64_t period = (int64_t)((double)plug->io.period_size / plug->io.rate / (1.0 + plug->skew) * NS_PER_S);
+  struct itimerspec spec = {
+      .it_interval = {.tv_sec = period / NS_PER_S, .tv_nsec = period % NS_PER_S},
+      .it_value = {.tv_sec = period / NS_PER_S, .tv_nsec = period % NS_PER_S},
+  };
+  return timerfd_settime(plug->timer, 0, &spec, NULL) == 0 ? 0 : -errno;
+}
+
+static int plug_start(snd_pcm_ioplug_t *io)
+{
+  struct plug *plug = io->private_data;
+  plug->started_ns = now_ns();
+  place(plug);
+  plug->running = true;
+  return arm(plug);
+}
+
+static int plug_stop(snd_pcm_ioplug_t *io)
+{
+  struct plug *plug = io->private_data;
+  struct itimerspec off = {0};
+  plug->running = false;
+  return timerfd_settime(plug->timer, 0, &off, NULL) == 0 ? 0 : -errno;
+}
+
+static int plug_prepare(snd_pcm_ioplug_t *io)
+{
+  struct plug *plug = io->private_data;
+  plug->transferred = 0;
+  plug->placed = false;
+  plug->running = false;
+  return fault(plug, "unplug", false) ? -ENODEV : 0;
+}
+
+static snd_pcm_sframes_t plug_pointer(snd_pcm_ioplug_t *io)
+{
+  struct plug *plug = io->private_data;
+  if (fault(plug, "unplug", false)) return -ENODEV;
+  if (fault(plug, "xrun", true)) return -EPIPE;
+  if (!plug->running) return 0;
+  // A negative answer would be taken for an xrun by alsa-lib: suspend is told by the state alone.
+  if (fault(plug, "suspend", true)) snd_pcm_ioplug_set_state(io, SND_PCM_STATE_SUSPENDED);
+  uint64_t hw = elapsed_frames(plug);
+  // More than a buffer behind (or ahead of what was written): overrun or underrun.
+  uint64_t limit = io->stream == SND_PCM_STREAM_PLAYBACK ? plug->transferred : plug->transferred + io->buffer_size;
+  if (hw > limit) return -EPIPE;
+  return (snd_pcm_sframes_t)(hw % io->buffer_size);
+}
+
+static snd_pcm_sframes_t plug_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channel_area_t *areas,
+                                       snd_pcm_uframes_t offset, snd_pcm_uframes_t size)
+{
+  struct plug *plug = io->private_data;
+  struct cable *cable = plug->cable;
+  bool playback = io->stream == SND_PCM_STREAM_PLAYBACK;
+  place(plug);
+  uint64_t position = plug->start_position + plug->transferred;
+  pthread_mutex_lock(&cable->lock);
+  for (snd_pcm_uframes_t i = 0; i < size; i++) {
+    int16_t *slot = &cable->samples[(position + i) & (CABLE_FRAMES - 1)];
+    int sum = 0;
+    for (unsigned c = 0; c < io->channels; c++) {
+      const snd_pcm_channel_area_t *area = &areas[c];
+      int16_t *at = (int16_t *)(void *)((char *)area->addr + (area->first + area->step * (offset + i)) / 8);
+      if (playback) sum += *at;
+      else *at = *slot;
+    }
+    if (playback) *slot = (int16_t)(sum / (int)io->channels);
+    else *slot = 0;  // heard once: a stopped player leaves silence, not an echo
+  }
+  pthread_mutex_unlock(&cable->lock);
+  plug->transferred += size;
+  return (snd_pcm_sframes_t)size;
+}
+
+static int plug_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *fds, unsigned count, unsigned short *revents)
+{
+  struct plug *plug = io->private_data;
+  uint64_t expirations;
+  if (count != 1) return -EINVAL;
+  *revents = 0;
+  if (fds[0].revents & POLLIN) {
+    if (read(plug->timer, &expirations, sizeof expirations) < 0 && errno != EAGAIN) return -errno;
+    *revents = io->stream == SND_PCM_STREAM_PLAYBACK ? POLLOUT : POLLIN;
+  }
+  return 0;
+}
+
+static int plug_resume(snd_pcm_ioplug_t *io)
+{
+  return plug_prepare(io);
+}
+
+static int plug_close(snd_pcm_ioplug_t *io)
+{
+  struct plug *plug = io->private_data;
+  close(plug->timer);
+  free(plug);
+  return 0;
+}
+
+static const snd_pcm_ioplug_callback_t callbacks = {
+    .start = plug_start,
+    .stop = plug_stop,
+    .pointer = plug_pointer,
+    .transfer = plug_transfer,
+    .close = plug_close,
+    .prepare = plug_prepare,
+    .resume = plug_resume,
+    .poll_revents = plug_poll_revents,
+};
+
+static int constrain(struct plug *plug, long rate, long channels)
+{
+  static const unsigned accesses[] = {SND_PCM_ACCESS_RW_INTERLEAVED, SND_PCM_ACCESS_MMAP_INTERLEAVED};
+  static const unsigned formats[] = {SND_PCM_FORMAT_S16};
+  snd_pcm_ioplug_t *io = &plug->io;
+  unsigned frame = (unsigned)channels * sizeof(int16_t);
+  int err = snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_ACCESS, 2, accesses);
+  if (err >= 0) err = snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_FORMAT, 1, formats);
+  if (err >= 0)
+    err = snd_pcm_ioplug_set_param_minmax(io, SND_PCM_IOPLUG_HW_CHANNELS, (unsigned)channels, (unsigned)channels);
+  if (err >= 0) err = snd_pcm_ioplug_set_param_minmax(io, SND_PCM_IOPLUG_HW_RATE, (unsigned)rate, (unsigned)rate);
+  if (err >= 0)
+    err = snd_pcm_ioplug_set_param_minmax(io, SND_PCM_IOPLUG_HW_PERIOD_BYTES, MIN_PERIOD_FRAMES * frame,
+                                          MAX_BUFFER_FRAMES / 2 * frame);
+  if (err >= 0)
+    err = snd_pcm_ioplug_set_param_minmax(io, SND_PCM_IOPLUG_HW_BUFFER_BYTES, 2 * MIN_PERIOD_FRAMES * frame,
+                                          MAX_BUFFER_FRAMES * frame);
+  return err;
+}
+
+static int plug_open(snd_pcm_t **pcmp, const char *name, snd_pcm_stream_t stream, int mode, struct plug *plug,
+                     long rate, long channels)
+{
+  if (fault(plug, "unplug", false)) return -ENODEV;
+  plug->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (plug->timer < 0) return -errno;
+  plug->io.version = SND_PCM_IOPLUG_VERSION;
+  plug->io.name = "Tandem test loopback";
+  plug->io.callback = &callbacks;
+  plug->io.private_data = plug;
+  plug->io.poll_fd = plug->timer;
+  plug->io.poll_events = POLLIN;
+  plug->io.mmap_rw = 0;
+  int err = snd_pcm_ioplug_create(&plug->io, name, stream, mode);
+  if (err < 0) {
+    close(plug->timer);
+    return err;
+  }
+  err = constrain(plug, rate, channels);
+  if (err < 0) {
+    snd_pcm_ioplug_delete(&plug->io);  // calls plug_close, which frees
+    return err;
+  }
+  *pcmp = plug->io.pcm;
+  return 1;  // created: the plug belongs to the PCM now
+}
+
+// Reads `cable`, `faults`, `rate`, `channels`, `skew_ppm` of the PCM's definition.
+SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
+{
+  snd_config_iterator_t i, next;
+  const char *cable = "default";
+  const char *faults = "";
+  long rate = 48000, channels = 2, skew_ppm = 0;
+  (void)root;
+  snd_config_for_each(i, next, conf) {
+    snd_config_t *entry = snd_config_iterator_entry(i);
+    const char *id;
+    int err = 0;
+    if (snd_config_get_id(entry, &id) < 0) continue;
+    if (strcmp(id, "comment") == 0 || strcmp(id, "type") == 0 || strcmp(id, "hint") == 0) continue;
+    if (strcmp(id, "cable") == 0) err = snd_config_get_string(entry, &cable);
+    else if (strcmp(id, "faults") == 0) err = snd_config_get_string(entry, &faults);
+    else if (strcmp(id, "rate") == 0) err = snd_config_get_integer(entry, &rate);
+    else if (strcmp(id, "channels") == 0) err = snd_config_get_integer(entry, &channels);
+    else if (strcmp(id, "skew_ppm") == 0) err = snd_config_get_integer(entry, &skew_ppm);
+    else err = -EINVAL;
+    if (err < 0) {
+      SNDERR("tandemtest: bad field %s", id);
+      return err;
+    }
+  }
+  if (channels < 1 || channels > MAX_CHANNELS || rate < 4000 || rate > 192000) return -EINVAL;
+  struct plug *plug = calloc(1, sizeof *plug);
+  if (!plug) return -ENOMEM;
+  plug->cable = cable_named(cable);
+  plug->skew = (double)skew_ppm / 1e6;
+  snprintf(plug->faults, sizeof plug->faults, "%s", faults);
+  int err = plug->cable ? plug_open(pcmp, name, stream, mode, plug, rate, channels) : -ENOSPC;
+  if (err == 1) return 0;
+  free(plug);
+  return err;
+}
+
+SND_PCM_PLUGIN_SYMBOL(tandemtest);

@@ -1,0 +1,135 @@
+// The native addon (native/binding): its shape, and where it is found.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { describe, TandemError } from '#src/base/errors.ts';
+
+/** An engine in C; only the addon looks inside. */
+export type EngineHandle = object & { readonly brand: 'tandem media engine' };
+
+/** The numbers of tm_endpoint_kind. */
+export const ENDPOINT_KINDS = { null: 0, tone: 1, file: 2, device: 3 } as const;
+/** The numbers of tm_codec_name. */
+export const CODEC_NUMBERS = { PCMU: 0, PCMA: 1, 'AMR-WB': 2 } as const;
+/** The numbers of tm_event_kind. */
+export const EVENT_KINDS = { firstPacket: 0, dtmf: 1, trouble: 2, recovered: 3, closed: 4 } as const;
+
+export interface NativeEndpoint {
+  readonly kind: number;
+  readonly name: string;
+  readonly hertz: number;
+}
+
+export interface NativeConfig {
+  readonly address: string;
+  readonly port: number;
+  /** 0: RTP port + 1. */
+  readonly rtcpPort: number;
+  readonly codec: number;
+  readonly payloadType: number;
+  readonly octetAligned: boolean;
+  /** Bit n allows mode n; 0 allows all. */
+  readonly modeSet: number;
+  /** -1: no telephone-event. */
+  readonly dtmfPayloadType: number;
+  readonly dtmfClockRate: number;
+  readonly ptimeMs: number;
+  readonly send: boolean;
+  readonly receive: boolean;
+  readonly cname: string;
+}
+
+export interface NativeStats {
+  readonly packetsSent: number;
+  readonly octetsSent: number;
+  readonly packetsReceived: number;
+  readonly octetsReceived: number;
+  readonly packetsLost: number;
+  readonly packetsLate: number;
+  readonly packetsDiscarded: number;
+  readonly rtcpSent: number;
+  readonly rtcpReceived: number;
+  readonly concealedMs: number;
+  readonly ticksMissed: number;
+  readonly sendErrors: number;
+  readonly dtmfSent: number;
+  readonly dtmfReceived: number;
+  readonly jitterMs: number;
+  readonly playoutMs: number;
+  /** Negative: not known yet. */
+  readonly rttMs: number;
+  /** Negative: not known yet. */
+  readonly farLoss: number;
+  readonly levelInDbov: number;
+  readonly levelOutDbov: number;
+  readonly ssrc: number;
+  readonly remoteSsrc: number;
+}
+
+export interface NativeEvent {
+  readonly kind: number;
+  readonly stream: number;
+  readonly digit: string;
+  readonly durationMs: number;
+  readonly code: string;
+  readonly text: string;
+  readonly errno: number;
+}
+
+export interface Device {
+  /** What goes behind `alsa:` in the configuration; stays the same over a restart. */
+  readonly name: string;
+  readonly description: string;
+}
+
+/** As native/binding/binding.c exports it. Failures are Errors whose `code` is the word of tm_engine_status. */
+export interface Addon {
+  create(realtime: boolean, onEvents: () => void): EngineHandle;
+  destroy(engine: EngineHandle): void;
+  isRealtime(engine: EngineHandle): boolean;
+  open(
+    engine: EngineHandle,
+    options: {
+      address: string;
+      from: number;
+      to: number;
+      capture: NativeEndpoint;
+      playback: NativeEndpoint;
+    },
+  ): { id: number; port: number };
+  configure(engine: EngineHandle, stream: number, config: NativeConfig): void;
+  /** Durations of 0: the defaults. */
+  sendDtmf(engine: EngineHandle, stream: number, digits: string, durationMs: number, gapMs: number): void;
+  stats(engine: EngineHandle, stream: number): NativeStats | undefined;
+  /** False: the queue is full, ask again. */
+  close(engine: EngineHandle, stream: number): boolean;
+  nextEvent(engine: EngineHandle): NativeEvent | undefined;
+  devices(capture: boolean): Device[];
+}
+
+/** From the sources, from the bundle in dist/, and beside the bundle on the device. */
+const PLACES = ['../../build/Release/', '../build/Release/', './'];
+
+let loaded: Addon | undefined;
+
+/** Loads the addon once. Throws TandemError `media.addon` when it is not built or does not fit this host. */
+export function loadAddon(): Addon {
+  if (loaded) return loaded;
+  const paths = PLACES.map((place) => fileURLToPath(new URL(`${place}tandem_media.node`, import.meta.url)));
+  const path = paths.find((candidate) => existsSync(candidate));
+  if (path === undefined) {
+    throw new TandemError('ours', 'media.addon', 'The sound engine is not built: run scripts/build-native.', {
+      detail: { looked: paths },
+    });
+  }
+  try {
+    // What a native module exports has no type of its own: the interface above is its declaration.
+    loaded = createRequire(import.meta.url)(path) as Addon;
+  } catch (error) {
+    throw new TandemError('ours', 'media.addon', 'The sound engine does not start on this system.', {
+      cause: error,
+      detail: { path, reason: describe(error) },
+    });
+  }
+  return loaded;
+}

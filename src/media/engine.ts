@@ -1,0 +1,159 @@
+// The TypeScript face of the native engine: JavaScript sets and asks, and hears what happened.
+import { TandemError } from '#src/base/errors.ts';
+import type { Logger } from '#src/base/log.ts';
+import type { Result } from '#src/base/result.ts';
+import { type Addon, type Device, type EngineHandle, loadAddon } from './addon.ts';
+import { type Endpoint, parseCapture, parsePlayback, toNative } from './endpoint.ts';
+import { mediaError, native } from './faults.ts';
+import { AudioStream, type CodecName } from './stream.ts';
+
+export interface MediaInfo {
+  readonly codecs: readonly CodecName[];
+  /** The packet thread runs under SCHED_FIFO; false: the host did not allow it, packets may be milliseconds late. */
+  readonly realtime: boolean;
+  readonly version: string;
+}
+
+export interface StreamOptions {
+  /** Local IP literal; the stream's sockets are bound to it. */
+  readonly address: string;
+  /** Inclusive; both 0: any. RTP gets an even port, RTCP the next. */
+  readonly ports: { readonly from: number; readonly to: number };
+  /** `"alsa:NAME"`, `"file:PATH"` (WAV that loops), `"tone:HZ"`, `"null"`. */
+  readonly capture: string;
+  /** `"alsa:NAME"`, `"file:PATH"` (WAV, 16 kHz mono; replaced when it exists), `"null"`. */
+  readonly playback: string;
+}
+
+/** Exported as metrics under these names. */
+export interface MediaCounters {
+  /** Streams open now. */
+  readonly media_streams_open: number;
+  /** Streams opened since the start. */
+  readonly media_streams_total: number;
+  /** RTP packets sent and received by all streams that ever were. */
+  readonly media_rtp_sent_total: number;
+  readonly media_rtp_received_total: number;
+  /** RFC 3550 losses of all streams. */
+  readonly media_rtp_lost_total: number;
+  /** Packets that came too late to be played. */
+  readonly media_rtp_late_total: number;
+  /** Device or file troubles. */
+  readonly media_troubles_total: number;
+}
+
+const CODECS: readonly CodecName[] = ['AMR-WB', 'PCMA', 'PCMU'];
+const VERSION = '1';
+const NO_TOTALS = { sent: 0, received: 0, lost: 0, late: 0 };
+
+/** Owns the engine's threads and its streams; keeps the process alive until `close`. */
+export class MediaEngine {
+  readonly info: MediaInfo;
+  readonly #addon: Addon;
+  readonly #log: Logger;
+  readonly #handle: EngineHandle;
+  readonly #streams = new Map<number, AudioStream>();
+  #opened = 0;
+  #troubles = 0;
+  #ended = NO_TOTALS;
+  #closing: Promise<void> | undefined;
+  #destroyed = false;
+
+  private constructor(addon: Addon, options: { readonly log: Logger; readonly realtime: boolean }) {
+    this.#addon = addon;
+    this.#log = options.log;
+    this.#handle = native(() => addon.create(options.realtime, () => this.#drain()));
+    this.info = { codecs: CODECS, realtime: addon.isRealtime(this.#handle), version: VERSION };
+    if (options.realtime && !this.info.realtime)
+      this.#log.warn('no real-time priority allowed: sound may stutter when the processor is busy');
+  }
+
+  /** Starts the engine's threads. `realtime` (default true) asks for SCHED_FIFO. Throws `media.addon`, `media.thread`. */
+  static open(options: { readonly log: Logger; readonly realtime?: boolean }): MediaEngine {
+    return new MediaEngine(loadAddon(), { log: options.log, realtime: options.realtime ?? true });
+  }
+
+  /**
+   * Opens ports, source and sink. Throws `media.config` (a capture or playback that cannot be read), `media.ports`, `media.address`,
+   * `media.device`, `media.file`, `media.limit`.
+   */
+  openStream(options: StreamOptions): AudioStream {
+    if (this.#closing) throw mediaError('closed', 'no stream can be opened any more');
+    const { from, to } = options.ports;
+    for (const port of [from, to])
+      if (!Number.isInteger(port) || port < 0 || port > 65_535) throw mediaError('ports', `port ${port}`);
+    const capture = toNative(endpoint('capture', parseCapture(options.capture)));
+    const playback = toNative(endpoint('playback', parsePlayback(options.playback)));
+    const opened = native(() =>
+      this.#addon.open(this.#handle, { address: options.address, from, to, capture, playback }),
+    );
+    const stream = new AudioStream(this.#addon, this.#handle, opened);
+    this.#streams.set(opened.id, stream);
+    this.#opened += 1;
+    stream.onTrouble.on((error) => {
+      this.#troubles += 1;
+      this.#log.warn({ id: error.id, ...error.detail }, error.message);
+    });
+    return stream;
+  }
+
+  /** Audio devices of this host, by names that stay the same. */
+  devices(): { readonly capture: readonly Device[]; readonly playback: readonly Device[] } {
+    return { capture: this.#addon.devices(true), playback: this.#addon.devices(false) };
+  }
+
+  get counters(): MediaCounters {
+    const live = [...this.#streams.values()].map((stream) => stream.stats());
+    const sum = (key: keyof typeof NO_TOTALS): number =>
+      live.reduce((total, stats) => total + stats[key], this.#ended[key]);
+    return {
+      media_streams_open: this.#streams.size,
+      media_streams_total: this.#opened,
+      media_rtp_sent_total: sum('sent'),
+      media_rtp_received_total: sum('received'),
+      media_rtp_lost_total: sum('lost'),
+      media_rtp_late_total: sum('late'),
+      media_troubles_total: this.#troubles,
+    };
+  }
+
+  /** Closes every stream, then ends the threads. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
+    this.#destroyed = true;
+    this.#addon.destroy(this.#handle);
+  }
+
+  #drain(): void {
+    // A call that was on its way when the engine was destroyed.
+    if (this.#destroyed) return;
+    for (
+      let event = this.#addon.nextEvent(this.#handle);
+      event !== undefined;
+      event = this.#addon.nextEvent(this.#handle)
+    ) {
+      const stream = this.#streams.get(event.stream);
+      if (!stream?.deliver(event)) continue;
+      this.#streams.delete(event.stream);
+      const { sent, received, lost, late } = stream.stats();
+      this.#ended = {
+        sent: this.#ended.sent + sent,
+        received: this.#ended.received + received,
+        lost: this.#ended.lost + lost,
+        late: this.#ended.late + late,
+      };
+    }
+  }
+}
+
+function endpoint(key: string, parsed: Result<Endpoint, string>): Endpoint {
+  if (parsed.ok) return parsed.value;
+  throw new TandemError('caller', 'media.config', `The ${key} of sound is not understood: ${parsed.error}.`, {
+    detail: { key, reason: parsed.error },
+  });
+}

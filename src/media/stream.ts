@@ -1,0 +1,272 @@
+// One audio stream of a call: RTP to and from a peer, a source and a sink. Everything timed happens in the engine.
+import type { TandemError } from '#src/base/errors.ts';
+import { Signal } from '#src/base/events.ts';
+import {
+  type Addon,
+  CODEC_NUMBERS,
+  type EngineHandle,
+  EVENT_KINDS,
+  type NativeConfig,
+  type NativeEvent,
+  type NativeStats,
+} from './addon.ts';
+import { mediaError, native } from './faults.ts';
+
+export type CodecName = keyof typeof CODEC_NUMBERS;
+
+/** RTP clock rate of each codec, in hertz (RFC 3551 4.5, RFC 4867 8.2). */
+export const CODEC_CLOCKS: Readonly<Record<CodecName, number>> = { PCMU: 8000, PCMA: 8000, 'AMR-WB': 16000 };
+
+export interface StreamConfig {
+  /** IP literal of the family of the stream's own address; `rtcpPort` is the RTP port + 1 unless told. */
+  readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort?: number };
+  readonly codec: {
+    readonly name: CodecName;
+    readonly payloadType: number;
+    readonly clockRate: number;
+    /** AMR-WB: RFC 4867 4.4; default bandwidth-efficient. */
+    readonly octetAligned?: boolean;
+    /** AMR-WB: modes 0 to 8 that may be sent; default all. */
+    readonly modeSet?: readonly number[];
+  };
+  /** telephone-event, RFC 4733; absent: none was negotiated. */
+  readonly dtmf?: { readonly payloadType: number; readonly clockRate: number };
+  /** What the peer asked for; met in steps of 20 ms, at least 20, at most 100. */
+  readonly ptimeMs: number;
+  readonly send: boolean;
+  readonly receive: boolean;
+  /** RTCP canonical name, RFC 3550 6.5.1; 1 to 63 octets. */
+  readonly cname: string;
+}
+
+/** Counters run from the opening of the stream. */
+export interface StreamStats {
+  /** RTP packets. */
+  readonly sent: number;
+  readonly received: number;
+  /** RFC 3550 A.3. */
+  readonly lost: number;
+  /** Came after their time to be played. */
+  readonly late: number;
+  /** Malformed, of another payload type, double. */
+  readonly discarded: number;
+  /** Payload octets. */
+  readonly octetsSent: number;
+  readonly octetsReceived: number;
+  readonly rtcpSent: number;
+  readonly rtcpReceived: number;
+  /** Interarrival jitter, RFC 3550 6.4.1. */
+  readonly jitterMs: number;
+  /** Present delay of the jitter buffer. */
+  readonly playoutMs: number;
+  /** Sound made up for missing packets. */
+  readonly concealedMs: number;
+  /** Packet times at which no sound was ready. */
+  readonly ticksMissed: number;
+  readonly sendErrors: number;
+  readonly dtmfSent: number;
+  readonly dtmfReceived: number;
+  /** From RTCP; absent until the peer has reported. */
+  readonly rttMs?: number;
+  /** Fraction lost as the peer sees it, 0 to 1; absent until the peer has reported. */
+  readonly farLoss?: number;
+  /** dBov of the last 200 ms: captured, played. Silence is -127. */
+  readonly levelIn: number;
+  readonly levelOut: number;
+  readonly ssrc: number;
+  /** 0 until a packet came. */
+  readonly remoteSsrc: number;
+}
+
+/** How long the close of a stream is asked for again when the engine's queue is full. */
+const CLOSE_RETRY_MS = 5;
+
+/**
+ * Made by MediaEngine.openStream. Events come on the JavaScript thread, some time after the fact when that thread is busy.
+ * `close` is the only way out; afterwards every other method throws `media.closed`, only `stats` goes on to give the last values.
+ */
+export class AudioStream {
+  readonly port: number;
+  readonly rtcpPort: number;
+  /** A key was pressed at the other end; told when it is released. */
+  readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
+  /** Once: sound of the negotiated codec came in. */
+  readonly onFirstPacket = new Signal<void>();
+  /** `media.device`, `media.file`: the call goes on without that end of it. `media.limit`: digits were not sent. */
+  readonly onTrouble = new Signal<TandemError>();
+  /** The device that went away is back, by itself. */
+  readonly onRecovered = new Signal<void>();
+
+  readonly #addon: Addon;
+  readonly #engine: EngineHandle;
+  readonly #id: number;
+  readonly #closed = Promise.withResolvers<void>();
+  #closing = false;
+  #last: NativeStats;
+
+  constructor(addon: Addon, engine: EngineHandle, opened: { readonly id: number; readonly port: number }) {
+    this.#addon = addon;
+    this.#engine = engine;
+    this.#id = opened.id;
+    this.port = opened.port;
+    this.rtcpPort = opened.port + 1;
+    this.#last = EMPTY_STATS;
+  }
+
+  /** Sets or changes remote, codec and directions, from the next packet on. Throws `media.codec`, `media.address`, `media.argument`. */
+  configure(config: StreamConfig): void {
+    this.#mustBeOpen();
+    const nativeConfig = toNativeConfig(config);
+    native(() => this.#addon.configure(this.#engine, this.#id, nativeConfig));
+  }
+
+  /** Queues digits (0-9 * # A-D). Throws `media.argument`: no digit, or no telephone-event negotiated. */
+  sendDtmf(digits: string, options: { readonly durationMs?: number; readonly gapMs?: number } = {}): void {
+    this.#mustBeOpen();
+    native(() =>
+      this.#addon.sendDtmf(this.#engine, this.#id, digits, options.durationMs ?? 0, options.gapMs ?? 0),
+    );
+  }
+
+  stats(): StreamStats {
+    if (!this.#closing) this.#last = this.#snapshot();
+    return toStats(this.#last);
+  }
+
+  /** RTCP BYE, ports and device let go, the sink's file finished. Idempotent. */
+  close(): Promise<void> {
+    if (!this.#closing) {
+      this.#last = this.#snapshot();
+      this.#closing = true;
+      this.#askToClose();
+    }
+    return this.#closed.promise;
+  }
+
+  /** An event of this stream; for MediaEngine only. True: it was the last one. */
+  deliver(event: NativeEvent): boolean {
+    switch (event.kind) {
+      case EVENT_KINDS.firstPacket:
+        this.onFirstPacket.emit();
+        return false;
+      case EVENT_KINDS.dtmf:
+        this.onDtmf.emit({ digit: event.digit, durationMs: event.durationMs });
+        return false;
+      case EVENT_KINDS.trouble:
+        this.onTrouble.emit(mediaError(event.code, event.text, event.errno));
+        return false;
+      case EVENT_KINDS.recovered:
+        this.onRecovered.emit();
+        return false;
+      default:
+        this.#closing = true;
+        this.#closed.resolve();
+        return true;
+    }
+  }
+
+  #askToClose(): void {
+    if (!this.#addon.close(this.#engine, this.#id)) setTimeout(() => this.#askToClose(), CLOSE_RETRY_MS);
+  }
+
+  #snapshot(): NativeStats {
+    return this.#addon.stats(this.#engine, this.#id) ?? this.#last;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing) throw mediaError('closed', 'the stream is closed');
+  }
+}
+
+function toNativeConfig(config: StreamConfig): NativeConfig {
+  const { codec, dtmf, remote } = config;
+  const number = Object.hasOwn(CODEC_NUMBERS, codec.name) ? CODEC_NUMBERS[codec.name] : undefined;
+  if (number === undefined) throw mediaError('codec', `unknown codec ${codec.name}`);
+  if (codec.clockRate !== CODEC_CLOCKS[codec.name])
+    throw mediaError('codec', `${codec.name} at ${codec.clockRate} Hz`);
+  for (const port of [remote.port, remote.rtcpPort ?? remote.port])
+    if (!Number.isInteger(port) || port < 1 || port > MAX_PORT)
+      throw mediaError('address', `remote port ${port}`);
+  for (const type of [codec.payloadType, dtmf?.payloadType ?? 0])
+    if (!Number.isInteger(type) || type < 0 || type > MAX_PAYLOAD_TYPE)
+      throw mediaError('argument', `payload type ${type}`);
+  for (const mode of codec.modeSet ?? [])
+    if (!Number.isInteger(mode) || mode < 0 || mode > MAX_MODE) throw mediaError('codec', `mode ${mode}`);
+  if (!Number.isInteger(config.ptimeMs) || config.ptimeMs < 1 || config.ptimeMs > MAX_PTIME_MS)
+    throw mediaError('argument', `packet time of ${config.ptimeMs} ms`);
+  const octets = Buffer.byteLength(config.cname);
+  if (octets < 1 || octets > MAX_CNAME_OCTETS) throw mediaError('argument', `CNAME of ${octets} octets`);
+  return {
+    address: remote.address,
+    port: remote.port,
+    rtcpPort: remote.rtcpPort ?? 0,
+    codec: number,
+    payloadType: codec.payloadType,
+    octetAligned: codec.octetAligned ?? false,
+    modeSet: (codec.modeSet ?? []).reduce((mask, mode) => mask | (1 << mode), 0),
+    dtmfPayloadType: dtmf?.payloadType ?? -1,
+    dtmfClockRate: dtmf?.clockRate ?? 0,
+    ptimeMs: config.ptimeMs,
+    send: config.send,
+    receive: config.receive,
+    cname: config.cname,
+  };
+}
+
+const MAX_PORT = 65_535;
+const MAX_PAYLOAD_TYPE = 127;
+const MAX_MODE = 8;
+const MAX_PTIME_MS = 1000;
+const MAX_CNAME_OCTETS = 63;
+
+function toStats(stats: NativeStats): StreamStats {
+  return {
+    sent: stats.packetsSent,
+    received: stats.packetsReceived,
+    lost: stats.packetsLost,
+    late: stats.packetsLate,
+    discarded: stats.packetsDiscarded,
+    octetsSent: stats.octetsSent,
+    octetsReceived: stats.octetsReceived,
+    rtcpSent: stats.rtcpSent,
+    rtcpReceived: stats.rtcpReceived,
+    jitterMs: stats.jitterMs,
+    playoutMs: stats.playoutMs,
+    concealedMs: stats.concealedMs,
+    ticksMissed: stats.ticksMissed,
+    sendErrors: stats.sendErrors,
+    dtmfSent: stats.dtmfSent,
+    dtmfReceived: stats.dtmfReceived,
+    ...(stats.rttMs < 0 ? {} : { rttMs: stats.rttMs }),
+    ...(stats.farLoss < 0 ? {} : { farLoss: stats.farLoss }),
+    levelIn: stats.levelInDbov,
+    levelOut: stats.levelOutDbov,
+    ssrc: stats.ssrc,
+    remoteSsrc: stats.remoteSsrc,
+  };
+}
+
+const EMPTY_STATS: NativeStats = {
+  packetsSent: 0,
+  octetsSent: 0,
+  packetsReceived: 0,
+  octetsReceived: 0,
+  packetsLost: 0,
+  packetsLate: 0,
+  packetsDiscarded: 0,
+  rtcpSent: 0,
+  rtcpReceived: 0,
+  concealedMs: 0,
+  ticksMissed: 0,
+  sendErrors: 0,
+  dtmfSent: 0,
+  dtmfReceived: 0,
+  jitterMs: 0,
+  playoutMs: 0,
+  rttMs: -1,
+  farLoss: -1,
+  levelInDbov: -127,
+  levelOutDbov: -127,
+  ssrc: 0,
+  remoteSsrc: 0,
+};
