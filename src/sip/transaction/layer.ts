@@ -36,7 +36,7 @@ export class TransactionLayer {
   readonly onRequest = new Signal<ServerTransaction>();
   /** An ACK that acknowledges a 2xx, or matches nothing. */
   readonly onAck = new Signal<{ request: SipRequest; flow: Flow }>();
-  /** RFC 6026 7.4: for a look only; such a response changes nothing. */
+  /** 18.1.2 and RFC 6026: for a look only; such a response changes nothing. */
   readonly onStrayResponse = new Signal<{ response: SipResponse; flow: Flow }>();
   readonly #options: TransactionLayerOptions;
   readonly #clients = new Map<string, Client>();
