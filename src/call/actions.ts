@@ -1,0 +1,63 @@
+// What each action of the call table does: the names of the table bound to the parts of a call.
+import type { CalleeRole } from './callee.ts';
+import type { CallerRole } from './caller.ts';
+import type { DialogSet } from './dialogs.ts';
+import type { Facts, Refusal } from './facts.ts';
+import type { Modifications } from './modification.ts';
+import type { CallAction, CallEvent } from './table.ts';
+
+export interface CallParts {
+  /** One of the two, by direction. */
+  readonly caller: CallerRole | undefined;
+  readonly callee: CalleeRole | undefined;
+  readonly dialogs: DialogSet;
+  readonly modifications: Modifications;
+  readonly waiting: boolean;
+  end(event: CallEvent, facts: Facts): void;
+  finish(): void;
+}
+
+export type CallActions = Readonly<Record<CallAction, (facts: Facts, event: CallEvent) => void>>;
+
+const BUSY_HERE: Refusal = { status: 486 };
+const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
+const REQUEST_TERMINATED: Refusal = { status: 487 };
+
+export function callActions(parts: CallParts): CallActions {
+  const { caller, callee, dialogs, modifications } = parts;
+  return {
+    invite: () => caller?.invite(),
+    ring: () => callee?.ring(parts.waiting),
+    'stop-ringing': () => callee?.stopRinging(),
+    accept: () => callee?.accept(),
+    'refuse-486': () => callee?.refuse(BUSY_HERE),
+    'refuse-480': () => callee?.refuse(TEMPORARILY_UNAVAILABLE),
+    'refuse-487': () => callee?.refuse(REQUEST_TERMINATED),
+    refuse: ({ refusal }) => {
+      if (refusal) callee?.refuse(refusal);
+    },
+    'keep-dialog': ({ response }) => {
+      if (response) caller?.keepDialog(response);
+    },
+    'drop-dialog': ({ leg, response }) => caller?.dropDialog(leg?.remoteTag ?? response?.to.tag),
+    confirm: ({ response }) => {
+      if (response) caller?.confirm(response);
+    },
+    'release-late': ({ response }) => {
+      if (response) caller?.releaseLate(response);
+    },
+    cancel: () => caller?.cancel(),
+    bye: () => dialogs.releaseAll(),
+    'take-ack': ({ request }) => {
+      if (request) callee?.takeAck(request);
+    },
+    negotiate: ({ incoming, leg }) => {
+      if (incoming && leg) modifications.negotiate(incoming, leg);
+    },
+    'refuse-modify': ({ incoming }) => {
+      if (incoming) modifications.refuse(incoming);
+    },
+    end: (facts, event) => parts.end(event, facts),
+    finish: () => parts.finish(),
+  };
+}

@@ -1,0 +1,222 @@
+// The calling side of a call: INVITE, its forks, CANCEL, the 2xx (RFC 3261 13.2, 9.1; IR.92 2.2.5).
+import { TandemError } from '#src/base/errors.ts';
+import { randomToken } from '#src/base/random.ts';
+import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
+import { Dialog } from '#src/sip/dialog/dialog.ts';
+import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { NameAddr } from '#src/sip/message/name-addr.ts';
+import { SipUri, type Uri } from '#src/sip/message/uri.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
+import type { Sending } from '#src/sip/ua/user-agent.ts';
+import { sdpBytes } from './body.ts';
+import type { DialogSet, Leg } from './dialogs.ts';
+import type { CallContext } from './facts.ts';
+import { accessHeaders } from './headers.ts';
+import { inviteRequest } from './invite.ts';
+import { newOffers } from './offers.ts';
+import type { Sound } from './sound.ts';
+import { literalTarget } from './way.ts';
+import type { CallWorld } from './world.ts';
+
+export interface OutgoingCall {
+  readonly target: Uri;
+  readonly identity: NameAddr;
+  readonly privacy: boolean;
+}
+
+const RINGING_FREED = 199;
+
+export class CallerRole {
+  readonly #world: CallWorld;
+  readonly #call: CallContext;
+  readonly #dialogs: DialogSet;
+  readonly #sound: Sound;
+  readonly #outgoing: OutgoingCall;
+  #offers: OfferAnswer | undefined;
+  #sending: Sending | undefined;
+  /** The dialog whose early media plays. */
+  #playing: Leg | undefined;
+  #over = false;
+
+  constructor(world: CallWorld, call: CallContext, dialogs: DialogSet, sound: Sound, outgoing: OutgoingCall) {
+    this.#world = world;
+    this.#call = call;
+    this.#dialogs = dialogs;
+    this.#sound = sound;
+    this.#outgoing = outgoing;
+  }
+
+  /**
+   * When the way out is known ports and devices are taken now, and what they throw is thrown; else the name is
+   * resolved first and a failure ends the call.
+   */
+  invite(): void {
+    const known = this.#world.line.flow ?? literalTarget(this.#nextHop());
+    if (known) {
+      this.#send(known, undefined);
+      return;
+    }
+    this.#resolve()
+      .then((targets) => {
+        const [first] = targets;
+        if (this.#over) return;
+        if (first) this.#send(first, targets);
+        else this.#call.dispatch('failed', { error: unreachable(undefined) });
+      })
+      .catch((cause: unknown) => this.#call.dispatch('failed', { error: unreachable(cause) }));
+  }
+
+  /** Route decides before the Request-URI (RFC 3261 8.1.2). */
+  #nextHop(): Uri {
+    return this.#world.line.route[0]?.uri ?? this.#outgoing.target;
+  }
+
+  async #resolve(): Promise<readonly Target[]> {
+    const hop = this.#nextHop();
+    return hop instanceof SipUri ? this.#world.resolver.resolve(hop) : [];
+  }
+
+  #send(way: Flow | Target, targets: readonly Target[] | undefined): void {
+    const { ua, line, random } = this.#world;
+    const { privacy, target, identity } = this.#outgoing;
+    const address = 'local' in way ? way.local.host : ua.transport.localContact(way).host;
+    const offers = newOffers(this.#world, this.#sound.open(address));
+    this.#offers = offers;
+    const request = inviteRequest(line, {
+      target,
+      identity,
+      privacy,
+      contact: line.contact({ privacy, to: way }),
+      callId: randomToken(random, 16),
+      fromTag: randomToken(random),
+      sdp: offers.offer(),
+      extra: accessHeaders(line, line.flow),
+    });
+    this.#sending = ua.send(
+      request,
+      {
+        onProvisional: (response) => this.#provisional(response),
+        onFinal: (response) => this.#final(response),
+        onFailure: (error) => this.#call.dispatch('failed', { error }),
+      },
+      {
+        ...(line.digest ? { digest: line.digest } : {}),
+        ...(line.flow ? { flow: line.flow } : {}),
+        ...(targets ? { targets: [...targets] } : {}),
+      },
+    );
+  }
+
+  /** The INVITE as last sent: after a challenge it is another one. */
+  get #request(): SipRequest | undefined {
+    return this.#sending?.request;
+  }
+
+  #provisional(response: SipResponse): void {
+    if (response.status === 100) return;
+    this.#call.dispatch(response.status === RINGING_FREED ? 'fork-gone' : 'progress', { response });
+  }
+
+  #final(response: SipResponse): void {
+    if (!response.isSuccess) {
+      this.#call.dispatch('refused', { response });
+      return;
+    }
+    const known = this.#dialogs.find(response.to.tag ?? '');
+    // The user agent acknowledges a repeated 2xx by itself.
+    if (known && known.state !== 'early') return;
+    this.#call.dispatch(this.#dialogs.confirmed ? 'answered-again' : 'answered', { response });
+  }
+
+  /** A 18x: its dialog is kept, and the first one with a description is heard. */
+  keepDialog(response: SipResponse): void {
+    const leg = this.#legOf(response);
+    const body = sdpBytes(response);
+    if (!leg || !body || leg.preview || !this.#offers) return;
+    const preview = this.#offers.fork();
+    const answered = preview.answer(body);
+    if (!answered.ok) return;
+    leg.preview = preview;
+    if (this.#playing) return;
+    this.#playing = leg;
+    this.#sound.apply(answered.value, true);
+  }
+
+  #legOf(response: SipResponse): Leg | undefined {
+    const tag = response.to.tag;
+    const request = this.#request;
+    if (tag === undefined || !request || !this.#offers) return undefined;
+    const known = this.#dialogs.find(tag);
+    if (known) {
+      known.dialog.update(response);
+      return known;
+    }
+    if (!response.isSuccess && this.#dialogs.isFull) return undefined;
+    return this.#dialogs.add(Dialog.uac(request, response), this.#offers.fork(), 'early');
+  }
+
+  /** 199, or a BYE of the callee: this dialog only. */
+  dropDialog(tag: string | undefined): void {
+    const leg = tag === undefined ? undefined : this.#dialogs.find(tag);
+    if (!leg || leg.state !== 'early') return;
+    this.#dialogs.terminate(leg);
+    if (this.#playing !== leg) return;
+    this.#playing = undefined;
+    this.#sound.apply(undefined);
+  }
+
+  /** The first 2xx: ACK, the answer, sound; what cannot be used ends the call at once. */
+  confirm(response: SipResponse): void {
+    const leg = this.#legOf(response);
+    const request = this.#request;
+    if (!leg || !request) {
+      this.#call.dispatch('unusable', {});
+      return;
+    }
+    leg.state = 'confirmed';
+    this.#dialogs.terminateOthers(leg);
+    this.#world.ua.ack(leg.dialog, request, { headers: accessHeaders(this.#world.line, undefined) });
+    const body = sdpBytes(response);
+    if (body) {
+      const settled = leg.offers.answer(body);
+      if (!settled.ok) {
+        this.#call.dispatch('unusable', {});
+        return;
+      }
+    } else if (leg.preview) {
+      leg.offers = leg.preview;
+    } else {
+      this.#call.dispatch('unusable', {});
+      return;
+    }
+    this.#call.answered();
+    this.#sound.apply(leg.offers.audio);
+  }
+
+  /** A 2xx that nobody waits for: ACK and BYE (RFC 3261 13.2.2.4). */
+  releaseLate(response: SipResponse): void {
+    const leg = this.#legOf(response);
+    const request = this.#request;
+    if (!leg || !request) return;
+    leg.state = 'confirmed';
+    this.#world.ua.ack(leg.dialog, request, {});
+    this.#dialogs.release(leg);
+  }
+
+  /** The user agent holds the CANCEL back until a provisional response came, and gives up after 64·T1 (9.1). */
+  cancel(): void {
+    this.#over = true;
+    if (this.#sending) this.#sending.cancel();
+    else this.#call.dispatch('failed');
+  }
+
+  /** The call is over; a 2xx that still comes is released. */
+  stop(): void {
+    this.#over = true;
+    this.#dialogs.terminateEarly();
+  }
+}
+
+const unreachable = (cause: unknown): TandemError =>
+  new TandemError('network', 'call.unreachable', 'The address called cannot be found.', { cause });

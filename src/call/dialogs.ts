@@ -1,0 +1,106 @@
+// The dialogs that a call owns: one for each callee that answered its INVITE (RFC 3261 12, IR.92 2.2.5).
+import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
+import type { Dialog } from '#src/sip/dialog/dialog.ts';
+import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
+import { EARLY_DIALOG_LIMIT } from './capabilities.ts';
+import type { HeaderPairs } from './facts.ts';
+import type { CallSnapshot, DialogState } from './snapshot.ts';
+
+/** One dialog and its own offer/answer. */
+export interface Leg {
+  readonly dialog: Dialog;
+  readonly remoteTag: string;
+  state: DialogState;
+  offers: OfferAnswer;
+  /** What an unreliable 18x answered: played early, and honoured when the 200 brings nothing (RFC 3261 13.2.1). */
+  preview: OfferAnswer | undefined;
+}
+
+export interface DialogHandlers {
+  onRequest(incoming: Incoming, leg: Leg): void;
+  /** Every BYE of ours has its answer. */
+  onReleased(): void;
+  /** Header fields that our requests carry. */
+  headers(): HeaderPairs;
+}
+
+export class DialogSet {
+  readonly #ua: UserAgent;
+  readonly #handlers: DialogHandlers;
+  readonly #legs = new Map<string, Leg>();
+  #byes = 0;
+
+  constructor(ua: UserAgent, handlers: DialogHandlers) {
+    this.#ua = ua;
+    this.#handlers = handlers;
+  }
+
+  /** The requests of the dialog come to this call from now on. */
+  add(dialog: Dialog, offers: OfferAnswer, state: DialogState): Leg {
+    const leg: Leg = { dialog, remoteTag: dialog.remoteTag, state, offers, preview: undefined };
+    this.#legs.set(leg.remoteTag, leg);
+    this.#ua.attach(dialog, { onRequest: (incoming) => this.#handlers.onRequest(incoming, leg) });
+    return leg;
+  }
+
+  find(remoteTag: string): Leg | undefined {
+    return this.#legs.get(remoteTag);
+  }
+
+  get isFull(): boolean {
+    return this.#legs.size >= EARLY_DIALOG_LIMIT;
+  }
+
+  get confirmed(): Leg | undefined {
+    return [...this.#legs.values()].find((leg) => leg.state === 'confirmed');
+  }
+
+  /** The dialog is over and nobody hears of it any more. */
+  terminate(leg: Leg): void {
+    if (leg.state === 'terminated') return;
+    leg.state = 'terminated';
+    leg.offers.rollback();
+    this.#ua.detach(leg.dialog);
+  }
+
+  terminateOthers(kept: Leg): void {
+    for (const leg of this.#legs.values()) if (leg !== kept) this.terminate(leg);
+  }
+
+  /** Early dialogs end without a word (the INVITE's end ends them); confirmed ones stay until their BYE is answered. */
+  terminateEarly(): void {
+    for (const leg of this.#legs.values()) if (leg.state === 'early') this.terminate(leg);
+  }
+
+  /** BYE; the dialog ends with its answer, whatever that is (RFC 3261 15.1.1). */
+  release(leg: Leg): void {
+    this.#byes += 1;
+    const done = (): void => {
+      this.#byes -= 1;
+      this.terminate(leg);
+      if (this.#byes === 0) this.#handlers.onReleased();
+    };
+    const bye = leg.dialog.createRequest('BYE', { headers: this.#handlers.headers() });
+    this.#ua.sendInDialog(leg.dialog, bye, { onFinal: done, onFailure: done });
+  }
+
+  releaseAll(): void {
+    this.terminateEarly();
+    const live = [...this.#legs.values()].filter((leg) => leg.state === 'confirmed');
+    for (const leg of live) this.release(leg);
+    if (live.length === 0 && this.#byes === 0) this.#handlers.onReleased();
+  }
+
+  /** A BYE of the peer ended it. */
+  ended(leg: Leg): void {
+    this.terminate(leg);
+  }
+
+  terminateAll(): void {
+    for (const leg of this.#legs.values()) this.terminate(leg);
+  }
+
+  get snapshot(): CallSnapshot['dialogs'] {
+    return [...this.#legs.values()].map(({ remoteTag, state }) => ({ remote_tag: remoteTag, state }));
+  }
+}

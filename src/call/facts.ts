@@ -1,0 +1,40 @@
+// What comes with an event of the call table.
+import type { TandemError } from '#src/base/errors.ts';
+import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { Incoming } from '#src/sip/ua/user-agent.ts';
+import type { Leg } from './dialogs.ts';
+import type { CallEvent, CallState } from './table.ts';
+
+export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+
+/** A final response that we give. */
+export interface Refusal {
+  readonly status: number;
+  readonly headers?: HeaderPairs;
+}
+
+export interface Facts {
+  /** To our INVITE. */
+  readonly response?: SipResponse;
+  /** CANCEL, ACK or BYE. */
+  readonly request?: SipRequest;
+  /** re-INVITE or UPDATE, still to be answered. */
+  readonly incoming?: Incoming;
+  readonly leg?: Leg;
+  readonly refusal?: Refusal;
+  readonly error?: TandemError;
+  /** Of a request in a dialog that was lost. */
+  readonly status?: number;
+}
+
+export type Dispatch = (event: CallEvent, facts?: Facts) => void;
+
+/** What the parts of a call ask of the whole. */
+export interface CallContext {
+  readonly state: CallState;
+  readonly dispatch: Dispatch;
+  /** Something that a snapshot shows has changed. */
+  readonly changed: () => void;
+  /** The conversation begins now. */
+  readonly answered: () => void;
+}

@@ -1,0 +1,24 @@
+// What calls need of an account: `ims/Registration` behind the few names that matter here.
+import type { DigestClient } from '#src/sip/digest/client.ts';
+import type { NameAddr } from '#src/sip/message/name-addr.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
+
+export interface Line {
+  readonly profile: 'ims' | 'sip';
+  /** An INVITE that comes neither over the registered flow nor from the P-CSCF is refused (contract `register`). */
+  readonly register: boolean;
+  /** Home domain, for dialled numbers. */
+  readonly domain?: string | undefined;
+  /** Ours to use, the default one first; empty while not registered. */
+  readonly identities: readonly NameAddr[];
+  /** For requests outside a dialog. */
+  readonly route: readonly NameAddr[];
+  readonly flow: Flow | undefined;
+  readonly digest: DigestClient | undefined;
+  /** For requests and responses that make a dialog, with feature tags. */
+  contact(options: { readonly privacy: boolean; readonly to?: Flow | Target }): NameAddr;
+  trusts(flow: Flow): boolean;
+  /** P-Access-Network-Info, only for protected flows (24.229 5.1.2A.1.1). */
+  accessNetworkInfo(flow: Flow | undefined): string | undefined;
+}

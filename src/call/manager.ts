@@ -1,0 +1,235 @@
+// All calls of the device: dialling, INVITEs that come in, the list, the log, the end (RFC 3261 8.2, contract `calls`).
+import type { Timer } from '#src/base/clock.ts';
+import { TandemError } from '#src/base/errors.ts';
+import { Signal } from '#src/base/events.ts';
+import { randomToken } from '#src/base/random.ts';
+import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
+import { parseUri } from '#src/sip/message/uri.ts';
+import type { Incoming } from '#src/sip/ua/user-agent.ts';
+import { sdpBody } from './body.ts';
+import { Call, type CallIntro, type ReceivedDigit } from './call.ts';
+import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
+import { dialTarget } from './dial.ts';
+import type { Refusal } from './facts.ts';
+import { chooseIdentity, sameIdentity } from './identity.ts';
+import { answerOptions } from './in-dialog.ts';
+import type { CallLogStore } from './log.ts';
+import { checkOffer } from './offers.ts';
+import { calledIdentity, callingParty, shownUri } from './party.ts';
+import type { CallSnapshot, LogRow } from './snapshot.ts';
+import type { CallWorld } from './world.ts';
+
+export interface DialRequest {
+  readonly to: string;
+  /** One of ours; default the first. */
+  readonly identity?: string | undefined;
+  /** The callee shall not see who calls. */
+  readonly privacy?: boolean | undefined;
+}
+
+/** Ended calls stay to be asked for (contract `GET calls`). */
+const KEPT = Seconds(600);
+/** How long `close` waits for answers before it stops asking. */
+const CLOSE_PATIENCE = Milliseconds(2_000);
+/** And then for ports and devices. */
+const CLOSE_LAST = Milliseconds(800);
+
+const FORBIDDEN: Refusal = { status: 403 };
+const BUSY_HERE: Refusal = { status: 486 };
+const UNSUPPORTED_MEDIA_TYPE: Refusal = { status: 415, headers: [['Accept', SDP_TYPE]] };
+
+export class CallManager {
+  /** Every change of a call that a snapshot shows. */
+  readonly onChange = new Signal<CallSnapshot>();
+  readonly onLog = new Signal<LogRow>();
+  readonly onDtmf = new Signal<ReceivedDigit & { readonly call: string }>();
+  /** What went wrong beside the calls' own fate: a log row not written, a device that went away. */
+  readonly onTrouble = new Signal<TandemError>();
+
+  readonly #world: CallWorld;
+  readonly #log: CallLogStore;
+  readonly #calls = new Map<string, Call>();
+  readonly #forget = new Set<Timer>();
+  #isClosed = false;
+
+  constructor(world: CallWorld, log: CallLogStore) {
+    this.#world = world;
+    this.#log = log;
+  }
+
+  /** Newest first: live ones, and ended ones for ten minutes. */
+  list(): readonly CallSnapshot[] {
+    return [...this.#calls.values()].reverse().map((call) => call.snapshot);
+  }
+
+  get(id: string): Call | undefined {
+    return this.#calls.get(id);
+  }
+
+  get #live(): readonly Call[] {
+    return [...this.#calls.values()].filter((call) => call.snapshot.state !== 'ended');
+  }
+
+  /**
+   * Places a call. Throws TandemError `call.target`, `call.identity` (the caller's fault), `call.not-registered`,
+   * `call.limit`, `call.closed`, `media.ports`, `media.device`, `media.file` (cannot now). Whatever happens later ends
+   * the call.
+   */
+  dial(request: DialRequest): Call {
+    if (this.#isClosed) throw new TandemError('ours', 'call.closed', 'Tandem is closing.');
+    const { line } = this.#world;
+    const target = dialTarget(request.to, {
+      profile: line.profile,
+      ...(line.domain === undefined ? {} : { domain: line.domain }),
+    });
+    const identity = chooseIdentity(line.identities, request.identity);
+    if (this.#live.length >= LIVE_CALL_LIMIT) {
+      throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
+    }
+    const intro: CallIntro = {
+      id: randomToken(this.#world.random),
+      remote: { uri: shownUri(target) },
+      identity: shownUri(identity.uri),
+      waiting: false,
+    };
+    const outgoing = { target, identity, privacy: request.privacy ?? false };
+    const call = this.#adopt(new Call(this.#world, intro, { direction: 'out', outgoing }));
+    try {
+      call.dial();
+    } catch (error) {
+      this.#calls.delete(call.id);
+      throw TandemError.from(error, 'call.media');
+    }
+    return call;
+  }
+
+  /** Takes INVITE and OPTIONS outside a dialog; anything else is not for calls: false. */
+  handle(incoming: Incoming): boolean {
+    const { method } = incoming.request;
+    if (method !== 'INVITE' && method !== 'OPTIONS') return false;
+    if (this.#world.line.register && !this.#world.line.trusts(incoming.flow)) {
+      incoming.respond(FORBIDDEN.status);
+    } else if (method === 'OPTIONS') {
+      if (this.#isBusy) incoming.respond(BUSY_HERE.status);
+      else answerOptions(incoming, this.#world);
+    } else {
+      this.#invited(incoming);
+    }
+    return true;
+  }
+
+  /** A further call would be refused. */
+  get #isBusy(): boolean {
+    const live = this.#live.length;
+    return this.#isClosed || live >= LIVE_CALL_LIMIT || (live > 0 && !this.#world.config.waiting);
+  }
+
+  #invited(incoming: Incoming): void {
+    const { line } = this.#world;
+    const { request } = incoming;
+    const trusted = line.trusts(incoming.flow);
+    const { identity, called } = calledIdentity(request, trusted, line.identities);
+    const refusal = this.#refusalOf(incoming);
+    const intro: CallIntro = {
+      id: randomToken(this.#world.random),
+      remote: callingParty(request, trusted),
+      identity,
+      calledIdentity: called,
+      waiting: this.#live.length > 0,
+    };
+    const call = this.#adopt(new Call(this.#world, intro, { direction: 'in', incoming }));
+    if (refusal) {
+      call.refuse(refusal);
+      return;
+    }
+    call.ring();
+    if (this.#answersItself(call)) this.#tryToAnswer(call);
+  }
+
+  /** Why it cannot even ring. */
+  #refusalOf(incoming: Incoming): Refusal | undefined {
+    if (this.#isBusy) return BUSY_HERE;
+    const body = sdpBody(incoming.request);
+    if (body.kind === 'foreign') return UNSUPPORTED_MEDIA_TYPE;
+    if (body.kind === 'none') return undefined;
+    const checked = checkOffer(this.#world, body.bytes, incoming.flow.local.host);
+    return checked.ok ? undefined : checked.error;
+  }
+
+  #answersItself(call: Call): boolean {
+    const { autoAnswer } = this.#world.config;
+    if (autoAnswer === 'all') return true;
+    const caller = parseUri(call.snapshot.remote.uri);
+    return autoAnswer.some((text) => {
+      const allowed = parseUri(text);
+      return caller.ok && allowed.ok && sameIdentity(caller.value, allowed.value);
+    });
+  }
+
+  #tryToAnswer(call: Call): void {
+    try {
+      call.answer();
+    } catch (error) {
+      this.#trouble(TandemError.from(error, 'call.answer'));
+    }
+  }
+
+  #adopt(call: Call): Call {
+    this.#calls.set(call.id, call);
+    call.onChange.on((snapshot) => this.onChange.emit(snapshot));
+    call.onDtmf.on((digit) => this.onDtmf.emit({ call: call.id, ...digit }));
+    call.onTrouble.on((error) => this.#trouble(error));
+    call.onEnded.on((row) => this.#ended(call, row));
+    return call;
+  }
+
+  #ended(call: Call, row: LogRow): void {
+    try {
+      this.#log.add(row);
+      this.onLog.emit(row);
+    } catch (error) {
+      this.#trouble(TandemError.from(error, 'call.log', 'The call could not be written to the log.'));
+    }
+    if (this.#isClosed) return;
+    const timer = this.#world.clock.after(toMilliseconds(KEPT), () => {
+      this.#forget.delete(timer);
+      this.#calls.delete(call.id);
+    });
+    this.#forget.add(timer);
+  }
+
+  #trouble(error: TandemError): void {
+    this.#world.log.error({ id: error.id, detail: error.detail }, error.message);
+    this.onTrouble.emit(error);
+  }
+
+  /** Ends every call, BYE or CANCEL or 480, within three seconds, whatever the peers do. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#forget) timer.cancel();
+    const calls = [...this.#calls.values()];
+    const over = this.#patience(CLOSE_PATIENCE);
+    await Promise.race([Promise.all(calls.map(endPolitely)), over.promise]);
+    over.cancel();
+    for (const call of calls) if (!call.ended) call.abandon();
+    const last = this.#patience(CLOSE_LAST);
+    await Promise.race([Promise.all(calls.map((call) => call.closed)), last.promise]);
+    last.cancel();
+  }
+
+  #patience(span: Milliseconds): { readonly promise: Promise<void>; readonly cancel: () => void } {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#world.clock.after(span, resolve);
+    return { promise, cancel: () => timer.cancel() };
+  }
+}
+
+/** A ringing call is left to the other devices (480, no refusal by the owner); any other is hung up. */
+function endPolitely(call: Call): Promise<void> {
+  if (call.ended) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  call.onEnded.on(() => resolve());
+  if (call.state === 'ringing') call.abandon();
+  else if (call.snapshot.state !== 'ended') call.hangup();
+  return promise;
+}

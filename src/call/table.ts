@@ -1,0 +1,229 @@
+// The life of a call as one table: state × event → next state, actions (RFC 3261 13 to 15, 24.229 5.1.3 to 5.1.5).
+// Behaviour, the pairs that are refused, and the picture in the README come from it.
+
+/**
+ * `new` nothing sent yet · `calling` INVITE out · `early` a callee answered 18x · `cancelling` given up, the INVITE not
+ * yet ended · `ringing` an INVITE waits for the owner · `answering` 200 sent, no ACK yet · `leaving` the same, but the
+ * owner hung up already · `active` two-way · `releasing` our BYEs are out · `ended`, log row written.
+ */
+export const CALL_STATES = [
+  'new',
+  'calling',
+  'early',
+  'cancelling',
+  'ringing',
+  'answering',
+  'leaving',
+  'active',
+  'releasing',
+  'ended',
+] as const;
+export type CallState = (typeof CALL_STATES)[number];
+
+export const CALL_EVENTS = [
+  /** The owner: places a call. */
+  'dial',
+  /** An INVITE came that can be answered; one that cannot (busy, no codec, no port). */
+  'invited',
+  'unanswerable',
+  /** The owner at a ringing call, and at any call. */
+  'answer',
+  'reject',
+  'hangup',
+  /** What the owner's answer met: no port or no sound device. */
+  'answer-failed',
+  /** `ring_seconds` are over. */
+  'ring-timeout',
+  /** Responses to our INVITE: 18x with a tag, 199, the first 2xx and later ones of other dialogs, 3xx to 6xx. */
+  'progress',
+  'fork-gone',
+  'answered',
+  'answered-again',
+  'refused',
+  /** The INVITE met no answer, no transport; a cancelled one no final response (RFC 3261 9.1). */
+  'failed',
+  /** The 2xx, the ACK or a later answer has no description that we can use. */
+  'unusable',
+  /** From the caller: CANCEL, ACK of our 200, none in 64·T1 (RFC 3261 13.3.1.4). */
+  'cancelled',
+  'acknowledged',
+  'ack-timeout',
+  /** In a dialog: BYE; re-INVITE or UPDATE; a request of ours met 481 or 408, or no answer (RFC 3261 12.2.1.2). */
+  'bye',
+  'modify',
+  'lost',
+  /** The last of our BYEs is answered. */
+  'released',
+  /** Tandem closes and can wait no longer. */
+  'abandon',
+] as const;
+export type CallEvent = (typeof CALL_EVENTS)[number];
+
+export const CALL_ACTIONS = [
+  /** Sends the INVITE. */
+  'invite',
+  /** 180, the ringing timer starts. */
+  'ring',
+  /** The timer stops. */
+  'stop-ringing',
+  /** 200 with our description. */
+  'accept',
+  /** 486 (owner, busy), 480 (nobody), 487 (CANCEL or BYE), or what made the INVITE unanswerable. */
+  'refuse-486',
+  'refuse-480',
+  'refuse-487',
+  'refuse',
+  /** Remembers the dialog of a 18x and plays its media if it is the first with any. */
+  'keep-dialog',
+  'drop-dialog',
+  /** The dialog of the 2xx becomes the call: ACK, answer, media; the other dialogs are forgotten. */
+  'confirm',
+  /** A dialog nobody needs: ACK and BYE. */
+  'release-late',
+  /** CANCEL. */
+  'cancel',
+  /** BYE in every confirmed dialog. */
+  'bye',
+  /** The ACK stops the wait; its description, if it must have one, is the answer. */
+  'take-ack',
+  /** An offer of the peer is answered, or refused because another exchange runs. */
+  'negotiate',
+  'refuse-modify',
+  /** Over for the owner: time, cause and label are fixed now. */
+  'end',
+  /** Media closed, timers stopped, log row written. */
+  'finish',
+] as const;
+export type CallAction = (typeof CALL_ACTIONS)[number];
+
+export interface Transition {
+  readonly next: CallState;
+  readonly actions: readonly CallAction[];
+}
+
+/** `ignored`: late or repeated, and right to ignore. `wrong-state`: the owner's action is refused (409). */
+export type Outcome = Transition | 'ignored' | 'wrong-state' | 'impossible';
+
+const to = (next: CallState, ...actions: CallAction[]): Transition => ({ next, actions });
+
+type Row = Readonly<Record<CallEvent, Outcome>>;
+
+/** What holds in every state unless its row says otherwise. */
+const OTHERWISE: Row = {
+  dial: 'impossible',
+  invited: 'impossible',
+  unanswerable: 'impossible',
+  answer: 'wrong-state',
+  reject: 'wrong-state',
+  hangup: 'wrong-state',
+  'answer-failed': 'ignored',
+  'ring-timeout': 'ignored',
+  progress: 'ignored',
+  'fork-gone': 'ignored',
+  answered: 'ignored',
+  'answered-again': 'ignored',
+  refused: 'ignored',
+  failed: 'ignored',
+  unusable: 'ignored',
+  cancelled: 'ignored',
+  acknowledged: 'ignored',
+  'ack-timeout': 'ignored',
+  bye: 'ignored',
+  modify: 'ignored',
+  lost: 'ignored',
+  released: 'ignored',
+  abandon: 'ignored',
+};
+
+const row = (own: Partial<Row>): Row => ({ ...OTHERWISE, ...own });
+
+/** Before the final response to our INVITE. */
+const INVITING: Partial<Row> = {
+  progress: to('early', 'keep-dialog'),
+  answered: to('active', 'confirm'),
+  refused: to('ended', 'end', 'finish'),
+  failed: to('ended', 'end', 'finish'),
+  hangup: to('cancelling', 'end', 'cancel'),
+  abandon: to('ended', 'end', 'cancel', 'finish'),
+};
+
+export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
+  new: row({
+    dial: to('calling', 'invite'),
+    invited: to('ringing', 'ring'),
+    unanswerable: to('ended', 'refuse', 'end', 'finish'),
+  }),
+  calling: row({ ...INVITING, 'fork-gone': 'ignored', modify: to('calling', 'refuse-modify') }),
+  early: row({
+    ...INVITING,
+    'fork-gone': to('early', 'drop-dialog'),
+    bye: to('early', 'drop-dialog'),
+    modify: to('early', 'refuse-modify'),
+  }),
+  cancelling: row({
+    // The 200 was on its way: RFC 3261 9.1 has us acknowledge it and hang up at once.
+    answered: to('releasing', 'release-late'),
+    refused: to('ended', 'finish'),
+    failed: to('ended', 'finish'),
+    modify: to('cancelling', 'refuse-modify'),
+    abandon: to('ended', 'finish'),
+  }),
+  ringing: row({
+    answer: to('answering', 'stop-ringing', 'accept'),
+    reject: to('ended', 'refuse-486', 'end', 'finish'),
+    hangup: to('ended', 'refuse-486', 'end', 'finish'),
+    'ring-timeout': to('ended', 'refuse-480', 'end', 'finish'),
+    failed: to('ended', 'end', 'finish'),
+    cancelled: to('ended', 'refuse-487', 'end', 'finish'),
+    bye: to('ended', 'refuse-487', 'end', 'finish'),
+    modify: to('ringing', 'refuse-modify'),
+    abandon: to('ended', 'refuse-480', 'end', 'finish'),
+  }),
+  answering: row({
+    'answer-failed': to('ended', 'refuse', 'end', 'finish'),
+    acknowledged: to('active', 'take-ack'),
+    'ack-timeout': to('releasing', 'end', 'bye'),
+    // The caller's description in the ACK came to nothing.
+    unusable: to('releasing', 'end', 'bye'),
+    // RFC 3261 15: no BYE from the callee before the ACK.
+    hangup: to('leaving', 'end'),
+    bye: to('ended', 'end', 'finish'),
+    failed: to('ended', 'end', 'finish'),
+    modify: to('answering', 'refuse-modify'),
+    abandon: to('ended', 'end', 'bye', 'finish'),
+  }),
+  leaving: row({
+    acknowledged: to('releasing', 'bye'),
+    'ack-timeout': to('releasing', 'bye'),
+    bye: to('ended', 'finish'),
+    failed: to('ended', 'finish'),
+    modify: to('leaving', 'refuse-modify'),
+    abandon: to('ended', 'bye', 'finish'),
+  }),
+  active: row({
+    'answered-again': to('active', 'release-late'),
+    hangup: to('releasing', 'end', 'bye'),
+    unusable: to('releasing', 'end', 'bye'),
+    lost: to('releasing', 'end', 'bye'),
+    bye: to('ended', 'end', 'finish'),
+    modify: to('active', 'negotiate'),
+    abandon: to('ended', 'end', 'bye', 'finish'),
+  }),
+  releasing: row({
+    answered: to('releasing', 'release-late'),
+    'answered-again': to('releasing', 'release-late'),
+    // Theirs crossed ours; ours still gets its answer.
+    bye: 'ignored',
+    modify: to('releasing', 'refuse-modify'),
+    released: to('ended', 'finish'),
+    abandon: to('ended', 'finish'),
+  }),
+  ended: row({
+    // A fork that answers after all is over (RFC 3261 13.2.2.4).
+    answered: to('ended', 'release-late'),
+    'answered-again': to('ended', 'release-late'),
+    modify: to('ended', 'refuse-modify'),
+  }),
+};
+
+export const outcome = (state: CallState, event: CallEvent): Outcome => CALL_TABLE[state][event];

@@ -1,0 +1,50 @@
+// What every call is handed: the user agent, the account, media, time, chance, settings.
+import { lookup } from 'node:dns/promises';
+import type { Clock } from '#src/base/clock.ts';
+import type { Logger } from '#src/base/log.ts';
+import type { Random } from '#src/base/random.ts';
+import type { Seconds } from '#src/base/units.ts';
+import type { CodecName } from '#src/sdp/codecs.ts';
+import type { SipUri } from '#src/sip/message/uri.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import type { UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Line } from './line.ts';
+import type { CallMedia } from './media.ts';
+
+export interface CallConfig {
+  readonly media: {
+    /** Numeric, or `auto`: the address that the signalling goes out from. */
+    readonly address: string;
+    readonly ports: { readonly from: number; readonly to: number };
+    readonly codecs: readonly CodecName[];
+  };
+  readonly audio: { readonly capture: string; readonly playback: string };
+  readonly ringTime: Seconds;
+  /** False: an INVITE is answered 486 while there is a call. */
+  readonly waiting: boolean;
+  /** URIs of callers, or everybody. */
+  readonly autoAnswer: 'all' | readonly string[];
+}
+
+export interface CallWorld {
+  readonly ua: UserAgent;
+  readonly line: Line;
+  readonly media: CallMedia;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly config: CallConfig;
+  readonly resolver: { resolve(uri: SipUri): Promise<readonly Target[]> };
+  /** A domain name in `c=`: its address, or undefined. */
+  readonly resolveHost: (host: string, family: 4 | 6) => Promise<string | undefined>;
+}
+
+/** The system's resolver. */
+export async function resolveMediaHost(host: string, family: 4 | 6): Promise<string | undefined> {
+  try {
+    return (await lookup(host, { family })).address;
+  } catch {
+    // No such name is an answer; the caller of this function says what it means.
+    return undefined;
+  }
+}
