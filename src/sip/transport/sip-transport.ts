@@ -142,7 +142,11 @@ export class SipTransport extends TransportCore {
   #leavesIPv4(at: ListenAddress): boolean {
     if (canonicalAddress(at.host) !== '::') return familyOf(at.host) === 6;
     return this.#options.listen.some(
-      (other) => other.transport === at.transport && other.port === at.port && familyOf(other.host) === 4,
+      (other) =>
+        other.transport === at.transport &&
+        other.port === at.port &&
+        at.port !== 0 &&
+        familyOf(other.host) === 4,
     );
   }
 }
