@@ -54,7 +54,8 @@ const rowsOf = (names: readonly string[]): readonly HeaderRow[] =>
 const REQUIRED = rowsOf(['Via', 'To', 'From', 'Call-ID', 'CSeq']);
 const OPTIONAL = rowsOf(['Max-Forwards', 'Content-Length']);
 
-type StartLine =
+/** The first line of a message. */
+export type StartLine =
   | { readonly kind: 'request'; readonly method: string; readonly uri: Uri }
   | { readonly kind: 'response'; readonly status: number; readonly reason: string };
 
@@ -244,7 +245,7 @@ function findLine(text: string, at: number): Line {
   }
 }
 
-interface FirstLine {
+export interface FirstLine {
   readonly line: StartLine | undefined;
   readonly fault: Head['fault'];
 }
@@ -254,7 +255,8 @@ const malformed = (line: StartLine | undefined, reason: string, status = BAD_REQ
   fault: { reason, status },
 });
 
-function readStartLine(line: string, limits: MessageLimits): FirstLine {
+/** Reads a first line without its CRLF. What could be read is given with the fault. */
+export function readStartLine(line: string, limits: MessageLimits): FirstLine {
   if (/^SIP\//i.test(line)) return readStatusLine(line);
   const methodEnd = line.indexOf(' ');
   const method = methodEnd < 0 ? line : line.slice(0, methodEnd);
