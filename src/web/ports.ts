@@ -1,0 +1,95 @@
+// What the web needs of the agent. The parts of the agent satisfy it as they are; the agent puts them together.
+import type { Signal } from '#src/base/events.ts';
+import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import type { Metric } from './metrics.ts';
+import type { TraceRing } from './trace/ring.ts';
+
+export type { CallSnapshot, LogRow };
+
+export interface IdentityStatus {
+  readonly uri: string;
+  readonly kind: 'default' | 'irs' | 'shared' | 'delegated';
+  readonly active: boolean;
+}
+
+export interface RegistrationStatus {
+  readonly state: 'off' | 'registering' | 'registered' | 'failed';
+  /** Seconds left. */
+  readonly expires?: number;
+  readonly pcscf?: string;
+  readonly transport?: string;
+  readonly identities: readonly IdentityStatus[];
+  readonly error?: { readonly id: string; readonly message: string; readonly retry_at?: string };
+}
+
+export interface FederationStatus {
+  readonly uri: string;
+  readonly instance?: string | undefined;
+  readonly self: boolean;
+  readonly state: string;
+}
+
+/** The contract's `GET status`. */
+export interface StatusSnapshot {
+  readonly version: string;
+  /** Seconds. */
+  readonly uptime: number;
+  /** `udp:127.0.0.1:5060`, with the ports that were given. */
+  readonly listen: readonly string[];
+  readonly registration: RegistrationStatus;
+  readonly federation: readonly FederationStatus[];
+}
+
+export interface DialRequest {
+  readonly to: string;
+  readonly identity?: string;
+  readonly privacy?: boolean;
+}
+
+export interface AnswerRequest {
+  readonly others?: 'hold' | 'end';
+}
+
+/** Calls by id. Each throws TandemError; `errors.ts` says which status an error becomes. */
+export interface CallPort {
+  list(): readonly CallSnapshot[];
+  get(id: string): CallSnapshot | undefined;
+  dial(request: DialRequest): CallSnapshot | Promise<CallSnapshot>;
+  answer(id: string, request: AnswerRequest): CallSnapshot | Promise<CallSnapshot>;
+  reject(id: string): CallSnapshot | Promise<CallSnapshot>;
+  hangup(id: string): CallSnapshot | Promise<CallSnapshot>;
+  dtmf(id: string, digits: string): CallSnapshot | Promise<CallSnapshot>;
+  /** SIP Call-IDs of a call, for the trace. */
+  sipCallIds(id: string): readonly string[];
+}
+
+export interface LogPort {
+  list(query: { readonly before?: string; readonly limit: number }): readonly LogRow[] | undefined;
+}
+
+export interface ConfigPort {
+  /** By section and key: value and origin. */
+  describe(): Readonly<Record<string, unknown>>;
+  /** Changes the owner's layer, whole or not at all; null takes a value back. Gives the new description. */
+  change(changes: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** Everything that is told to the outside as it happens. */
+export interface EventPort {
+  readonly onStatus: Signal<StatusSnapshot>;
+  readonly onCall: Signal<CallSnapshot>;
+  readonly onLog: Signal<LogRow>;
+  readonly onConfig: Signal<Readonly<Record<string, unknown>>>;
+}
+
+export interface WebPorts {
+  status(): StatusSnapshot;
+  readonly calls: CallPort;
+  readonly log: LogPort;
+  readonly config: ConfigPort;
+  readonly events: EventPort;
+  readonly trace: TraceRing;
+  metrics(): readonly Metric[];
+  /** Only in the demonstration: lets the operator's phone call us. */
+  readonly ring?: () => Promise<void>;
+}

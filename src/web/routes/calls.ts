@@ -1,0 +1,105 @@
+// `POST calls`, `GET calls`, `POST calls/ID/ACTION`, `GET log`.
+import { badRequest, notAvailable, notFound } from '../errors.ts';
+import type { CallPort, CallSnapshot } from '../ports.ts';
+import * as shapes from '../shapes.ts';
+import type { Route, RouteContext } from './route.ts';
+
+type Answer = CallSnapshot | Promise<CallSnapshot>;
+type Body = Readonly<Record<string, unknown>>;
+
+/** What this version does; every other action of the contract is refused (503), not unknown. */
+const DONE: Partial<
+  Readonly<Record<shapes.ActionName, (calls: CallPort, id: string, body: Body) => Answer>>
+> = {
+  answer: (calls, id, { video, others }) => {
+    if (video === true) throw notAvailable('Video');
+    if (others === 'hold' && otherActive(calls, id)) throw notAvailable('Holding a call');
+    return calls.answer(id, others === 'hold' || others === 'end' ? { others } : {});
+  },
+  reject: (calls, id) => calls.reject(id),
+  hangup: (calls, id) => calls.hangup(id),
+  dtmf: (calls, id, { digits }) => calls.dtmf(id, String(digits).toUpperCase()),
+};
+
+const otherActive = (calls: CallPort, id: string): boolean =>
+  calls.list().some((call) => call.id !== id && call.state === 'active');
+
+const DEFAULT_LIMIT = 100;
+
+export function callRoutes({ ports: { calls, log } }: RouteContext): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/api/v1/calls',
+      what: 'Call somebody',
+      body: shapes.dial,
+      status: 201,
+      answer: shapes.call,
+      handle: ({ body }) => dial(calls, asObject(body)),
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/calls',
+      what: 'Live calls, and ended ones for ten minutes',
+      answer: shapes.calls,
+      handle: () => calls.list(),
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/calls/:id',
+      what: 'One call',
+      answer: shapes.call,
+      handle: ({ params: { id = '' } }) => known(calls, id),
+    },
+    ...Object.entries(shapes.ACTIONS).map(
+      ([name, body]): Route => ({
+        method: 'POST',
+        path: `/api/v1/calls/:id/${name}`,
+        what: `${name[0]?.toUpperCase()}${name.slice(1)}`,
+        body,
+        answer: shapes.call,
+        handle: ({ params: { id = '' }, body: given }) => {
+          known(calls, id);
+          // The keys of ACTIONS are the names of actions.
+          const act = DONE[name as shapes.ActionName];
+          if (!act) throw notAvailable(`"${name}"`);
+          return act(calls, id, asObject(given));
+        },
+      }),
+    ),
+    {
+      method: 'GET',
+      path: '/api/v1/log',
+      what: 'Ended calls, newest first',
+      query: shapes.page,
+      answer: shapes.log,
+      handle: ({ query: { before, limit } }) => {
+        const rows = log.list({
+          limit: limit === undefined ? DEFAULT_LIMIT : Number(limit),
+          ...(before === undefined ? {} : { before }),
+        });
+        if (!rows) throw notFound('row', { id: before });
+        return rows;
+      },
+    },
+  ];
+}
+
+function known(calls: CallPort, id: string): CallSnapshot {
+  const call = calls.get(id);
+  if (!call) throw notFound('call', { id });
+  return call;
+}
+
+function dial(calls: CallPort, { to, identity, video, privacy }: Body): Answer {
+  if (video === true) throw notAvailable('Video');
+  if (typeof to !== 'string') throw badRequest('"to" is missing.');
+  return calls.dial({
+    to,
+    ...(typeof identity === 'string' ? { identity } : {}),
+    ...(typeof privacy === 'boolean' ? { privacy } : {}),
+  });
+}
+
+/** The shapes let nothing but objects through. */
+const asObject = (body: unknown): Body => (typeof body === 'object' && body !== null ? { ...body } : {});

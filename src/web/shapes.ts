@@ -1,0 +1,164 @@
+// The contract's objects as JSON Schemas: what a body is checked against, and what openapi.json shows.
+import { agentSchema } from '#src/base/config/agent-schema.ts';
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+const text = { type: 'string' };
+const whole = { type: 'integer' };
+const real = { type: 'number' };
+const flag = { type: 'boolean' };
+const time = { type: 'string', format: 'date-time' };
+const word = (...words: readonly string[]): JsonSchema => ({ type: 'string', enum: words });
+const list = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+
+/** An object that knows no other keys; a key that ends in `?` may be missing. */
+export function shape(members: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const entries = Object.entries(members);
+  const required = entries.map(([key]) => key).filter((key) => !key.endsWith('?'));
+  return {
+    type: 'object',
+    properties: Object.fromEntries(entries.map(([key, value]) => [key.replace(/\?$/, ''), value])),
+    additionalProperties: false,
+    ...(required.length > 0 ? { required } : {}),
+  };
+}
+
+/** What a request may carry in one line of text. */
+const line = { type: 'string', minLength: 1, maxLength: 1024 };
+
+const party = shape({ uri: text, 'name?': text });
+const reason = shape({ protocol: text, 'cause?': whole, 'text?': text });
+const callMembers = {
+  id: text,
+  direction: word('in', 'out'),
+  waiting: flag,
+  hold: word('none', 'local', 'remote', 'both'),
+  remote: party,
+  identity: text,
+  'called_identity?': text,
+  video: flag,
+  dialogs: list(shape({ remote_tag: text, state: text })),
+  'audio?': shape({
+    codec: text,
+    srtp: flag,
+    sent: whole,
+    received: whole,
+    lost: whole,
+    jitter_ms: real,
+    mos: real,
+  }),
+  start: time,
+  'answered?': time,
+};
+const end = shape({
+  at: time,
+  by: word('local', 'remote', 'network'),
+  'sip?': whole,
+  'reason?': reason,
+  label: word(
+    'answered',
+    'missed',
+    'rejected',
+    'completed elsewhere',
+    'rejected/missed',
+    'cancelled',
+    'failed',
+    'pulled',
+  ),
+});
+
+export const call = shape({
+  ...callMembers,
+  state: word('dialing', 'early', 'ringing', 'active', 'ended'),
+  'end?': end,
+});
+export const logRow = shape({ ...callMembers, state: word('ended'), end });
+export const calls = list(call);
+export const log = list(logRow);
+
+const identityMembers = { uri: text, kind: word('default', 'irs', 'shared', 'delegated'), active: flag };
+export const identities = list(shape({ id: text, ...identityMembers }));
+export const status = shape({
+  version: text,
+  uptime: real,
+  listen: list(text),
+  registration: shape({
+    state: word('off', 'registering', 'registered', 'failed'),
+    'expires?': real,
+    'pcscf?': text,
+    'transport?': text,
+    identities: list(shape(identityMembers)),
+    'error?': shape({ id: text, message: text, 'retry_at?': time }),
+  }),
+  federation: list(shape({ uri: text, 'instance?': text, self: flag, state: text })),
+});
+
+export const error = shape({
+  error: shape({ id: text, message: text, detail: { type: 'object', additionalProperties: true } }),
+});
+
+export const dial = shape({ to: line, 'identity?': line, 'video?': flag, 'privacy?': flag });
+export const message = shape({
+  to: line,
+  text: { type: 'string', minLength: 1, maxLength: 10_000 },
+  'identity?': line,
+});
+export const activation = shape({ active: flag });
+export const push = shape({ instance: line });
+
+/** Bodies of `POST calls/ID/ACTION`. */
+export const ACTIONS = {
+  answer: shape({ 'video?': flag, 'others?': word('hold', 'end') }),
+  reject: shape({}),
+  hangup: shape({}),
+  hold: shape({}),
+  resume: shape({}),
+  // RFC 4733 2.3.1: the digits, *, #, A to D.
+  dtmf: shape({ digits: { type: 'string', pattern: '^[0-9A-Da-d*#]{1,64}$' } }),
+  transfer: { oneOf: [shape({ to: line }), shape({ call: line })] },
+  conference: shape({ calls: { type: 'array', items: line, minItems: 1 } }),
+  video: shape({ enabled: flag }),
+} as const;
+export type ActionName = keyof typeof ACTIONS;
+
+/** `?limit=N` is text on the wire; nothing is coerced. */
+export const page = shape({
+  'before?': line,
+  'limit?': { type: 'string', pattern: '^(?:[1-9][0-9]{0,2}|1000)$' },
+});
+export const trace = shape({ 'format?': word('ladder', 'pcap'), 'call?': line });
+export const link = shape({ url: text });
+export const nothing = shape({});
+
+/** One key of `GET config`: its value (never of a secret) and where it comes from. */
+export const setting = shape({
+  'value?': {},
+  origin: word('default', 'late', 'file', 'operator', 'owner', 'environment'),
+  'secret?': flag,
+  'set?': flag,
+});
+
+/** Sections of keys; `profile` stands alone. */
+function configShape(leaf: (json: JsonSchema) => JsonSchema, mark: string): JsonSchema {
+  return shape(
+    Object.fromEntries(
+      Object.entries(agentSchema).map(([name, entry]): [string, JsonSchema] => [
+        name + mark,
+        entry.type === 'field'
+          ? leaf(entry.json)
+          : shape(
+              Object.fromEntries(
+                Object.entries(entry.fields).map(([key, field]) => [key + mark, leaf(field.json)]),
+              ),
+            ),
+      ]),
+    ),
+  );
+}
+
+export const config = configShape(() => setting, '');
+/** null takes the owner's value back. */
+export const configChange = configShape(
+  (json) => ({ anyOf: [json, { type: 'object', nullable: true, maxProperties: 0 }] }),
+  '?',
+);

@@ -1,0 +1,185 @@
+// A web server with an agent behind it that a test can see into.
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { SystemClock } from '#src/base/clock.ts';
+import { TandemError } from '#src/base/errors.ts';
+import { Signal } from '#src/base/events.ts';
+import { silentLogger } from '#src/base/log.ts';
+import { SeededRandom } from '#src/base/random.ts';
+import type { CallSnapshot, LogRow, StatusSnapshot, WebPorts } from '#src/web/ports.ts';
+import { WebServer } from '#src/web/server.ts';
+import { TraceRing } from '#src/web/trace/ring.ts';
+
+export const TOKEN = 'test-token';
+
+export const STATUS: StatusSnapshot = {
+  version: '1.2.3',
+  uptime: 5,
+  listen: ['udp:127.0.0.1:5060'],
+  registration: {
+    state: 'registered',
+    expires: 60,
+    identities: [{ uri: 'sip:a@op.example', kind: 'default', active: true }],
+  },
+  federation: [],
+};
+
+export const call = (id: string, state: CallSnapshot['state'] = 'ringing'): CallSnapshot => ({
+  id,
+  direction: 'in',
+  state,
+  waiting: false,
+  hold: 'none',
+  remote: { uri: 'sip:b@op.example', name: 'Bö' },
+  identity: 'sip:a@op.example',
+  video: false,
+  dialogs: [],
+  start: '2020-01-01T00:00:00.000Z',
+});
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+export class Rig {
+  readonly events = {
+    onStatus: new Signal<StatusSnapshot>(),
+    onCall: new Signal<CallSnapshot>(),
+    onLog: new Signal<LogRow>(),
+    onConfig: new Signal<Readonly<Record<string, unknown>>>(),
+  };
+  readonly calls = new Map<string, CallSnapshot>();
+  /** What reached the agent. */
+  readonly asked: unknown[] = [];
+  readonly trace = new TraceRing(new SystemClock());
+  readonly server: WebServer;
+
+  private constructor(ring: (() => Promise<void>) | undefined) {
+    const act =
+      (name: string, wanted: CallSnapshot['state'], next: CallSnapshot['state']) =>
+      (id: string, more?: unknown) => {
+        this.asked.push([name, id, more]);
+        const known = this.calls.get(id);
+        if (known?.state !== wanted)
+          throw new TandemError('caller', 'call.state', `Not ${wanted}.`, {
+            detail: { state: known?.state },
+          });
+        const after = { ...known, state: next };
+        this.calls.set(id, after);
+        return after;
+      };
+    const ports: WebPorts = {
+      status: () => STATUS,
+      calls: {
+        list: () => [...this.calls.values()],
+        get: (id) => this.calls.get(id),
+        dial: (request) => {
+          this.asked.push(['dial', request]);
+          if (request.to === 'bad') throw new TandemError('caller', 'call.target', 'Nobody.');
+          if (request.to === 'offline') throw new TandemError('network', 'call.not-registered', 'Offline.');
+          if (request.to === 'defect') throw new Error('secret inside');
+          const made = call('new', 'dialing');
+          this.calls.set('new', made);
+          return made;
+        },
+        answer: act('answer', 'ringing', 'active'),
+        reject: act('reject', 'ringing', 'ended'),
+        hangup: act('hangup', 'active', 'ended'),
+        dtmf: act('dtmf', 'active', 'active'),
+        sipCallIds: (id) => [`${id}@sip`],
+      },
+      log: {
+        list: ({ before, limit }) => {
+          this.asked.push(['log', before, limit]);
+          return before === 'nobody' ? undefined : [];
+        },
+      },
+      config: {
+        describe: () => ({ profile: { value: 'sip', origin: 'file' } }),
+        change: async (changes) => {
+          this.asked.push(['config', changes]);
+          return changes;
+        },
+      },
+      events: this.events,
+      trace: this.trace,
+      metrics: () => [
+        {
+          name: 'calls_total',
+          help: 'Calls.\nAll.',
+          type: 'counter',
+          samples: [{ labels: { direction: 'in"' }, value: 2 }],
+        },
+      ],
+      ...(ring ? { ring } : {}),
+    };
+    this.server = new WebServer({
+      host: '127.0.0.1',
+      port: 0,
+      token: TOKEN,
+      ports,
+      clock: new SystemClock(),
+      random: new SeededRandom(1),
+      log: silentLogger(),
+      page: { script: 'SCRIPT', style: 'STYLE' },
+    });
+  }
+
+  static async start(ring?: () => Promise<void>): Promise<Rig> {
+    const rig = new Rig(ring);
+    await rig.server.start();
+    return rig;
+  }
+
+  stop = (): Promise<void> => this.server.stop();
+
+  /** A request exactly as written: no header is added but Host. */
+  raw(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    body?: string | Buffer,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const out = httpRequest(`${this.server.url}${path}`, { method, headers, agent: false }, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: Buffer.concat(parts).toString('utf8'),
+          }),
+        );
+        response.on('error', reject);
+      });
+      out.on('error', reject);
+      out.end(body);
+    });
+  }
+
+  /** A request with the token; a body is sent as JSON. */
+  async api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
+    const answer = await this.raw(
+      method,
+      `/api/v1/${path}`,
+      {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body === undefined ? undefined : JSON.stringify(body),
+    );
+    return { status: answer.status, body: JSON.parse(answer.text) };
+  }
+}
+
+/** The id of an error body, when it has exactly the contract's shape. */
+export function errorId(text: string): string | undefined {
+  const body: unknown = JSON.parse(text);
+  if (typeof body !== 'object' || body === null || !('error' in body)) return undefined;
+  const { error } = body;
+  if (typeof error !== 'object' || error === null || Object.keys(error).sort().join() !== 'detail,id,message')
+    return undefined;
+  return 'id' in error && typeof error.id === 'string' ? error.id : undefined;
+}
