@@ -258,7 +258,7 @@ tm_device_port *tm_device_attach(tm_device_pool *pool, const char *name, bool ca
     return NULL;
   }
   port->listener = *listener;
-  tm_slip_init(&port->slip, STOCK);
+  tm_slip_init(&port->slip, STOCK, TM_UNIT_WIDE);
   pthread_mutex_lock(&pool->lock);
   tm_device *device = find(pool, name, capture);
   if (!device) device = start_device(pool, name, capture, error);

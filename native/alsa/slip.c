@@ -5,9 +5,9 @@
 
 enum { OVERFLOW_FACTOR = 6 };
 
-void tm_slip_init(tm_slip *slip, size_t target)
+void tm_slip_init(tm_slip *slip, size_t target, size_t burst)
 {
-  *slip = (tm_slip){.target = target, .lowest = SIZE_MAX};
+  *slip = (tm_slip){.target = target, .prime = target + burst, .lowest = SIZE_MAX};
 }
 
 static size_t stock(const tm_ring *ring)
@@ -47,13 +47,13 @@ void tm_slip_read(tm_slip *slip, tm_ring *ring, int16_t *pcm, size_t count)
 {
   int16_t raw[TM_SLIP_MAX_SAMPLES + 1];
   size_t there = stock(ring);
-  if (!slip->primed && there < count + slip->target) {
+  if (!slip->primed && there < slip->prime) {
     memset(pcm, 0, count * sizeof *pcm);
     return;
   }
   slip->primed = true;
-  if (there > OVERFLOW_FACTOR * (count + slip->target)) {
-    (void)tm_ring_drop(ring, (there - count - slip->target) * sizeof(int16_t));
+  if (there > OVERFLOW_FACTOR * slip->prime) {
+    (void)tm_ring_drop(ring, (there - slip->prime) * sizeof(int16_t));
     there = stock(ring);
     slip->overflows++;
   }
@@ -64,6 +64,8 @@ void tm_slip_read(tm_slip *slip, tm_ring *ring, int16_t *pcm, size_t count)
     return;
   }
   int adjust = correction(slip, there - count);
+  slip->since += count;
+  if (slip->since < TM_SLIP_SPACING) adjust = 0;
   size_t take = adjust < 0 ? count - 1 : count + (adjust > 0 && there > count ? 1u : 0u);
   size_t got = tm_ring_read_pcm(ring, raw, take);
   if (got == count) {
@@ -71,5 +73,6 @@ void tm_slip_read(tm_slip *slip, tm_ring *ring, int16_t *pcm, size_t count)
     return;
   }
   slip->adjusted++;
+  slip->since = 0;
   spread(raw, got, pcm, count);
 }

@@ -33,12 +33,19 @@ static bool follow_source(tm_stream *stream, const tm_rtp_packet *packet)
   return true;
 }
 
-static void account(tm_stream *stream, const tm_rtp_packet *packet, int64_t now)
+static void account(tm_stream *stream, const tm_rtp_packet *packet, bool event, int64_t now)
 {
   tm_packet_side *side = &stream->packet;
   tm_counters *counters = &stream->counters;
+  tm_rtp_source before = side->source;
   (void)tm_rtp_source_receive(&side->source, packet->sequence, packet->timestamp, (uint64_t)(now / TM_NS_PER_US),
                               packet->payload_bytes);
+  if (event) {
+    // All packets of an event carry the timestamp of its start: no measure of transit.
+    side->source.jitter = before.jitter;
+    side->source.transit = before.transit;
+    side->source.has_transit = before.has_transit;
+  }
   tm_count(&counters->packets_received, 1);
   tm_count(&counters->octets_received, packet->payload_bytes);
   atomic_store_explicit(&counters->packets_lost, side->lost_before + tm_rtp_source_lost(&side->source),
@@ -101,7 +108,7 @@ static void take_packet(tm_stream *stream, const uint8_t *datagram, size_t octet
   bool sound = packet.payload_type == side->config.payload_type && packet.payload_bytes > 0;
   bool event = side->config.dtmf_payload_type >= 0 && packet.payload_type == side->config.dtmf_payload_type;
   if (!follow_source(stream, &packet)) return;
-  account(stream, &packet, now);
+  account(stream, &packet, event, now);
   if (!side->config.receive) return;
   if (event) take_event(stream, &packet, now);
   else if (!sound && packet.payload_bytes > 0) discard(stream);

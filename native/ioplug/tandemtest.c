@@ -296,4 +296,4 @@ SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
   return err;
 }
 
-SND_PCM_PLUGIN_SYMBOL(tandemtest);
+SND_PCM_PLUGIN_SYMBOL(tandemtest)
