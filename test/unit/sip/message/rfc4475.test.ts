@@ -407,7 +407,8 @@ function checkLongRequest(): void {
   assert.is(user(message.from.uri)?.startsWith('amazinglylongcallername'), true);
   assert.is(message.from.tag, `12${'982'.repeat(50)}424`);
   assert.is(message.vias.length, 34);
-  assert.is(message.vias[33]?.host, 'sip33.example.com');
+  assert.is(message.topVia.host, 'sip33.example.com');
+  assert.is(message.vias[33]?.received, '192.0.2.5');
   assert.is(message.contacts[0]?.uri.toString().startsWith('sip:amazinglylongcallername'), true);
 }
 
