@@ -37,7 +37,7 @@ static void follow_fastest(tm_delay *delay) {
 }
 
 static void update_fastest(tm_delay *delay, int64_t transit_us, uint64_t arrival_us) {
-  uint64_t passed = (arrival_us - delay->window_start_us) / WINDOW_US;
+  uint64_t passed = arrival_us < delay->window_start_us ? 0 : (arrival_us - delay->window_start_us) / WINDOW_US;
   delay->window_start_us += passed * WINDOW_US;
   if (passed > TM_DELAY_WINDOWS) passed = TM_DELAY_WINDOWS;
   for (; passed > 0; passed--) {
