@@ -58,6 +58,7 @@ export class OutgoingRequest implements Sending {
   readonly #acks: AckKeeper;
   readonly #handlers: SendingHandlers;
   readonly #options: SendingOptions;
+  readonly #onSettled: (self: OutgoingRequest) => void;
   readonly #round = newRound();
   readonly #answeredTags = new Set<string>();
   #request: SipRequest;
@@ -77,7 +78,10 @@ export class OutgoingRequest implements Sending {
     request: SipRequest,
     handlers: SendingHandlers,
     options: SendingOptions,
+    /** No timer and no try is left; a 2xx of another fork may still come. */
+    onSettled: (self: OutgoingRequest) => void,
   ) {
+    this.#onSettled = onSettled;
     this.#core = core;
     this.#acks = acks;
     this.#request = request;
@@ -133,6 +137,7 @@ export class OutgoingRequest implements Sending {
     const row = sendingRow(this.#state, event);
     if (!row) return;
     this.#state = row.next;
+    if (row.next === 'over' || row.next === 'answered') this.#onSettled(this);
     for (const action of row.actions) this.#perform(action);
   }
 

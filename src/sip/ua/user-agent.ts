@@ -35,6 +35,17 @@ export interface UserAgentOptions {
   readonly supported: readonly string[];
 }
 
+export interface UaLoad {
+  readonly dialogs: number;
+  readonly transactions: number;
+  /** ACKs kept for a 2xx that may come again. */
+  readonly acks: number;
+  /** 2xx of ours that wait for their ACK. */
+  readonly answers: number;
+  /** Requests of ours without a final answer. */
+  readonly sendings: number;
+}
+
 /** The owner of a dialog. */
 export interface DialogUser {
   /** Every request in it but ACK and CANCEL, in order of CSeq. */
@@ -54,6 +65,7 @@ export class UserAgent {
   readonly #acks: AckKeeper;
   readonly #reception: Reception;
   readonly #userAgent: string;
+  readonly #sendings = new Set<OutgoingRequest>();
 
   constructor(options: UserAgentOptions) {
     const { transport, resolver, clock, random, timers, log } = options;
@@ -87,16 +99,19 @@ export class UserAgent {
 
   /** Ends every transaction without a word and closes the transport. Owners end their calls before. */
   async stop(): Promise<void> {
+    for (const sending of this.#sendings) sending.abandon();
+    this.#sendings.clear();
     this.#reception.stop();
     this.#acks.stop();
     this.transactions.stop();
     await this.transport.stop();
   }
 
-  /** Dialogs attached, transactions alive, ACKs kept, 2xx that wait for theirs. All fall to zero by themselves. */
-  get load(): { dialogs: number; transactions: number; acks: number; answers: number } {
+  /** What is alive: all but the dialogs, which their owners detach, falls to zero by itself. */
+  get load(): UaLoad {
     const { dialogs, answers } = this.#reception;
-    return { dialogs, transactions: this.transactions.size, acks: this.#acks.size, answers };
+    const { size: transactions } = this.transactions;
+    return { dialogs, transactions, acks: this.#acks.size, answers, sendings: this.#sendings.size };
   }
 
   /**
@@ -105,7 +120,10 @@ export class UserAgent {
    * after 503, time-out or transport error; with a digest client 401 and 407 are answered. 3xx comes to the owner.
    */
   send(request: SipRequest, handlers: SendingHandlers, options: SendingOptions = {}): Sending {
-    const sending = new OutgoingRequest(this.#core, this.#acks, request, handlers, options);
+    const sending = new OutgoingRequest(this.#core, this.#acks, request, handlers, options, (settled) =>
+      this.#sendings.delete(settled),
+    );
+    this.#sendings.add(sending);
     sending.begin();
     return sending;
   }

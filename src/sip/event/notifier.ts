@@ -1,0 +1,290 @@
+// RFC 6665 4.2 Notifier: the server side of one event package, for the test operator.
+import type { Clock, Timer } from '#src/base/clock.ts';
+import { Seconds, toMilliseconds } from '#src/base/units.ts';
+import { Dialog } from '#src/sip/dialog/dialog.ts';
+import { endsWhat } from '#src/sip/dialog/usage.ts';
+import type { SipRequest } from '#src/sip/message/message.ts';
+import type { NameAddr } from '#src/sip/message/name-addr.ts';
+import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
+import {
+  type NotifierAction,
+  type NotifierEvent,
+  type NotifierState,
+  notifierRow,
+} from './notifier-table.ts';
+
+export interface NotifyBody {
+  readonly contentType: string;
+  readonly body: Buffer | string;
+}
+
+export interface NotifierOptions {
+  readonly ua: UserAgent;
+  readonly clock: Clock;
+  /** Package name: `reg`. */
+  readonly event: string;
+  /** Refuse below `min` with 423, cut above `max`, `usual` when the SUBSCRIBE names none. */
+  readonly expires: { readonly min: Seconds; readonly max: Seconds; readonly usual: Seconds };
+  /** Contact of our answers and NOTIFYs. */
+  readonly contact: (incoming: Incoming) => NameAddr;
+  /** The state as it is now; undefined for a NOTIFY without body (pending, or nothing to tell). */
+  readonly body: (subscription: ServerSubscription) => NotifyBody | undefined;
+  /** May refuse with a status, or leave undecided. Default: accepted. */
+  readonly authorize?: (request: SipRequest) => 'active' | 'pending' | number;
+  /** Header fields for each NOTIFY. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+}
+
+/** The subscriptions to one package. `handle` gets every SUBSCRIBE that comes outside a dialog. */
+export class Notifier {
+  readonly #options: NotifierOptions;
+  readonly #subscriptions = new Set<ServerSubscription>();
+
+  constructor(options: NotifierOptions) {
+    this.#options = options;
+  }
+
+  get subscriptions(): readonly ServerSubscription[] {
+    return [...this.#subscriptions];
+  }
+
+  /** Answers the SUBSCRIBE, and sends the first NOTIFY (4.2.1.2). The new subscription, unless it was refused. */
+  handle(incoming: Incoming): ServerSubscription | undefined {
+    const { event, authorize } = this.#options;
+    const { request } = incoming;
+    if (request.event?.type.toLowerCase() !== event.toLowerCase()) {
+      incoming.respond(489, { headers: [['Allow-Events', event]] });
+      return undefined;
+    }
+    if (request.contacts.length !== 1) {
+      incoming.respond(400, { reason: 'Missing Contact' });
+      return undefined;
+    }
+    const decision = authorize?.(request) ?? 'active';
+    if (typeof decision === 'number') {
+      incoming.respond(decision);
+      return undefined;
+    }
+    const expires = this.grant(incoming);
+    if (expires === undefined) return undefined;
+    const contact = this.#options.contact(incoming);
+    const dialog = Dialog.uas(request, {
+      localTag: incoming.localTag,
+      contact,
+      secure: incoming.flow.secure,
+    });
+    dialog.confirm();
+    const subscription = new ServerSubscription(this.#options, this, incoming, dialog, decision);
+    this.#subscriptions.add(subscription);
+    this.accept(incoming, contact, expires);
+    subscription.begin(expires);
+    return subscription;
+  }
+
+  /** Tells every subscriber; `which` leaves some out. */
+  notifyAll(which: (subscription: ServerSubscription) => boolean = () => true): void {
+    for (const each of this.#subscriptions) if (which(each)) each.notify();
+  }
+
+  /** Lets go of all of them without a word. */
+  stop(): void {
+    for (const each of [...this.#subscriptions]) each.drop();
+  }
+
+  /** The seconds granted, 0 for a fetch or un-subscription; undefined when refused with 423. */
+  grant(incoming: Incoming): Seconds | undefined {
+    const { min, max, usual } = this.#options.expires;
+    const asked = incoming.request.expires ?? usual;
+    if (asked > 0 && asked < min) {
+      incoming.respond(423, { headers: [['Min-Expires', String(min)]] });
+      return undefined;
+    }
+    return Seconds(Math.min(asked, max));
+  }
+
+  accept(incoming: Incoming, contact: NameAddr, expires: Seconds): void {
+    incoming.respond(200, {
+      headers: [
+        ['Expires', String(expires)],
+        ['Contact', contact.toString()],
+      ],
+    });
+  }
+
+  forget(subscription: ServerSubscription): void {
+    this.#subscriptions.delete(subscription);
+  }
+}
+
+interface Note {
+  readonly state: string;
+  readonly content: NotifyBody | undefined;
+}
+
+/** One subscriber. NOTIFYs go out one after the other. */
+export class ServerSubscription {
+  /** The SUBSCRIBE that made it. */
+  readonly request: SipRequest;
+  readonly dialog: Dialog;
+  readonly #options: NotifierOptions;
+  readonly #notifier: Notifier;
+  readonly #flow: Incoming['flow'];
+  #state: NotifierState;
+  #expiry: Timer | undefined;
+  #expiresAt = 0;
+  #queue: Note[] = [];
+  #busy = false;
+  #ending: { reason: string; retryAfter?: Seconds | undefined } = { reason: 'timeout' };
+
+  constructor(
+    options: NotifierOptions,
+    notifier: Notifier,
+    incoming: Incoming,
+    dialog: Dialog,
+    state: 'active' | 'pending',
+  ) {
+    this.#options = options;
+    this.#notifier = notifier;
+    this.request = incoming.request;
+    this.#flow = incoming.flow;
+    this.dialog = dialog;
+    this.#state = state;
+    dialog.flow = this.#flow.transport === 'udp' ? undefined : this.#flow;
+  }
+
+  get state(): NotifierState {
+    return this.#state;
+  }
+
+  /** Seconds left. */
+  get expires(): Seconds {
+    return Seconds(Math.max(0, Math.round((this.#expiresAt - this.#options.clock.now()) / 1000)));
+  }
+
+  begin(expires: Seconds): void {
+    this.#options.ua.attach(this.dialog, { onRequest: (incoming) => this.#receive(incoming) });
+    this.#renew(expires);
+  }
+
+  /** The state has changed: sends what `body` says now. */
+  notify(): void {
+    this.#fire('state changed');
+  }
+
+  /** A pending subscription becomes active (4.2.1.4). */
+  authorize(): void {
+    this.#fire('authorized');
+  }
+
+  /** Sends the last NOTIFY with this reason (4.2.2) and forgets the subscription. */
+  terminate(reason: string, retryAfter?: Seconds): void {
+    this.#ending = { reason, retryAfter };
+    this.#fire('ended by us');
+  }
+
+  /** Forgets it without a word. */
+  drop(): void {
+    this.#state = 'terminated';
+    this.#queue = [];
+    this.#release();
+  }
+
+  #receive(incoming: Incoming): void {
+    if (incoming.request.method !== 'SUBSCRIBE') {
+      incoming.respond(405, { headers: [['Allow', 'SUBSCRIBE, NOTIFY']] });
+      return;
+    }
+    const expires = this.#notifier.grant(incoming);
+    if (expires === undefined) return;
+    this.#notifier.accept(incoming, this.#options.contact(incoming), expires);
+    this.#renew(expires);
+  }
+
+  #renew(expires: Seconds): void {
+    this.#expiresAt = this.#options.clock.now() + toMilliseconds(expires);
+    this.#fire(expires > 0 ? 'refreshed' : 'unsubscribed');
+  }
+
+  #fire(event: NotifierEvent): void {
+    const row = notifierRow(this.#state, event);
+    if (!row) return;
+    this.#state = row.next;
+    if (row.reason) this.#ending = { reason: row.reason };
+    for (const action of row.actions) this.#perform(action);
+  }
+
+  #perform(action: NotifierAction): void {
+    const { clock, body } = this.#options;
+    switch (action) {
+      case 'arm':
+        this.#expiry?.cancel();
+        this.#expiry = clock.after(toMilliseconds(this.expires), () => this.#fire('expired'));
+        break;
+      case 'notify':
+        this.#enqueue({
+          state: `${this.#state};expires=${this.expires}`,
+          content: this.#state === 'active' ? body(this) : undefined,
+        });
+        break;
+      case 'last notify': {
+        const { reason, retryAfter } = this.#ending;
+        const after = retryAfter === undefined ? '' : `;retry-after=${retryAfter}`;
+        this.#enqueue({ state: `terminated;reason=${reason}${after}`, content: body(this) });
+        break;
+      }
+      case 'release':
+        this.#release();
+        break;
+    }
+  }
+
+  #release(): void {
+    this.#expiry?.cancel();
+    this.#notifier.forget(this);
+    if (!this.#busy && this.#queue.length === 0) this.#close();
+  }
+
+  #close(): void {
+    this.dialog.terminate();
+    this.#options.ua.detach(this.dialog);
+  }
+
+  #enqueue(note: Note): void {
+    this.#queue.push(note);
+    if (!this.#busy) this.#sendNext();
+  }
+
+  #sendNext(): void {
+    const note = this.#queue.shift();
+    this.#busy = note !== undefined;
+    if (!note) {
+      if (this.#state === 'terminated') this.#close();
+      return;
+    }
+    const { ua, event, headers = [] } = this.#options;
+    const id = this.request.event?.id;
+    const request = this.dialog.createRequest('NOTIFY', {
+      headers: [
+        ['Event', id === undefined ? event : `${event};id=${id}`],
+        ['Subscription-State', note.state],
+        ...headers,
+      ],
+      ...(note.content ? note.content : {}),
+    });
+    ua.sendInDialog(this.dialog, request, {
+      onFinal: (response) => {
+        if (!response.isSuccess && endsWhat(response.status, 'NOTIFY') !== 'transaction') this.#lost();
+        this.#sendNext();
+      },
+      onFailure: () => {
+        this.#lost();
+        this.#sendNext();
+      },
+    });
+  }
+
+  #lost(): void {
+    this.#queue = [];
+    this.#fire('undeliverable');
+  }
+}
