@@ -39,6 +39,7 @@ export class Procedure {
   #sending: Sending | undefined;
   #turn = 0;
   #flow: Flow | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(deps: ProcedureDeps) {
     this.#deps = deps;
@@ -48,7 +49,7 @@ export class Procedure {
     this.digest = new DigestClient({ credentials: { username: userName, password }, random: deps.random });
   }
 
-  /** The flow of the last answer. */
+  /** The connection made for the initial request, or the flow of the last answer. */
   get flow(): Flow | undefined {
     return this.#flow;
   }
@@ -76,9 +77,11 @@ export class Procedure {
       redirects: register.redirects,
       patience: config.patience,
     };
+    this.#watch(register.to);
     const conclude = (answer: Answer): void => {
       if (turn !== this.#turn) return;
       this.#noteSent();
+      this.#unwatch?.();
       done(answer);
     };
     this.#sending = ua.send(
@@ -107,6 +110,18 @@ export class Procedure {
   abandon(): void {
     this.#turn += 1;
     this.#sending = undefined;
+    this.#unwatch?.();
+  }
+
+  /** An attempt that fails without an answer has left a connection behind. */
+  #watch(to: Target | Flow): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    if (isFlow(to)) return;
+    this.#unwatch = this.#deps.ua.transport.onFlow.on((flow) => {
+      const { host, port } = flow.remote;
+      if (flow.transport === to.transport && host === to.host && port === to.port) this.#flow ??= flow;
+    });
   }
 
   /** A challenge answered on the way has used up a CSeq. */

@@ -6,10 +6,11 @@ import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { DigestClient } from '#src/sip/digest/client.ts';
+import { SipRequest, type SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { SipUri, Uri } from '#src/sip/message/uri.ts';
 import { formatEndpoint, type Target } from '#src/sip/transport/address.ts';
-import type { Flow } from '#src/sip/transport/flow.ts';
+import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { type AccessReader, currentAccess, formatAccess } from './access-network.ts';
 import { type Binding, dialogContact, preloadedRoute } from './binding.ts';
@@ -69,6 +70,7 @@ export class Registration {
       user: this.#user,
       prepare: (pcscf) => this.#readAccess(pcscf),
     });
+    deps.ua.decorate = (message, to) => this.#decorate(message, to);
     this.#machine.onBound.on(({ binding, initial }) => this.#bound(binding, initial));
     this.#machine.onReleased.on(() => this.#released());
     this.#machine.onChange.on(() => this.onChange.emit(this.state));
@@ -178,6 +180,16 @@ export class Registration {
   /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */
   accessNetworkInfo(flow: Flow | undefined): string | undefined {
     return flow?.secure && this.#deps.config.profile === 'ims' ? this.#access : undefined;
+  }
+
+  /** TS 24.229 5.1.2A.1.1: in every request and response but CANCEL and, as it may, ACK; to our P-CSCF only. */
+  #decorate(message: SipRequest | SipResponse, to: Target | Flow): void {
+    const secure = isFlow(to) ? to.secure : to.transport === 'tls';
+    const host = isFlow(to) ? to.remote.host : to.host;
+    const method = message instanceof SipRequest ? message.method : message.cseq.method;
+    if (!secure || this.#access === undefined || this.#deps.config.profile !== 'ims') return;
+    if (method === 'CANCEL' || method === 'ACK' || host !== this.#machine.pcscf?.target.host) return;
+    message.headers.set('P-Access-Network-Info', this.#access);
   }
 
   #localUri(to: Target | Flow | undefined): SipUri {

@@ -1,0 +1,70 @@
+// NG.110 1.4: who may register, and which identities whose devices share.
+import type { OperatorConfig } from '#src/base/config/operator-schema.ts';
+import { TandemError } from '#src/base/errors.ts';
+import { type SipUri, type Uri, isSipUri, parseUri, uriEquals } from '#src/sip/message/uri.ts';
+
+/** One private identity and the public identities of its implicit registration set. */
+export interface Account {
+  readonly impi: string;
+  readonly password: string;
+  readonly role: 'primary' | 'secondary';
+  /** The first is the default one. */
+  readonly identities: readonly Uri[];
+}
+
+export class Accounts {
+  readonly domain: string;
+  readonly #accounts: readonly Account[];
+
+  constructor(config: OperatorConfig) {
+    this.#accounts = config.accounts.map(({ impi, password, role, impus }) => ({
+      impi,
+      password,
+      role,
+      identities: impus.map(readUri),
+    }));
+    this.domain = config.listen.domain ?? this.#firstHost() ?? 'tandem.invalid';
+  }
+
+  get all(): readonly Account[] {
+    return this.#accounts;
+  }
+
+  /** By the user name of the credentials: the IMPI, or its user part, as plain softphones send it. */
+  byUserName(name: string): Account | undefined {
+    return (
+      this.#accounts.find(({ impi }) => impi === name) ??
+      this.#accounts.find(({ impi }) => impi === `${name}@${this.domain}`)
+    );
+  }
+
+  /** Everyone who shares an identity. */
+  byIdentity(identity: Uri): readonly Account[] {
+    return this.#accounts.filter(({ identities }) => identities.some((own) => sameIdentity(own, identity)));
+  }
+
+  /** Whether the operator answers for names of this host. */
+  isHome(uri: Uri): uri is SipUri {
+    return isSipUri(uri) && uri.host.toLowerCase() === this.domain.toLowerCase();
+  }
+
+  #firstHost(): string | undefined {
+    return this.#accounts.flatMap(({ identities }) => identities).find(isSipUri)?.host;
+  }
+}
+
+/** What a URI names: a number, or a user of a domain; parameters such as `user=phone` and ports do not count. */
+export function sameIdentity(a: Uri, b: Uri): boolean {
+  if (isSipUri(a) && isSipUri(b)) {
+    return userOf(a) === userOf(b) && a.host.toLowerCase() === b.host.toLowerCase();
+  }
+  return uriEquals(a, b);
+}
+
+const userOf = (uri: SipUri): string => (uri.user ?? '').split(';', 1)[0] ?? '';
+
+function readUri(text: string): Uri {
+  const uri = parseUri(text);
+  if (uri.ok) return uri.value;
+  throw new TandemError('caller', 'config.invalid', `"${text}" is no URI.`);
+}

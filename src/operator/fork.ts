@@ -1,0 +1,207 @@
+// RFC 3261 16.6 to 16.10: one request, several legs: rung together or in turn, one answer, the others released.
+import type { Clock, Timer } from '#src/base/clock.ts';
+import type { Logger } from '#src/base/log.ts';
+import { type Milliseconds, type Seconds, toMilliseconds } from '#src/base/units.ts';
+import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
+import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
+import type { ClientTransaction, ServerTransaction } from '#src/sip/transaction/transaction.ts';
+import { bestOf, RELEASE_REASONS, type ReleaseCause, releasedBy } from './fork-policy.ts';
+
+export interface LegPlan {
+  /** Ready to leave: Request-URI, Route and Record-Route of this leg. */
+  readonly request: SipRequest;
+  readonly to: Target | Flow;
+  /** The primary device of the federation. */
+  readonly primary: boolean;
+}
+
+export interface ForkOptions {
+  readonly layer: TransactionLayer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly server: ServerTransaction;
+  readonly legs: readonly LegPlan[];
+  readonly order: 'parallel' | 'sequence';
+  readonly busyEverywhere: boolean;
+  readonly ringing: Seconds;
+  /** 64 × T1: how long a cancelled leg may take to say so. */
+  readonly patience: Milliseconds;
+  /** Every answer that makes or belongs to a dialog, with the flow it came over. */
+  readonly onDialog: (response: SipResponse, flow: Flow) => void;
+  readonly onEnd: () => void;
+}
+
+interface Leg {
+  readonly plan: LegPlan;
+  transaction: ClientTransaction | undefined;
+  /** `cancel-due`: to be cancelled, but no provisional answer came yet (RFC 3261 9.1). */
+  state: 'waiting' | 'calling' | 'proceeding' | 'cancel-due' | 'cancelled' | 'done';
+  reason: string | undefined;
+}
+
+export class Fork {
+  readonly #options: ForkOptions;
+  readonly #legs: readonly Leg[];
+  readonly #answers: SipResponse[] = [];
+  #timer: Timer | undefined;
+  #patience: Timer | undefined;
+  #answered = false;
+  #over = false;
+
+  constructor(options: ForkOptions) {
+    this.#options = options;
+    this.#legs = options.legs.map((plan) => ({ plan, transaction: undefined, state: 'waiting', reason: undefined }));
+  }
+
+  /** Legs still rung or to be rung. */
+  get pending(): number {
+    return this.#legs.filter(({ state }) => state !== 'done').length;
+  }
+
+  start(): void {
+    if (this.#options.order === 'sequence') this.#next();
+    else for (const leg of this.#legs) this.#call(leg);
+    if (this.#options.order === 'parallel') this.#ring(() => this.release('timeout'));
+  }
+
+  /** Ends every leg that is left; the caller's CANCEL is one cause. */
+  release(cause: ReleaseCause): void {
+    this.#timer?.cancel();
+    for (const leg of this.#legs) this.#cancel(leg, RELEASE_REASONS[cause]);
+    this.#settle();
+  }
+
+  #ring(action: () => void): void {
+    this.#timer?.cancel();
+    if (this.#options.server.request.method !== 'INVITE') return;
+    this.#timer = this.#options.clock.after(toMilliseconds(this.#options.ringing), action);
+  }
+
+  /** In sequence: the next leg, when the one before has not answered in time or has refused. */
+  #next(): void {
+    const leg = this.#legs.find(({ state }) => state === 'waiting');
+    if (!leg) return;
+    this.#call(leg);
+    this.#ring(() => {
+      this.#cancel(leg, RELEASE_REASONS.timeout);
+      this.#next();
+    });
+  }
+
+  #call(leg: Leg): void {
+    leg.state = 'calling';
+    const { layer } = this.#options;
+    leg.transaction = layer.request(leg.plan.request, leg.plan.to, {
+      onResponse: (response, flow) => this.#receive(leg, response, flow),
+      onFailure: (error) => {
+        this.#options.log.info({ error: error.id }, 'operator: a leg failed');
+        this.#conclude(leg, SipResponse.reply(this.#options.server.request, 408));
+      },
+    });
+  }
+
+  #receive(leg: Leg, response: SipResponse, flow: Flow): void {
+    const { status } = response;
+    if (response.to.tag !== undefined && status > 100 && status < 300) this.#options.onDialog(response, flow);
+    if (status < 200) {
+      if (leg.state === 'calling') leg.state = 'proceeding';
+      else if (leg.state === 'cancel-due') this.#sendCancel(leg);
+      if (status > 100 && !this.#answered) this.#forward(response);
+      return;
+    }
+    if (status < 300) {
+      // 16.7 step 10: every 2xx goes back at once, late ones too.
+      const first = !this.#answered;
+      this.#answered = true;
+      this.#forward(response);
+      leg.state = 'done';
+      if (first) this.release('answered');
+      else this.#settle();
+      return;
+    }
+    if (leg.state !== 'done') this.#conclude(leg, response);
+  }
+
+  #conclude(leg: Leg, response: SipResponse): void {
+    leg.state = 'done';
+    this.#answers.push(response);
+    const { busyEverywhere } = this.#options;
+    const cause = this.#answered
+      ? undefined
+      : releasedBy(response.status, { busyEverywhere, primary: leg.plan.primary });
+    if (cause) this.release(cause);
+    else {
+      if (this.#options.order === 'sequence' && !this.#answered) this.#next();
+      this.#settle();
+    }
+  }
+
+  #cancel(leg: Leg, reason: string | undefined): void {
+    if (leg.state === 'waiting') leg.state = 'done';
+    if (this.#options.server.request.method !== 'INVITE') return;
+    leg.reason = reason;
+    if (leg.state === 'calling') leg.state = 'cancel-due';
+    else if (leg.state === 'proceeding') this.#sendCancel(leg);
+  }
+
+  #sendCancel(leg: Leg): void {
+    leg.state = 'cancelled';
+    const { transaction } = leg;
+    if (!transaction) return;
+    const cancel = cancelOf(transaction.request, leg.reason);
+    // Its own answer tells nothing: the INVITE's final one does (RFC 3261 9.1).
+    const ignore = (): void => undefined;
+    this.#options.layer.request(cancel, transaction.flow ?? leg.plan.to, { onResponse: ignore, onFailure: ignore });
+    this.#patience ??= this.#options.clock.after(this.#options.patience, () => this.#giveUp());
+  }
+
+  /** RFC 3261 9.1: a cancelled leg that says nothing more is over. */
+  #giveUp(): void {
+    for (const leg of this.#legs) {
+      if (leg.state !== 'cancelled' && leg.state !== 'cancel-due') continue;
+      leg.transaction?.abandon();
+      this.#conclude(leg, SipResponse.reply(this.#options.server.request, 487));
+    }
+  }
+
+  #settle(): void {
+    if (this.#over || this.pending > 0) return;
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#patience?.cancel();
+    if (!this.#answered) {
+      const best = bestOf(this.#answers) ?? SipResponse.reply(this.#options.server.request, 480);
+      this.#forward(best);
+    }
+    this.#options.onEnd();
+  }
+
+  /** Without our own Via, when it has one. */
+  #forward(response: SipResponse): void {
+    const { server } = this.#options;
+    const copy = response.clone();
+    if (copy.vias.length > server.request.vias.length) copy.headers.removeFirst('Via');
+    server.respond(copy);
+  }
+}
+
+/** RFC 3261 9.1: the CANCEL of a request as it was sent. */
+export function cancelOf(request: SipRequest, reason: string | undefined): SipRequest {
+  const routes = request.headers.getAll('Route').map((value): [string, string] => ['Route', value]);
+  return SipRequest.create({
+    method: 'CANCEL',
+    uri: request.requestUri,
+    headers: [
+      ['Via', request.topVia.toString()],
+      ['Max-Forwards', '70'],
+      ...routes,
+      ['From', request.from.toString()],
+      ['To', request.to.toString()],
+      ['Call-ID', request.callId],
+      ['CSeq', `${request.cseq.number} CANCEL`],
+      ...(reason === undefined ? [] : [['Reason', reason] as [string, string]]),
+    ],
+  });
+}
