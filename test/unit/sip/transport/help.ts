@@ -7,6 +7,7 @@ import { TandemError } from '#src/base/errors.ts';
 import type { Signal } from '#src/base/events.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SystemRandom } from '#src/base/random.ts';
+import { type SipMessage, SipRequest } from '#src/sip/message/message.ts';
 import {
   type ListenAddress,
   parseListen,
