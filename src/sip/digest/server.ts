@@ -46,6 +46,8 @@ const REPLAY_WINDOW = 64;
 const MAX_NONCES = 10_000;
 
 interface Use {
+  /** Of a `-sess` algorithm whose session goes on under this nonce. */
+  key?: string;
   highest: number;
   readonly seen: Set<number>;
 }
@@ -113,7 +115,13 @@ export class DigestServer {
     if (age === 'old' || (qop && !this.#count(nonce, nc))) return { outcome: 'stale', username };
     const info = (options: { body?: Buffer; nextNonce?: boolean } = {}): [string, string] => {
       const rspauth = digestResponse({ ...input, method: '', body: options.body });
-      const fields: AuthParam[] = options.nextNonce ? [{ name: 'nextnonce', value: this.#newNonce() }] : [];
+      const fields: AuthParam[] = [];
+      if (options.nextNonce) {
+        const next = this.#newNonce();
+        // RFC 7616 3.4.2: the key of a session is made once, from the first nonce.
+        if (algorithm.session) this.#use(next).key = ha1;
+        fields.push({ name: 'nextnonce', value: next });
+      }
       if (qop) fields.push({ name: 'qop', value: qop, bare: true });
       fields.push({ name: 'rspauth', value: rspauth });
       if (qop) fields.push({ name: 'cnonce', value: cnonce }, { name: 'nc', value: nc, bare: true });
@@ -123,6 +131,8 @@ export class DigestServer {
   }
 
   #key(algorithm: DigestAlgorithm, user: string, password: string, nonce: string, cnonce: string): string {
+    const kept = algorithm.session ? this.#uses.get(nonce)?.key : undefined;
+    if (kept !== undefined) return kept;
     const hash = credentialHash(algorithm, user, toOctets(this.#options.realm), toOctets(password));
     return sessionKey(algorithm, hash, nonce, cnonce);
   }
@@ -149,15 +159,22 @@ export class DigestServer {
   #count(nonce: string, nc: string): boolean {
     if (!/^[0-9a-f]{8}$/i.test(nc)) return false;
     const count = Number.parseInt(nc, 16);
-    const use = this.#uses.get(nonce) ?? { highest: 0, seen: new Set<number>() };
+    const use = this.#use(nonce);
     if (use.seen.has(count) || count <= use.highest - REPLAY_WINDOW) return false;
     use.seen.add(count);
     use.highest = Math.max(use.highest, count);
     for (const each of use.seen) if (each <= use.highest - REPLAY_WINDOW) use.seen.delete(each);
+    return true;
+  }
+
+  #use(nonce: string): Use {
+    const known = this.#uses.get(nonce);
+    if (known) return known;
+    const use: Use = { highest: 0, seen: new Set() };
     this.#uses.set(nonce, use);
     const [oldest] = this.#uses.keys();
     if (this.#uses.size > MAX_NONCES && oldest !== undefined) this.#uses.delete(oldest);
-    return true;
+    return use;
   }
 }
 

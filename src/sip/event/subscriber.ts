@@ -276,6 +276,7 @@ export class Subscription {
 
   #failed(error: TandemError): void {
     this.#error = error;
+    this.#retryAfter = undefined;
     this.#fire(error.id.startsWith('auth.') ? 'refused' : 'busy');
   }
 

@@ -160,51 +160,51 @@ export const subscriptionRow = (
 
 export interface TerminationRow {
   readonly reason: string;
-  readonly then: 'ended, now' | 'ended, later' | 'ended, never';
+  readonly means: 'ended, now' | 'ended, later' | 'ended, never';
 }
 
 /** 4.1.3: what the `reason` of a terminated subscription allows. */
 export const TERMINATION_TABLE: readonly TerminationRow[] = [
-  { reason: 'deactivated', then: 'ended, now' },
-  { reason: 'probation', then: 'ended, later' },
-  { reason: 'rejected', then: 'ended, never' },
-  { reason: 'timeout', then: 'ended, now' },
-  { reason: 'giveup', then: 'ended, later' },
-  { reason: 'noresource', then: 'ended, never' },
-  { reason: 'invariant', then: 'ended, never' },
+  { reason: 'deactivated', means: 'ended, now' },
+  { reason: 'probation', means: 'ended, later' },
+  { reason: 'rejected', means: 'ended, never' },
+  { reason: 'timeout', means: 'ended, now' },
+  { reason: 'giveup', means: 'ended, later' },
+  { reason: 'noresource', means: 'ended, never' },
+  { reason: 'invariant', means: 'ended, never' },
 ];
 
 /** An unknown reason, or none, is no bar to trying again (4.1.3); we leave some time. */
-export const afterTermination = (reason: string | undefined): TerminationRow['then'] =>
-  TERMINATION_TABLE.find((row) => row.reason === reason?.toLowerCase())?.then ?? 'ended, later';
+export const afterTermination = (reason: string | undefined): TerminationRow['means'] =>
+  TERMINATION_TABLE.find((row) => row.reason === reason?.toLowerCase())?.means ?? 'ended, later';
 
 export interface RefusalRow {
   readonly status: number;
-  readonly then: 'too brief' | 'gone' | 'refused';
+  readonly means: 'too brief' | 'gone' | 'refused';
   readonly clause: string;
 }
 
 /** What a refusal of a SUBSCRIBE means; every other one is `busy`: later, perhaps. */
 export const REFUSAL_TABLE: readonly RefusalRow[] = [
-  { status: 423, then: 'too brief', clause: 'RFC 6665 4.1.2.1' },
-  { status: 481, then: 'gone', clause: 'RFC 6665 4.1.2.2' },
-  { status: 482, then: 'gone', clause: 'RFC 5057 5.1' },
-  { status: 483, then: 'gone', clause: 'RFC 5057 5.1' },
-  { status: 410, then: 'gone', clause: 'RFC 5057 5.1' },
-  { status: 404, then: 'refused', clause: 'RFC 3261 21.4.5' },
-  { status: 400, then: 'refused', clause: 'RFC 3261 21.4.1' },
-  { status: 401, then: 'refused', clause: 'RFC 3261 22.1' },
-  { status: 403, then: 'refused', clause: 'RFC 3261 21.4.4' },
-  { status: 405, then: 'refused', clause: 'TS 24.229 5.1.1.3' },
-  { status: 406, then: 'refused', clause: 'RFC 3261 21.4.7' },
-  { status: 407, then: 'refused', clause: 'RFC 3261 22.1' },
-  { status: 416, then: 'refused', clause: 'RFC 3261 21.4.14' },
-  { status: 420, then: 'refused', clause: 'RFC 3261 21.4.15' },
-  { status: 489, then: 'refused', clause: 'RFC 6665 8.3.2' },
-  { status: 501, then: 'refused', clause: 'RFC 3261 21.5.2' },
-  { status: 603, then: 'refused', clause: 'RFC 6665 8.3.1' },
-  { status: 604, then: 'refused', clause: 'RFC 3261 21.6.3' },
+  { status: 423, means: 'too brief', clause: 'RFC 6665 4.1.2.1' },
+  { status: 481, means: 'gone', clause: 'RFC 6665 4.1.2.2' },
+  { status: 482, means: 'gone', clause: 'RFC 5057 5.1' },
+  { status: 483, means: 'gone', clause: 'RFC 5057 5.1' },
+  { status: 410, means: 'gone', clause: 'RFC 5057 5.1' },
+  { status: 404, means: 'refused', clause: 'RFC 3261 21.4.5' },
+  { status: 400, means: 'refused', clause: 'RFC 3261 21.4.1' },
+  { status: 401, means: 'refused', clause: 'RFC 3261 22.1' },
+  { status: 403, means: 'refused', clause: 'RFC 3261 21.4.4' },
+  { status: 405, means: 'refused', clause: 'TS 24.229 5.1.1.3' },
+  { status: 406, means: 'refused', clause: 'RFC 3261 21.4.7' },
+  { status: 407, means: 'refused', clause: 'RFC 3261 22.1' },
+  { status: 416, means: 'refused', clause: 'RFC 3261 21.4.14' },
+  { status: 420, means: 'refused', clause: 'RFC 3261 21.4.15' },
+  { status: 489, means: 'refused', clause: 'RFC 6665 8.3.2' },
+  { status: 501, means: 'refused', clause: 'RFC 3261 21.5.2' },
+  { status: 603, means: 'refused', clause: 'RFC 6665 8.3.1' },
+  { status: 604, means: 'refused', clause: 'RFC 3261 21.6.3' },
 ];
 
-export const afterRefusal = (status: number): RefusalRow['then'] | 'busy' =>
-  REFUSAL_TABLE.find((row) => row.status === status)?.then ?? 'busy';
+export const afterRefusal = (status: number): RefusalRow['means'] | 'busy' =>
+  REFUSAL_TABLE.find((row) => row.status === status)?.means ?? 'busy';
