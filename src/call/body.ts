@@ -6,7 +6,8 @@ import { SDP_TYPE } from './capabilities.ts';
 /** `none`: no body. `foreign`: a body of another kind, in which no description was found. */
 export type SdpBody =
   | { readonly kind: 'sdp'; readonly bytes: Buffer }
-  | { readonly kind: 'none' | 'foreign' };
+  | { readonly kind: 'none' }
+  | { readonly kind: 'foreign' };
 
 export function sdpBody(message: SipMessage): SdpBody {
   if (message.body.length === 0) return { kind: 'none' };

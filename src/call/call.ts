@@ -9,7 +9,6 @@ import { CallerRole, type OutgoingCall } from './caller.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
 import { endOf } from './ending.ts';
 import type { CallContext, Facts, Refusal } from './facts.ts';
-import { accessHeaders } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
 import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow } from './snapshot.ts';
@@ -40,6 +39,8 @@ export interface ReceivedDigit {
 export class Call {
   readonly id: string;
   readonly direction: 'in' | 'out';
+  /** Call-ID of its INVITE, for the trace. */
+  readonly sipCallId: string;
   readonly onChange = new Signal<CallSnapshot>();
   readonly onDtmf = new Signal<ReceivedDigit>();
   readonly onTrouble = new Signal<TandemError>();
@@ -65,6 +66,7 @@ export class Call {
     this.#intro = intro;
     this.id = intro.id;
     this.direction = origin.direction;
+    this.sipCallId = origin.direction === 'in' ? origin.incoming.request.callId : origin.outgoing.callId;
     this.#start = world.clock.date().toISOString();
     this.#sound = new Sound(world, intro.id);
     this.#sound.onDtmf.on((event) => this.onDtmf.emit(event));
@@ -72,7 +74,7 @@ export class Call {
     this.#dialogs = new DialogSet(world.ua, {
       onRequest: (incoming, leg) => this.#onRequest(incoming, leg),
       onReleased: () => this.#dispatch('released'),
-      headers: () => accessHeaders(world.line, undefined),
+      digest: () => world.line.digest,
     });
     const context = this.#context();
     this.#modifications = new Modifications(world, context, this.#sound, origin.direction === 'out');
@@ -246,7 +248,7 @@ export class Call {
   #onRequest(incoming: Incoming, leg: Leg): void {
     const { method } = incoming.request;
     if (method === 'BYE') {
-      incoming.respond(200, { headers: accessHeaders(this.#world.line, incoming.flow) });
+      incoming.respond(200);
       // The dialog is over, whatever the call makes of it.
       if (leg.state === 'confirmed') this.#dialogs.terminate(leg);
       this.#dispatch('bye', { request: incoming.request, leg });

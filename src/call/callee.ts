@@ -9,7 +9,7 @@ import { sdpBytes } from './body.ts';
 import { CALL_WAITING_ALERT } from './capabilities.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { CallContext, Refusal } from './facts.ts';
-import { accessHeaders, dialogHeaders, sdpHeader } from './headers.ts';
+import { dialogHeaders } from './headers.ts';
 import { newOffers, refusalOf } from './offers.ts';
 import type { Sound } from './sound.ts';
 import type { CallWorld } from './world.ts';
@@ -63,6 +63,7 @@ export class CalleeRole {
     const { request, flow, localTag } = this.#incoming;
     const contact = line.contact({ privacy: false, to: flow });
     const dialog = Dialog.uas(request, { localTag, contact });
+    if (line.register) dialog.flow = flow;
     // Ports come with the answer; until then nothing is negotiated in this dialog.
     const offers = newOffers(this.#world, { address: flow.local.host, port: 9, rtcpPort: 10 });
     this.#leg = this.#dialogs.add(dialog, offers, 'early');
@@ -109,7 +110,7 @@ export class CalleeRole {
     leg.state = 'confirmed';
     leg.dialog.confirm();
     this.#call.answered();
-    this.#incoming.respond(OK, { headers: [...this.#dialogHeaders(), sdpHeader], body });
+    this.#incoming.respond(OK, { headers: this.#dialogHeaders(), body });
     if (this.#offered) this.#sound.apply(leg.offers.audio);
   }
 
@@ -120,8 +121,7 @@ export class CalleeRole {
 
   refuse(refusal: Refusal): void {
     this.stopRinging();
-    const access = accessHeaders(this.#world.line, this.#incoming.flow);
-    this.#incoming.respond(refusal.status, { headers: [...(refusal.headers ?? []), ...access] });
+    this.#incoming.respond(refusal.status, { headers: refusal.headers ?? [] });
   }
 
   /** Without an offer in the INVITE the ACK must bring the answer to ours (RFC 3261 13.2.1). */

@@ -12,7 +12,6 @@ import type { Sending } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
-import { accessHeaders } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { newOffers } from './offers.ts';
 import type { Sound } from './sound.ts';
@@ -23,6 +22,8 @@ export interface OutgoingCall {
   readonly target: Uri;
   readonly identity: NameAddr;
   readonly privacy: boolean;
+  /** Of the INVITE. */
+  readonly callId: string;
 }
 
 const RINGING_FREED = 199;
@@ -88,10 +89,9 @@ export class CallerRole {
       identity,
       privacy,
       contact: line.contact({ privacy, to: way }),
-      callId: randomToken(random, 16),
+      callId: this.#outgoing.callId,
       fromTag: randomToken(random),
       sdp: offers.offer(),
-      extra: accessHeaders(line, line.flow),
     });
     this.#sending = ua.send(
       request,
@@ -123,9 +123,6 @@ export class CallerRole {
       this.#call.dispatch('refused', { response });
       return;
     }
-    const known = this.#dialogs.find(response.to.tag ?? '');
-    // The user agent acknowledges a repeated 2xx by itself.
-    if (known && known.state !== 'early') return;
     this.#call.dispatch(this.#dialogs.confirmed ? 'answered-again' : 'answered', { response });
   }
 
@@ -148,18 +145,21 @@ export class CallerRole {
     const request = this.#request;
     if (tag === undefined || !request || !this.#offers) return undefined;
     const known = this.#dialogs.find(tag);
-    if (known) {
+    if (known && known.state !== 'terminated') {
       known.dialog.update(response);
       return known;
     }
-    if (!response.isSuccess && this.#dialogs.isFull) return undefined;
-    return this.#dialogs.add(Dialog.uac(request, response), this.#offers.fork(), 'early');
+    // One that was given up comes back only with a 2xx, which must be acknowledged.
+    if (!response.isSuccess && (known || this.#dialogs.isFull)) return undefined;
+    const dialog = Dialog.uac(request, response);
+    dialog.flow = this.#world.line.flow;
+    return this.#dialogs.add(dialog, this.#offers.fork(), 'early');
   }
 
   /** 199, or a BYE of the callee: this dialog only. */
   dropDialog(tag: string | undefined): void {
     const leg = tag === undefined ? undefined : this.#dialogs.find(tag);
-    if (!leg || leg.state !== 'early') return;
+    if (leg?.state !== 'early') return;
     this.#dialogs.terminate(leg);
     if (this.#playing !== leg) return;
     this.#playing = undefined;
@@ -176,7 +176,7 @@ export class CallerRole {
     }
     leg.state = 'confirmed';
     this.#dialogs.terminateOthers(leg);
-    this.#world.ua.ack(leg.dialog, request, { headers: accessHeaders(this.#world.line, undefined) });
+    this.#world.ua.ack(leg.dialog, request);
     const body = sdpBytes(response);
     if (body) {
       const settled = leg.offers.answer(body);
@@ -200,7 +200,7 @@ export class CallerRole {
     const request = this.#request;
     if (!leg || !request) return;
     leg.state = 'confirmed';
-    this.#world.ua.ack(leg.dialog, request, {});
+    this.#world.ua.ack(leg.dialog, request);
     this.#dialogs.release(leg);
   }
 

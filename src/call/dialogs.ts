@@ -1,9 +1,9 @@
 // The dialogs that a call owns: one for each callee that answered its INVITE (RFC 3261 12, IR.92 2.2.5).
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
+import type { DigestClient } from '#src/sip/digest/client.ts';
 import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { EARLY_DIALOG_LIMIT } from './capabilities.ts';
-import type { HeaderPairs } from './facts.ts';
 import type { CallSnapshot, DialogState } from './snapshot.ts';
 
 /** One dialog and its own offer/answer. */
@@ -20,8 +20,8 @@ export interface DialogHandlers {
   onRequest(incoming: Incoming, leg: Leg): void;
   /** Every BYE of ours has its answer. */
   onReleased(): void;
-  /** Header fields that our requests carry. */
-  headers(): HeaderPairs;
+  /** For challenges to our BYE. */
+  digest(): DigestClient | undefined;
 }
 
 export class DialogSet {
@@ -80,8 +80,10 @@ export class DialogSet {
       this.terminate(leg);
       if (this.#byes === 0) this.#handlers.onReleased();
     };
-    const bye = leg.dialog.createRequest('BYE', { headers: this.#handlers.headers() });
-    this.#ua.sendInDialog(leg.dialog, bye, { onFinal: done, onFailure: done });
+    const handlers = { onFinal: done, onFailure: done };
+    this.#ua.sendInDialog(leg.dialog, leg.dialog.createRequest('BYE'), handlers, {
+      digest: this.#handlers.digest(),
+    });
   }
 
   releaseAll(): void {

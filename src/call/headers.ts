@@ -2,26 +2,17 @@
 
 import type { Rejection } from '#src/sdp/answer.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import { CALL_METHODS, SDP_TYPE } from './capabilities.ts';
+import { CALL_METHODS } from './capabilities.ts';
 import type { HeaderPairs } from './facts.ts';
 import type { Line } from './line.ts';
-
-/** P-Access-Network-Info in all but CANCEL and what answers it, only where the flow is protected (24.229 5.1.2A.1.1). */
-export function accessHeaders(line: Line, flow: Flow | undefined): HeaderPairs {
-  const value = line.accessNetworkInfo(flow ?? line.flow);
-  return value === undefined ? [] : [['P-Access-Network-Info', value]];
-}
 
 /** What a 18x or 2xx of ours to INVITE, and a 2xx to UPDATE, must say (RFC 3261 12.1.1, 13.3.1; details trap 28). */
 export function dialogHeaders(line: Line, flow: Flow): HeaderPairs {
   return [
     ['Contact', line.contact({ privacy: false, to: flow }).toString()],
     ['Allow', CALL_METHODS.join(', ')],
-    ...accessHeaders(line, flow),
   ];
 }
-
-export const sdpHeader: readonly [string, string] = ['Content-Type', SDP_TYPE];
 
 /** RFC 3261 20.43: `301 host "text"`. */
 export const warningHeader = (rejection: Rejection, host: string): readonly [string, string] => [

@@ -1,7 +1,6 @@
 // Requests inside a dialog that leave the call as it is: INFO, OPTIONS, PRACK (RFC 6086, RFC 3261 11, RFC 3262 3).
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { ACCEPT, CALL_METHODS } from './capabilities.ts';
-import { accessHeaders, sdpHeader } from './headers.ts';
 import { capabilityDescription } from './offers.ts';
 import type { CallWorld } from './world.ts';
 
@@ -23,28 +22,26 @@ export interface InfoDigit {
 
 /** Answers; gives back a digit that an INFO carried. */
 export function answerInDialog(incoming: Incoming, world: CallWorld, active: boolean): InfoDigit | undefined {
-  const access = accessHeaders(world.line, incoming.flow);
   switch (incoming.request.method) {
     case 'OPTIONS':
       answerOptions(incoming, world);
       return undefined;
     case 'PRACK':
       // We send no reliable provisional response, so it matches none.
-      incoming.respond(CALL_DOES_NOT_EXIST, { headers: access });
+      incoming.respond(CALL_DOES_NOT_EXIST);
       return undefined;
     case 'INFO':
-      return answerInfo(incoming, world, active);
+      return answerInfo(incoming, active);
     default:
       incoming.respond(METHOD_NOT_ALLOWED, { headers: [['Allow', CALL_METHODS.join(', ')]] });
       return undefined;
   }
 }
 
-function answerInfo(incoming: Incoming, world: CallWorld, active: boolean): InfoDigit | undefined {
+function answerInfo(incoming: Incoming, active: boolean): InfoDigit | undefined {
   const { request } = incoming;
-  const access = accessHeaders(world.line, incoming.flow);
   if (request.header('Info-Package') !== undefined) {
-    incoming.respond(BAD_INFO_PACKAGE, { headers: [['Recv-Info', ''], ...access] });
+    incoming.respond(BAD_INFO_PACKAGE, { headers: [['Recv-Info', '']] });
     return undefined;
   }
   const type = request.contentType?.value;
@@ -52,7 +49,7 @@ function answerInfo(incoming: Incoming, world: CallWorld, active: boolean): Info
     incoming.respond(UNSUPPORTED_MEDIA_TYPE, { headers: [['Accept', `${DTMF_RELAY}, ${DTMF}`]] });
     return undefined;
   }
-  incoming.respond(OK, { headers: access });
+  incoming.respond(OK);
   return active ? infoDigit(request.body.toString('latin1')) : undefined;
 }
 
@@ -73,8 +70,6 @@ export function answerOptions(incoming: Incoming, world: CallWorld): void {
       ['Allow', CALL_METHODS.join(', ')],
       ['Accept', ACCEPT[line.profile]],
       ['Supported', ''],
-      ...accessHeaders(line, incoming.flow),
-      sdpHeader,
     ],
     body: capabilityDescription(world, incoming.flow.local.host),
   });

@@ -12,7 +12,6 @@ import {
   PREFERRED_SERVICE,
   SDP_TYPE,
 } from './capabilities.ts';
-import type { HeaderPairs } from './facts.ts';
 import { ANONYMOUS } from './identity.ts';
 import type { Line } from './line.ts';
 
@@ -25,8 +24,6 @@ export interface InviteFields {
   readonly callId: string;
   readonly fromTag: string;
   readonly sdp: Buffer;
-  /** P-Access-Network-Info and the like. */
-  readonly extra: HeaderPairs;
 }
 
 const MAX_FORWARDS = '70';
@@ -44,7 +41,6 @@ export function inviteRequest(line: Line, fields: InviteFields): SipRequest {
     ['Contact', contact.toString()],
     ...(line.profile === 'ims' ? imsHeaders(identity) : []),
     ...(privacy ? ([['Privacy', 'id']] satisfies [string, string][]) : []),
-    ...fields.extra.map(([name, value]): [string, string] => [name, value]),
     ['Accept', ACCEPT[line.profile]],
     ['Allow', CALL_METHODS.join(', ')],
     ['Supported', [...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS].join(', ')],

@@ -19,6 +19,4 @@ export interface Line {
   /** For requests and responses that make a dialog, with feature tags. */
   contact(options: { readonly privacy: boolean; readonly to?: Flow | Target }): NameAddr;
   trusts(flow: Flow): boolean;
-  /** P-Access-Network-Info, only for protected flows (24.229 5.1.2A.1.1). */
-  accessNetworkInfo(flow: Flow | undefined): string | undefined;
 }

@@ -92,7 +92,8 @@ export class CallManager {
       identity: shownUri(identity.uri),
       waiting: false,
     };
-    const outgoing = { target, identity, privacy: request.privacy ?? false };
+    const callId = randomToken(this.#world.random, 16);
+    const outgoing = { target, identity, privacy: request.privacy ?? false, callId };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'out', outgoing }));
     try {
       call.dial();

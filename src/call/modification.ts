@@ -3,11 +3,12 @@ import type { Timer } from '#src/base/clock.ts';
 import { Milliseconds } from '#src/base/units.ts';
 import type { Direction } from '#src/sdp/direction.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
-import type { Incoming, Sending } from '#src/sip/ua/user-agent.ts';
+import type { Incoming, Sending, SendingHandlers } from '#src/sip/ua/user-agent.ts';
 import { sdpBody, sdpBytes } from './body.ts';
+import { SDP_TYPE } from './capabilities.ts';
 import type { Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
-import { accessHeaders, dialogHeaders, retryAfter, sdpHeader } from './headers.ts';
+import { dialogHeaders, retryAfter } from './headers.ts';
 import { mediaAddress, refusalOf } from './offers.ts';
 import type { Sound } from './sound.ts';
 import type { CallWorld } from './world.ts';
@@ -48,7 +49,7 @@ export class Modifications {
   negotiate(incoming: Incoming, leg: Leg): void {
     const body = sdpBody(incoming.request);
     if (body.kind === 'foreign') {
-      incoming.respond(UNSUPPORTED_MEDIA_TYPE, { headers: [['Accept', sdpHeader[1]]] });
+      incoming.respond(UNSUPPORTED_MEDIA_TYPE, { headers: [['Accept', SDP_TYPE]] });
     } else if (this.#isBusy && (incoming.request.method === 'INVITE' || body.kind === 'sdp')) {
       incoming.respond(REQUEST_PENDING);
     } else if (body.kind === 'sdp') {
@@ -73,7 +74,7 @@ export class Modifications {
       incoming.respond(refusal.status, { headers: refusal.headers ?? [] });
       return;
     }
-    const headers = [...dialogHeaders(line, incoming.flow), sdpHeader];
+    const headers = dialogHeaders(line, incoming.flow);
     incoming.respond(OK, { headers, body: answered.value.answer });
     if (incoming.request.method === 'INVITE') incoming.onAckTimeout.on(() => this.#lost(REQUEST_TIMEOUT));
     this.#sound.apply(answered.value.audio);
@@ -84,7 +85,7 @@ export class Modifications {
   #offer(incoming: Incoming, leg: Leg): void {
     this.#awaitsAck = true;
     const body = leg.offers.offer(this.#wish);
-    const headers = [...dialogHeaders(this.#world.line, incoming.flow), sdpHeader];
+    const headers = dialogHeaders(this.#world.line, incoming.flow);
     incoming.onAck.on((ack) => {
       this.#awaitsAck = false;
       this.#settle(leg, sdpBytes(ack));
@@ -136,23 +137,23 @@ export class Modifications {
       return;
     }
     const { ua, line } = this.#world;
-    const headers = accessHeaders(line, line.flow);
-    const request = leg.dialog.createRequest('INVITE', { headers, body: leg.offers.offer(direction) });
-    this.#sending = ua.sendInDialog(leg.dialog, request, {
+    const request = leg.dialog.createRequest('INVITE', { body: leg.offers.offer(direction) });
+    const handlers: SendingHandlers = {
       onFinal: (response) => this.#final(leg, response),
       onFailure: () => {
         this.#sending = undefined;
         leg.offers.rollback();
         this.#lost(REQUEST_TIMEOUT);
       },
-    });
+    };
+    this.#sending = ua.sendInDialog(leg.dialog, request, handlers, { digest: line.digest });
   }
 
   #final(leg: Leg, response: SipResponse): void {
     const sent = this.#sending?.request;
     this.#sending = undefined;
     if (response.isSuccess) {
-      if (sent) this.#world.ua.ack(leg.dialog, sent, {});
+      if (sent) this.#world.ua.ack(leg.dialog, sent);
       this.#settle(leg, sdpBytes(response));
       return;
     }

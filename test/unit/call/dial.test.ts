@@ -1,0 +1,159 @@
+import * as assert from 'uvu/assert';
+import { TandemError } from '#src/base/errors.ts';
+import { type DialingRules, dialTarget } from '#src/call/dial.ts';
+import { chooseIdentity, sameIdentity } from '#src/call/identity.ts';
+import { calledIdentity, callingParty } from '#src/call/party.ts';
+import { SipRequest } from '#src/sip/message/message.ts';
+import { NameAddr } from '#src/sip/message/name-addr.ts';
+import { parseUri, type Uri } from '#src/sip/message/uri.ts';
+import { suite } from '#test/support/suite.ts';
+
+const test = suite('call/dial');
+
+const IMS: DialingRules = { profile: 'ims', domain: 'op.example' };
+const SIP: DialingRules = { profile: 'sip', domain: 'pbx.example' };
+const ALONE: DialingRules = { profile: 'sip' };
+
+const uri = (text: string): Uri => {
+  const parsed = parseUri(text);
+  if (!parsed.ok) throw new Error(text);
+  return parsed.value;
+};
+const address = (text: string): NameAddr => {
+  const parsed = NameAddr.parse(text);
+  if (!parsed.ok) throw new Error(text);
+  return parsed.value;
+};
+
+for (const [input, rules, expected] of [
+  ['+46701234567', IMS, 'tel:+46701234567'],
+  [' +46 (70) 123-45.67 ', IMS, 'tel:+46701234567'],
+  ['0701234567', IMS, 'tel:0701234567;phone-context=op.example'],
+  ['*21#', IMS, 'tel:*21#;phone-context=op.example'],
+  ['tel:+46-70-123', IMS, 'tel:+4670123'],
+  ['tel:0701-23', IMS, 'tel:070123;phone-context=op.example'],
+  ['tel:070;phone-context=+46', IMS, 'tel:070;phone-context=+46'],
+  ['sip:alice@example.com;user=phone', IMS, 'sip:alice@example.com;user=phone'],
+  ['sips:bob@[2001:db8::1]:5062', IMS, 'sips:bob@[2001:db8::1]:5062'],
+  ['SIP:Alice@Example.com', IMS, 'SIP:Alice@Example.com'],
+  ['alice', IMS, 'sip:alice@op.example'],
+  ['john.doe', IMS, 'sip:john.doe@op.example'],
+  ['alice@example.com', IMS, 'sip:alice@example.com'],
+  ['+46701234567', SIP, 'sip:+46701234567@pbx.example'],
+  ['**620', SIP, 'sip:**620@pbx.example'],
+  ['#1', SIP, 'sip:%231@pbx.example'],
+  ['192.0.2.7', ALONE, 'sip:192.0.2.7'],
+  ['192.0.2.7:5062', SIP, 'sip:192.0.2.7:5062'],
+  ['2001:db8::7', ALONE, 'sip:[2001:db8::7]'],
+  ['[2001:db8::7]:5062', ALONE, 'sip:[2001:db8::7]:5062'],
+  ['door.example.com', ALONE, 'sip:door.example.com'],
+  ['door:5062', ALONE, 'sip:door:5062'],
+] as const) {
+  test(`[MD-2.2.4a] "${input}" (${rules.domain ?? 'no account'}) is ${expected}`, () => {
+    assert.is(dialTarget(input, rules).toString(), expected);
+  });
+}
+
+for (const [input, rules] of [
+  ['', IMS],
+  ['   ', IMS],
+  ['urn:service:sos', IMS],
+  ['http://example.com', IMS],
+  ['sip:', IMS],
+  ['sip:a b@c', IMS],
+  ['sip:a@b?Replaces=x', IMS],
+  ['sip:a@b;method=BYE', IMS],
+  ['tel:abc', IMS],
+  ['+12345678901234567890', ALONE],
+  ['0701234567', ALONE],
+  ['alice', ALONE],
+  ['"Alice" <x>', IMS],
+  ['x'.repeat(600), IMS],
+] as const) {
+  test(`"${input.slice(0, 30)}" cannot be dialled`, () => {
+    try {
+      dialTarget(input, rules);
+    } catch (error) {
+      assert.ok(TandemError.is(error, 'call.target'));
+      return;
+    }
+    assert.unreachable();
+  });
+}
+
+test('a telephone number is the same in its tel and sip forms, names are not', () => {
+  assert.ok(sameIdentity(uri('tel:+46-701'), uri('sip:+46701@op.example;user=phone')));
+  assert.ok(sameIdentity(uri('sip:a@x'), uri('sip:a@X')));
+  assert.not.ok(sameIdentity(uri('sip:+46701@one.example'), uri('sip:+46701@two.example')));
+  assert.not.ok(sameIdentity(uri('tel:+46701'), uri('tel:+46702')));
+});
+
+const OURS = [
+  address('"Home" <sip:+46701@op.example>'),
+  address('<tel:+46701>'),
+  address('<sip:door@op.example>'),
+];
+
+test('[MD-2.4.6.1a] an identity of the subscription may be chosen, no other', () => {
+  assert.is(chooseIdentity(OURS, undefined).uri.toString(), 'sip:+46701@op.example');
+  assert.is(chooseIdentity(OURS, 'sip:door@op.example').uri.toString(), 'sip:door@op.example');
+  assert.is(chooseIdentity(OURS, '+46701').uri.toString(), 'sip:+46701@op.example');
+  assert.throws(
+    () => chooseIdentity(OURS, 'sip:other@op.example'),
+    (error: unknown) => TandemError.is(error, 'call.identity'),
+  );
+  assert.throws(
+    () => chooseIdentity(OURS, ''),
+    (error: unknown) => TandemError.is(error, 'call.identity'),
+  );
+  assert.throws(
+    () => chooseIdentity([], undefined),
+    (error: unknown) => TandemError.is(error, 'call.not-registered'),
+  );
+});
+
+const invite = (...headers: [string, string][]): SipRequest =>
+  SipRequest.create({
+    method: 'INVITE',
+    uri: uri('sip:dev@192.0.2.1'),
+    headers: [
+      ['From', '"Eve" <sip:eve@evil.example;transport=udp>;tag=1'],
+      ['To', '<sip:door@op.example>'],
+      ...headers,
+    ],
+  });
+
+test('the caller is what the P-CSCF asserts: the number before the name', () => {
+  const request = invite(['P-Asserted-Identity', '"Bob" <sip:bob@op.example>, <tel:+46709>']);
+  assert.equal(callingParty(request, true), { uri: 'tel:+46709' });
+  const phone = invite(
+    ['P-Asserted-Identity', '<sip:bob@op.example>'],
+    ['P-Asserted-Identity', '"B" <sip:+46709@op.example;user=phone>'],
+  );
+  assert.equal(callingParty(phone, true), { uri: 'sip:+46709@op.example', name: 'B' });
+});
+
+test('an assertion by a stranger is not read', () => {
+  const request = invite(['P-Asserted-Identity', '"Bank" <tel:+4680000>']);
+  assert.equal(callingParty(request, false), { uri: 'sip:eve@evil.example', name: 'Eve' });
+});
+
+test('a display name is one line of printable text', () => {
+  const request = invite(['P-Asserted-Identity', '"A\tB\u0007C" <tel:+1>']);
+  assert.equal(callingParty(request, true).name, 'A B C');
+});
+
+test('[MD-2.4.6.2c1] the called identity: P-Called-Party-ID, else To', () => {
+  const request = invite(['P-Called-Party-ID', '<tel:+46701>']);
+  assert.equal(calledIdentity(request, true, OURS), {
+    identity: 'sip:+46701@op.example',
+    called: 'tel:+46701',
+  });
+  assert.equal(calledIdentity(request, false, OURS), {
+    identity: 'sip:door@op.example',
+    called: 'sip:door@op.example',
+  });
+  assert.equal(calledIdentity(request, true, []), { identity: 'tel:+46701', called: 'tel:+46701' });
+});
+
+test.run();
