@@ -18,6 +18,8 @@ export type FramedEvent =
   | { readonly kind: 'pong' }
   | { readonly kind: 'fault'; readonly fault: MessageFault };
 
+const PING: FramedEvent = { kind: 'ping' };
+const PONG: FramedEvent = { kind: 'pong' };
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const FIRST_CAPACITY = 4096;
 
@@ -71,7 +73,7 @@ export class StreamFramer {
     if (this.#buffer[this.#start] !== CR || this.#buffer[this.#start + 1] !== LF) return undefined;
     this.#start += 2;
     this.#crlfs += 1;
-    return { kind: this.#crlfs % 2 === 0 ? 'ping' : 'pong' };
+    return this.#crlfs % 2 === 0 ? PING : PONG;
   }
 
   #nextMessage(): FramedEvent | undefined {

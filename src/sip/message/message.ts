@@ -398,12 +398,16 @@ export class SipResponse extends SipMessage {
     const copied: [string, string][] = [];
     for (const field of request.headers.fields) {
       const name = field.row?.name;
-      if (name === undefined) continue;
+      if (name === undefined || (field.row?.form === 'single' && copied.some(([known]) => known === name)))
+        continue;
       const keep =
         COPIED.has(name) ||
         (name === 'Record-Route' && status > TRYING && status < FIRST_NON_SUCCESS) ||
         (name === 'Timestamp' && status === TRYING);
-      if (keep) copied.push([name, name === 'To' ? taggedTo(request, status, fields.toTag) : field.value]);
+      if (!keep) continue;
+      const value = name === 'To' ? taggedTo(request, status, fields.toTag) : field.value;
+      // Only a request that was refused for it can hold a lone CR or LF.
+      copied.push([name, value.replace(/[\r\n]+/g, ' ')]);
     }
     const { reason, body } = fields;
     return SipResponse.create({

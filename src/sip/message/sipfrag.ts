@@ -30,7 +30,9 @@ export function parseSipFragment(bytes: Buffer): Result<SipFragment, SyntaxFault
 }
 
 /** The status that a fragment reports, with its phrase; undefined when it is no response. */
-export function fragmentStatus(bytes: Buffer): { readonly status: number; readonly reason: string } | undefined {
+export function fragmentStatus(
+  bytes: Buffer,
+): { readonly status: number; readonly reason: string } | undefined {
   const fragment = parseSipFragment(bytes);
   const start = fragment.ok ? fragment.value.start : undefined;
   return start?.kind === 'response' ? { status: start.status, reason: start.reason } : undefined;
