@@ -12,6 +12,7 @@ import {
   isStun,
   parseStun,
 } from '#src/sip/transport/stun.ts';
+import type { Transport } from '#src/sip/transport/transport.ts';
 import { sampleRequest } from '#test/support/sip-samples.ts';
 import { suite } from '#test/support/suite.ts';
 import { closeAll, datagram, next, rawTcp, rawUdp, started, targetOf } from './help.ts';
@@ -59,22 +60,27 @@ test('our TCP and UDP flows stay alive while the far end answers', async () => {
     const near = await started(['udp:127.0.0.1:0'], { clock });
     const flow = await near.send(sampleRequest({ via: VIA }), targetOf(far, transport));
     flow.keepAlive(EVERY_MINUTE);
+    const before = far.counters.get('sip_keepalives_answered_total');
     for (let round = 1; round <= 5; round += 1) {
-      await clock.advance(Milliseconds(60_000));
-      // The answer is under way; the timer of the next ping tells that it came.
-      while (near.counters.get('sip_keepalives_sent_total') < round) await clock.advance(Milliseconds(0));
-      await settled(() => far.counters.get('sip_keepalives_answered_total') >= round);
-      await clock.advance(Milliseconds(0));
+      await untilPing(clock, near, round);
+      await settled(() => far.counters.get('sip_keepalives_answered_total') >= round + before);
     }
     assert.ok(flow.alive, transport);
-    flow.close();
-    far.counters.add('sip_keepalives_answered_total', -far.counters.get('sip_keepalives_answered_total'));
   }
 });
 
+/** In steps shorter than any repetition, so that the answer of a real socket comes in time. */
+async function untilPing(clock: VirtualClock, near: Transport, count: number): Promise<void> {
+  const sent = (): number => near.counters.get('sip_keepalives_sent_total');
+  for (let step = 0; step <= 150 && sent() < count; step += 1) await clock.advance(Milliseconds(400));
+  assert.is(sent(), count);
+}
+
 /** Lets sockets work until something holds. */
 async function settled(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 10_000 && !holds(); turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(holds());
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -88,7 +94,7 @@ test('a TCP peer that does not answer a ping in 10 s: the flow fails', async () 
   await next(near.onMessage);
   flow.keepAlive(EVERY_MINUTE);
   const pinged = peer.until(/\r\n\r\n/);
-  await clock.advance(Milliseconds(60_000));
+  await untilPing(clock, near, 1);
   assert.is(await pinged, '\r\n\r\n');
   assert.ok(flow.alive);
   const closed = next(flow.onClose);
@@ -244,7 +250,8 @@ test('STUN that is cut, changed or of another kind is an error, never an excepti
     const changed = Buffer.from(good);
     changed[at] = (changed[at] ?? 0) ^ 0x10;
     const read = parseStun(changed);
-    assert.not.ok(read.ok, `octet ${at}`);
+    // Without its type the fingerprint is an attribute like any other.
+    assert.is(read.ok, at === 32 || at === 33, `octet ${at}`);
   }
   const refusal = parseStun(bindingRefusal(id, [0x7777]));
   assert.ok(refusal.ok && refusal.value.kind === 'error');
