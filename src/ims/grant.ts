@@ -1,8 +1,8 @@
 // TS 24.229 5.1.1.2, RFC 3261 10.2.4, RFC 5626, RFC 5627, RFC 6223: what a 200 (OK) to REGISTER grants.
 import { Seconds } from '#src/base/units.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
-import type { NameAddr } from '#src/sip/message/name-addr.ts';
-import { uriEquals } from '#src/sip/message/uri.ts';
+import { NameAddr } from '#src/sip/message/name-addr.ts';
+import { isSipUri, uriEquals } from '#src/sip/message/uri.ts';
 import { bareInstance } from './reg-info.ts';
 
 export interface Grant {
@@ -37,7 +37,7 @@ export function readGrant(
   const outbound = response.require.some((tag) => tag.toLowerCase() === 'outbound');
   return {
     expires: grantedExpires(response, own, requested),
-    serviceRoute: response.serviceRoutes,
+    serviceRoute: response.serviceRoutes.map(uncompressed),
     associated: response.header('P-Associated-URI') === undefined ? undefined : response.associatedUris,
     pubGruu: own?.params.get('pub-gruu') || undefined,
     tempGruu: own?.params.get('temp-gruu') || undefined,
@@ -46,6 +46,12 @@ export function readGrant(
     regEvent: response.headerValues('Allow-Events').some((name) => name.toLowerCase() === 'reg'),
   };
 }
+
+/** NG.110 2.2.7: a wish for compression is passed over, and not repeated in our Route. */
+const uncompressed = (route: NameAddr): NameAddr =>
+  isSipUri(route.uri) && route.uri.params.has('comp')
+    ? NameAddr.of(route.uri.withoutParam('comp'), { displayName: route.displayName, params: route.params })
+    : route;
 
 /** The binding that is ours: by address, else by instance id, else the only one (some border controllers rewrite it). */
 function ownContact(contacts: readonly NameAddr[], contact: NameAddr): NameAddr | undefined {

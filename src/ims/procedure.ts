@@ -1,6 +1,6 @@
 // TS 24.229 5.1.1.2, RFC 3261 10.2: the REGISTER requests of one registration, one at a time, under one Call-ID.
 import { type Random, randomToken, randomUuid } from '#src/base/random.ts';
-import type { Seconds } from '#src/base/units.ts';
+import { Milliseconds, type Seconds, toSeconds } from '#src/base/units.ts';
 import { DigestClient } from '#src/sip/digest/client.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
@@ -10,6 +10,9 @@ import type { Sending, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { type Attempt, type Outcome, readFailure, readRefusal } from './outcome.ts';
 import { registerRequest } from './register-request.ts';
 import type { RegistrationConfig } from './registration-config.ts';
+
+/** RFC 3261 table 4: timer F is 64 × T1. */
+const TIMER_F = 64;
 
 export interface ProcedureDeps {
   readonly ua: UserAgent;
@@ -75,7 +78,7 @@ export class Procedure {
     const attempt: Attempt = {
       requested: register.expires,
       redirects: register.redirects,
-      patience: config.patience,
+      patience: toSeconds(Milliseconds(TIMER_F * config.timers.t1)),
     };
     this.#watch(register.to);
     const conclude = (answer: Answer): void => {

@@ -1,6 +1,7 @@
 // NG.110 2.2.1: what a downloadable client must be told to register.
 import type { Seconds } from '#src/base/units.ts';
 import type { SipUri, Uri } from '#src/sip/message/uri.ts';
+import type { TimerSettings } from '#src/sip/transaction/timers.ts';
 import type { AccessSetting } from './access-network.ts';
 import type { BackoffSettings } from './backoff.ts';
 import type { Features } from './features.ts';
@@ -26,6 +27,6 @@ export interface RegistrationConfig {
   readonly backoff?: BackoffSettings;
   readonly access?: AccessSetting;
   readonly features: Features;
-  /** 64 × T1, the length of timer F. */
-  readonly patience: Seconds;
+  /** Those of the user agent; 64 × T1 is the patience with a P-CSCF that says Retry-After. */
+  readonly timers: TimerSettings;
 }

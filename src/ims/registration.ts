@@ -6,6 +6,7 @@ import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { DigestClient } from '#src/sip/digest/client.ts';
+import type { SubscribeParts } from '#src/sip/event/subscriber.ts';
 import { SipRequest, type SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { SipUri, Uri } from '#src/sip/message/uri.ts';
@@ -13,6 +14,7 @@ import { formatEndpoint, type Target } from '#src/sip/transport/address.ts';
 import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { type AccessReader, currentAccess, formatAccess } from './access-network.ts';
+import { DEFAULT_BACKOFF } from './backoff.ts';
 import { type Binding, dialogContact, preloadedRoute } from './binding.ts';
 import { withFeatureTags } from './features.ts';
 import type { FederatedDevice, OwnChange } from './federation.ts';
@@ -216,13 +218,33 @@ export class Registration {
     if (config.profile === 'sip' && !binding.grant.regEvent) return;
     this.#regEvent = new RegEvent({
       ...this.#deps,
-      line: this,
+      timers: config.timers,
+      retry: config.backoff ?? DEFAULT_BACKOFF,
       self: { instance: this.instance, contact: binding.contact.uri.toString() },
-      identity: binding.identities.subscribed ?? NameAddr.of(config.identity),
+      parts: () => this.#subscribeParts(),
     });
     this.#regEvent.onFederation.on((devices) => this.onFederation.emit(devices));
     this.#regEvent.onOwn.on((change) => this.#networkSays(change));
     this.#regEvent.start();
+  }
+
+  /** TS 24.229 5.1.1.3: to the default public identity, whichever one was registered. */
+  #subscribeParts(): SubscribeParts {
+    const { config } = this.#deps;
+    const identity = this.#machine.binding?.identities.subscribed ?? NameAddr.of(config.identity);
+    const plain = NameAddr.of(identity.uri);
+    const preferred: [string, string][] =
+      config.profile === 'ims' ? [['P-Preferred-Identity', plain.toString()]] : [];
+    return {
+      uri: identity.uri,
+      from: plain,
+      to: plain,
+      contact: this.contact({ privacy: false }),
+      routes: this.route,
+      headers: preferred,
+      digest: this.digest,
+      flow: this.flow,
+    };
   }
 
   #released(): void {

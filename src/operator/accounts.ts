@@ -1,7 +1,7 @@
 // NG.110 1.4: who may register, and which identities whose devices share.
 import type { OperatorConfig } from '#src/base/config/operator-schema.ts';
 import { TandemError } from '#src/base/errors.ts';
-import { type SipUri, type Uri, isSipUri, parseUri, uriEquals } from '#src/sip/message/uri.ts';
+import { isSipUri, parseUri, type SipUri, type Uri, uriEquals } from '#src/sip/message/uri.ts';
 
 /** One private identity and the public identities of its implicit registration set. */
 export interface Account {

@@ -1,5 +1,5 @@
 // What the operator does wrong on demand, so that the device's answers to it can be seen.
-import { Seconds } from '#src/base/units.ts';
+import type { Seconds } from '#src/base/units.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 
 /** `once`: the next one only. */
@@ -55,7 +55,8 @@ export class Faults {
     const { registerStatus, inviteStatus, retryAfter, once } = this.#settings;
     const { method } = request;
     const key = method === 'REGISTER' ? 'registerStatus' : method === 'INVITE' ? 'inviteStatus' : undefined;
-    const status = key === 'registerStatus' ? registerStatus : key === 'inviteStatus' ? inviteStatus : undefined;
+    const status =
+      key === 'registerStatus' ? registerStatus : key === 'inviteStatus' ? inviteStatus : undefined;
     if (key === undefined || status === undefined) return undefined;
     if (once) this.set({ [key]: undefined });
     return { status, headers: retryAfter === undefined ? [] : [['Retry-After', String(retryAfter)]] };

@@ -14,7 +14,10 @@ export const RELEASE_REASONS: Readonly<Record<ReleaseCause, string | undefined>>
 };
 
 /** What a final answer of one leg means for the others; undefined: they go on ringing. */
-export function releasedBy(status: number, options: { busyEverywhere: boolean; primary: boolean }): ReleaseCause | undefined {
+export function releasedBy(
+  status: number,
+  options: { busyEverywhere: boolean; primary: boolean },
+): ReleaseCause | undefined {
   if (status < 300) return 'answered';
   if (status === 603) return 'declined';
   if (status >= 600) return 'busy';

@@ -3,10 +3,10 @@ import type { Clock, Timer } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Milliseconds, type Seconds, toMilliseconds } from '#src/base/units.ts';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
-import type { Target } from '#src/sip/transport/address.ts';
-import type { Flow } from '#src/sip/transport/flow.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ClientTransaction, ServerTransaction } from '#src/sip/transaction/transaction.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
 import { bestOf, RELEASE_REASONS, type ReleaseCause, releasedBy } from './fork-policy.ts';
 
 export interface LegPlan {
@@ -52,7 +52,12 @@ export class Fork {
 
   constructor(options: ForkOptions) {
     this.#options = options;
-    this.#legs = options.legs.map((plan) => ({ plan, transaction: undefined, state: 'waiting', reason: undefined }));
+    this.#legs = options.legs.map((plan) => ({
+      plan,
+      transaction: undefined,
+      state: 'waiting',
+      reason: undefined,
+    }));
   }
 
   /** Legs still rung or to be rung. */
@@ -153,7 +158,10 @@ export class Fork {
     const cancel = cancelOf(transaction.request, leg.reason);
     // Its own answer tells nothing: the INVITE's final one does (RFC 3261 9.1).
     const ignore = (): void => undefined;
-    this.#options.layer.request(cancel, transaction.flow ?? leg.plan.to, { onResponse: ignore, onFailure: ignore });
+    this.#options.layer.request(cancel, transaction.flow ?? leg.plan.to, {
+      onResponse: ignore,
+      onFailure: ignore,
+    });
     this.#patience ??= this.#options.clock.after(this.#options.patience, () => this.#giveUp());
   }
 

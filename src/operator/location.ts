@@ -99,7 +99,11 @@ export class Location {
   bind(fields: BindingFields, expires: Seconds): Binding {
     const known = this.find(fields.account, fields);
     this.#count += 1;
-    return this.#keep({ ...fields, id: known?.id ?? `c${this.#count}` }, expires, known ? 'refreshed' : 'registered');
+    return this.#keep(
+      { ...fields, id: known?.id ?? `c${this.#count}` },
+      expires,
+      known ? 'refreshed' : 'registered',
+    );
   }
 
   shorten(binding: Binding, expires: Seconds): Binding {
@@ -111,7 +115,11 @@ export class Location {
     if (!entry) return;
     entry.timer.cancel();
     this.#bindings.delete(binding.id);
-    this.onChange.emit({ binding: entry.binding, event, ...(retryAfter === undefined ? {} : { retryAfter }) });
+    this.onChange.emit({
+      binding: entry.binding,
+      event,
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    });
   }
 
   /** Seconds until it ends. */

@@ -1,7 +1,13 @@
 // RFC 3261 16.4, 16.6: the addresses by which the operator names itself in Route, Record-Route, Path and Service-Route.
 import { Params } from '#src/sip/message/params.ts';
-import { SipUri, type Uri, isSipUri } from '#src/sip/message/uri.ts';
-import { DEFAULT_PORT, isTransportName, isWildcard, type ListenAddress, sameAddress } from '#src/sip/transport/address.ts';
+import { isSipUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
+import {
+  DEFAULT_PORT,
+  isTransportName,
+  isWildcard,
+  type ListenAddress,
+  sameAddress,
+} from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 
 export class OwnAddresses {
@@ -13,7 +19,9 @@ export class OwnAddresses {
 
   /** The address where the other end of a flow reaches us with a new connection. */
   facing(flow: Flow): SipUri {
-    const listen = this.#listening().find(({ transport, host }) => transport === flow.transport && reaches(host, flow));
+    const listen = this.#listening().find(
+      ({ transport, host }) => transport === flow.transport && reaches(host, flow),
+    );
     const port = listen?.port ?? flow.local.port;
     const params = Params.of([['transport', flow.transport], ['lr']]);
     return SipUri.of({ host: flow.local.host, port, params });

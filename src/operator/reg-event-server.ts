@@ -4,12 +4,12 @@ import type { Logger } from '#src/base/log.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
-import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { type SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Uri } from '#src/sip/message/uri.ts';
-import type { Flow } from '#src/sip/transport/flow.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ServerTransaction } from '#src/sip/transaction/transaction.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
 import { type Account, sameIdentity } from './accounts.ts';
 import type { Binding, BindingChange, Location } from './location.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -39,7 +39,13 @@ const LONGEST = Seconds(600_000);
 /** RFC 3680 4.4. */
 const USUAL = Seconds(3761);
 
-const TERMINATED_EVENTS: ReadonlySet<string> = new Set(['expired', 'unregistered', 'deactivated', 'rejected', 'probation']);
+const TERMINATED_EVENTS: ReadonlySet<string> = new Set([
+  'expired',
+  'unregistered',
+  'deactivated',
+  'rejected',
+  'probation',
+]);
 
 export class RegEventServer {
   readonly #deps: RegEventServerDeps;
@@ -137,7 +143,13 @@ export class RegEventServer {
     const { location } = this.#deps;
     const ended = TERMINATED_EVENTS.has(event);
     const contact = ended
-      ? { binding, state: 'terminated' as const, event, expires: Seconds(0), ...(retryAfter === undefined ? {} : { retryAfter }) }
+      ? {
+          binding,
+          state: 'terminated' as const,
+          event,
+          expires: Seconds(0),
+          ...(retryAfter === undefined ? {} : { retryAfter }),
+        }
       : this.#active(binding, event);
     for (const subscription of [...this.#subscriptions.values()]) {
       const common = subscription.account.identities.filter((identity) => isOf(binding.account, identity));
@@ -193,4 +205,5 @@ export class RegEventServer {
 }
 
 const keyOf = ({ callId, localTag, remoteTag }: Dialog): string => `${callId} ${localTag} ${remoteTag}`;
-const isOf = (account: Account, identity: Uri): boolean => account.identities.some((own) => sameIdentity(own, identity));
+const isOf = (account: Account, identity: Uri): boolean =>
+  account.identities.some((own) => sameIdentity(own, identity));

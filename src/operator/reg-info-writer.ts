@@ -38,7 +38,8 @@ function writeContact({ binding, state, event, expires, retryAfter }: ReportedCo
   const { id, contact, instance, pubGruu } = binding;
   const retry = retryAfter === undefined ? '' : ` retry-after="${retryAfter}"`;
   const left = state === 'active' ? ` expires="${Math.ceil(expires)}"` : '';
-  const name = contact.displayName === undefined ? '' : `<display-name>${escapeXml(contact.displayName)}</display-name>`;
+  const name =
+    contact.displayName === undefined ? '' : `<display-name>${escapeXml(contact.displayName)}</display-name>`;
   const gruu = pubGruu === undefined ? '' : `<gr:pub-gruu uri="${escapeXml(pubGruu)}"/>`;
   const own =
     instance === undefined

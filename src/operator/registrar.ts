@@ -61,7 +61,9 @@ export class Registrar {
     const verdict = this.#digest.verify(request, 'www');
     if (verdict.outcome === 'missing') return reply(401, this.#digest.challenge('www'));
     if (verdict.outcome === 'rejected') {
-      return verdict.reason === 'nonce' ? reply(401, this.#digest.challenge('www', { stale: true })) : reply(403);
+      return verdict.reason === 'nonce'
+        ? reply(401, this.#digest.challenge('www', { stale: true }))
+        : reply(403);
     }
     if (verdict.outcome === 'stale' || this.#makesStale(request)) {
       return reply(401, this.#digest.challenge('www', { stale: true }));
@@ -105,7 +107,8 @@ export class Registrar {
     });
     if (outOfOrder) return reply(400);
     let own: Binding | undefined;
-    for (const { contact, expires } of wanted) own = this.#update(request, flow, account, contact, expires) ?? own;
+    for (const { contact, expires } of wanted)
+      own = this.#update(request, flow, account, contact, expires) ?? own;
     return this.#accept(request, flow, account, verdict, own, reply);
   }
 
@@ -115,7 +118,13 @@ export class Registrar {
     return Seconds(Math.min(seconds ?? this.#deps.policy.expires, this.#deps.policy.expires));
   }
 
-  #update(request: SipRequest, flow: Flow, account: Account, contact: NameAddr, expires: Seconds): Binding | undefined {
+  #update(
+    request: SipRequest,
+    flow: Flow,
+    account: Account,
+    contact: NameAddr,
+    expires: Seconds,
+  ): Binding | undefined {
     const { location } = this.#deps;
     const { instance, regId } = outboundIds(contact);
     if (expires === 0) {
@@ -124,7 +133,10 @@ export class Registrar {
       if (known) location.remove(known, 'unregistered');
       return undefined;
     }
-    const gruu = instance !== undefined && hasToken(request.supported, 'gruu') ? gruuOf(request.to, instance) : undefined;
+    const gruu =
+      instance !== undefined && hasToken(request.supported, 'gruu')
+        ? gruuOf(request.to, instance)
+        : undefined;
     const { callId, cseq } = request;
     const fields = { account, contact, instance, regId, flow, callId, cseq: cseq.number, pubGruu: gruu };
     return location.bind(fields, expires);
@@ -140,18 +152,23 @@ export class Registrar {
   ): SipResponse {
     const { location, addresses, faults } = this.#deps;
     const headers: Headers = [];
-    for (const binding of location.ofIdentity(request.to.uri)) headers.push(['Contact', this.#listed(binding)]);
+    for (const binding of location.ofIdentity(request.to.uri))
+      headers.push(['Contact', this.#listed(binding)]);
     const here = addresses.facing(flow);
     if (own) {
       const outbound = own.regId !== undefined && hasToken(request.supported, 'outbound');
-      if (hasToken(request.supported, 'path')) headers.push(['Path', NameAddr.of(here.withUser('term')).toString()]);
+      if (hasToken(request.supported, 'path'))
+        headers.push(['Path', NameAddr.of(here.withUser('term')).toString()]);
       headers.push(['Service-Route', NameAddr.of(here.withUser('orig')).toString()]);
       if (outbound) headers.push(['Require', 'outbound'], ['Flow-Timer', String(FLOW_TIMER)]);
     }
     headers.push(['P-Associated-URI', account.identities.map((uri) => `<${uri.toString()}>`).join(', ')]);
     headers.push(['Allow-Events', 'reg'], ['Supported', 'path, outbound, gruu']);
     const [name, info] = verdict.info();
-    headers.push([name, faults.settings.wrongRspauth ? info.replace(/rspauth="[^"]*"/, `rspauth="${'0'.repeat(32)}"`) : info]);
+    headers.push([
+      name,
+      faults.settings.wrongRspauth ? info.replace(/rspauth="[^"]*"/, `rspauth="${'0'.repeat(32)}"`) : info,
+    ]);
     return reply(200, headers);
   }
 
@@ -159,7 +176,9 @@ export class Registrar {
     const { contact, pubGruu } = binding;
     const expires = String(Math.ceil(this.#deps.location.left(binding)));
     const params = contact.params.without('expires').with('expires', expires);
-    return contact.withParams(pubGruu === undefined ? params : params.withQuoted('pub-gruu', pubGruu)).toString();
+    return contact
+      .withParams(pubGruu === undefined ? params : params.withQuoted('pub-gruu', pubGruu))
+      .toString();
   }
 }
 

@@ -2,7 +2,7 @@
 import { VirtualClock } from '#src/base/clock.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
-import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { Milliseconds } from '#src/base/units.ts';
 import { memoryStore, type RegistrationStore } from '#src/ims/instance.ts';
 import { Registration } from '#src/ims/registration.ts';
 import type { RegistrationConfig } from '#src/ims/registration-config.ts';
@@ -71,7 +71,8 @@ export class Net {
     ua.onRequest((incoming) => {
       const { request } = incoming;
       this.received.push({ at: this.clock.now() / 1000, host, request, text: request.toBuffer().toString() });
-      const answer = this.#answers.get(`${host} ${request.method}`) ?? this.#answers.get(request.method) ?? ok();
+      const answer =
+        this.#answers.get(`${host} ${request.method}`) ?? this.#answers.get(request.method) ?? ok();
       answer(incoming);
     });
     return ua;
@@ -106,7 +107,7 @@ export class Net {
         instance: INSTANCE,
         access: { access: 'wlan', bssid: '00:11:22:33:aa:bb' },
         features: { audio: true, video: false },
-        patience: Seconds(128),
+        timers: IMS_TIMERS,
         ...settings,
       },
     });
@@ -163,8 +164,13 @@ export function ok(fields: OkFields = {}): Answer {
     const { request } = incoming;
     const expires = fields.expires ?? request.expires ?? 600_000;
     const contact = request.contacts[0];
-    const listed = contact && request.expires !== 0 ? `${contact.toString()};expires=${expires}${fields.params ?? ''}` : undefined;
-    incoming.respond(200, { headers: [...(listed ? [['Contact', listed] as const] : []), ...(fields.headers ?? [])] });
+    const listed =
+      contact && request.expires !== 0
+        ? `${contact.toString()};expires=${expires}${fields.params ?? ''}`
+        : undefined;
+    incoming.respond(200, {
+      headers: [...(listed ? [['Contact', listed] as const] : []), ...(fields.headers ?? [])],
+    });
   };
 }
 

@@ -4,7 +4,19 @@ import { Seconds } from '#src/base/units.ts';
 import { DigestServer } from '#src/sip/digest/server.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { suite } from '#test/support/suite.ts';
-import { DEVICE, INSTANCE, IMPU, inTurn, Net, nothing, ok, PCSCF, PCSCF2, sipUri, status } from './network.ts';
+import {
+  DEVICE,
+  IMPU,
+  INSTANCE,
+  inTurn,
+  Net,
+  nothing,
+  ok,
+  PCSCF,
+  PCSCF2,
+  sipUri,
+  status,
+} from './network.ts';
 
 const test = suite('ims/registration');
 
@@ -26,14 +38,20 @@ function guarded(net: Net, options: { password?: string; algorithms?: string[]; 
       return;
     }
     const [name, value] = verdict.info();
-    const told = options.rspauth === undefined ? value : value.replace(/rspauth="[^"]*"/, `rspauth="${options.rspauth}"`);
+    const told =
+      options.rspauth === undefined
+        ? value
+        : value.replace(/rspauth="[^"]*"/, `rspauth="${options.rspauth}"`);
     ok({ headers: [[name, told]] })(incoming);
   };
 }
 
 const times = (net: Net): number[] => net.of('REGISTER').map(({ at }) => Math.round(at * 10) / 10);
 const between = (value: number | undefined, low: number, high: number): void =>
-  assert.ok(value !== undefined && value >= low && value <= high, `${value} is not within ${low} and ${high}`);
+  assert.ok(
+    value !== undefined && value >= low && value <= high,
+    `${value} is not within ${low} and ${high}`,
+  );
 
 test('[MD-2.2.2a] the first REGISTER, literally (24.229 5.1.1.2, 33.203 N.2.1.1)', async () => {
   const net = new Net();
@@ -43,7 +61,8 @@ test('[MD-2.2.2a] the first REGISTER, literally (24.229 5.1.1.2, 33.203 N.2.1.1)
   await net.pass(1);
   const [first] = net.of('REGISTER');
   const lines = (first?.text ?? '').split('\r\n');
-  const line = (name: string): string | undefined => lines.find((text) => text.startsWith(`${name}: `))?.slice(name.length + 2);
+  const line = (name: string): string | undefined =>
+    lines.find((text) => text.startsWith(`${name}: `))?.slice(name.length + 2);
   assert.is(lines[0], 'REGISTER sip:op.example SIP/2.0');
   assert.match(line('Via') ?? '', /^SIP\/2\.0\/TLS 192\.0\.2\.10:\d+;branch=z9hG4bK[0-9a-f]+;keep$/);
   assert.match(line('From') ?? '', /^<sip:\+46701234567@op\.example>;tag=/);
@@ -89,7 +108,10 @@ test('[MD-2.2.3a] registers with MD5 and with SHA-256, the IMPI as user name', a
     await net.pass(1);
     assert.is(registration.state.state, 'registered', algorithms.join());
     const [, second] = net.of('REGISTER');
-    assert.match(second?.text ?? '', new RegExp(`Authorization: Digest username="alice-tablet@op.example".*algorithm=${algorithms[0]}`));
+    assert.match(
+      second?.text ?? '',
+      new RegExp(`Authorization: Digest username="alice-tablet@op.example".*algorithm=${algorithms[0]}`),
+    );
     assert.is(second?.request.cseq.number, 2);
   }
 });
@@ -128,7 +150,12 @@ test('[MD-2.2.3a] a server that cannot prove the password is refused', async () 
 test('[MD-1.4.2b] a challenge for AKA alone is not answered', async () => {
   const net = new Net();
   await net.server();
-  net.answer('REGISTER', status(401, [['WWW-Authenticate', 'Digest realm="op.example",nonce="YWJj",algorithm=AKAv1-MD5,qop="auth"']]));
+  net.answer(
+    'REGISTER',
+    status(401, [
+      ['WWW-Authenticate', 'Digest realm="op.example",nonce="YWJj",algorithm=AKAv1-MD5,qop="auth"'],
+    ]),
+  );
   const { registration } = await net.device();
   registration.start();
   await net.pass(20);
@@ -201,7 +228,10 @@ test('[MD-2.2.2b] the identities of the 200 with three, then with two', async ()
   net.answer(
     'REGISTER',
     inTurn(
-      ok({ expires: 120, headers: [['P-Associated-URI', `<${IMPU}>, <tel:+46701234567>, <sip:office@op.example>`]] }),
+      ok({
+        expires: 120,
+        headers: [['P-Associated-URI', `<${IMPU}>, <tel:+46701234567>, <sip:office@op.example>`]],
+      }),
       ok({ expires: 120, headers: [['P-Associated-URI', '<sip:office@op.example>, <tel:+46701234567>']] }),
     ),
   );
@@ -230,7 +260,10 @@ test('GRUUs are kept and used: the public one, the temporary one for privacy', a
   const { registration } = await net.device();
   registration.start();
   await net.pass(1);
-  assert.match(registration.contact({ privacy: false }).toString(), /^<sip:\+46701234567@op\.example;gr=urn:uuid:[^>]+>;\+g\.3gpp\.icsi-ref="[^"]+";audio$/);
+  assert.match(
+    registration.contact({ privacy: false }).toString(),
+    /^<sip:\+46701234567@op\.example;gr=urn:uuid:[^>]+>;\+g\.3gpp\.icsi-ref="[^"]+";audio$/,
+  );
   assert.is(registration.contact({ privacy: true }).uri.toString(), 'sip:tgruu.7hs@op.example;gr');
 });
 
@@ -390,7 +423,9 @@ test('keep-alives run as the registrar asks, and their failure renews the regist
   const { registration } = await net.device();
   registration.start();
   await net.pass(500);
-  const pings = net.network.packets.filter(({ from, bytes }) => from.host === DEVICE && bytes.toString() === '\r\n\r\n');
+  const pings = net.network.packets.filter(
+    ({ from, bytes }) => from.host === DEVICE && bytes.toString() === '\r\n\r\n',
+  );
   between(pings.length, 4, 7);
   assert.is(net.of('REGISTER').length, 1);
 });
@@ -504,7 +539,10 @@ test('profile sip: a plain registrar gets a plain REGISTER, and requests need no
   const net = new Net();
   await net.server();
   net.answer('REGISTER', guarded(net));
-  const { registration } = await net.device({ profile: 'sip', pcscf: [sipUri(`sip:${PCSCF};transport=tcp`)] });
+  const { registration } = await net.device({
+    profile: 'sip',
+    pcscf: [sipUri(`sip:${PCSCF};transport=tcp`)],
+  });
   registration.start();
   await net.pass(2);
   const [first] = net.of('REGISTER');
@@ -538,7 +576,10 @@ test('the state of the status: expires counts down, transport and P-CSCF are nam
   registration.start();
   await net.pass(100);
   const { state, expires, pcscf, transport, error } = registration.state;
-  assert.equal({ state, pcscf, transport, error }, { state: 'registered', pcscf: `${PCSCF}:5061`, transport: 'tls', error: undefined });
+  assert.equal(
+    { state, pcscf, transport, error },
+    { state: 'registered', pcscf: `${PCSCF}:5061`, transport: 'tls', error: undefined },
+  );
   between(expires, 1499, 1501);
 });
 

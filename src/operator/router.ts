@@ -3,16 +3,16 @@ import type { Clock } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import type { Milliseconds, Seconds } from '#src/base/units.ts';
-import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { type SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import { NameAddr } from '#src/sip/message/name-addr.ts';
+import { Params } from '#src/sip/message/params.ts';
 import { isSipUri, type Uri } from '#src/sip/message/uri.ts';
 import { BRANCH_COOKIE, Via } from '#src/sip/message/via.ts';
-import { Params } from '#src/sip/message/params.ts';
 import type { Resolver } from '#src/sip/resolver/resolver.ts';
-import type { Target } from '#src/sip/transport/address.ts';
-import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ServerTransaction } from '#src/sip/transaction/transaction.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import { type Account, type Accounts, sameIdentity } from './accounts.ts';
 import type { Faults } from './faults.ts';
 import { Fork, type LegPlan } from './fork.ts';
@@ -22,7 +22,7 @@ import type { RegEventServer } from './reg-event-server.ts';
 import type { Registrar } from './registrar.ts';
 import { Whereabouts } from './whereabouts.ts';
 
-export interface ProxyPolicy {
+export interface RoutingPolicy {
   readonly fork: 'parallel' | 'sequence';
   readonly busyEverywhere: boolean;
   readonly ringing: Seconds;
@@ -30,7 +30,7 @@ export interface ProxyPolicy {
   readonly patience: Milliseconds;
 }
 
-export interface ProxyDeps {
+export interface RouterDeps {
   readonly layer: TransactionLayer;
   readonly resolver: Resolver;
   readonly accounts: Accounts;
@@ -42,7 +42,7 @@ export interface ProxyDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly policy: ProxyPolicy;
+  readonly policy: RoutingPolicy;
 }
 
 const MAX_FORWARDS = 70;
@@ -52,12 +52,12 @@ interface Caller {
   readonly binding: Binding | undefined;
 }
 
-export class Proxy {
-  readonly #deps: ProxyDeps;
+export class Router {
+  readonly #deps: RouterDeps;
   readonly #whereabouts = new Whereabouts();
   readonly #forks = new Map<ServerTransaction, Fork>();
 
-  constructor(deps: ProxyDeps) {
+  constructor(deps: RouterDeps) {
     this.#deps = deps;
     deps.layer.onRequest.on((server) => this.#receive(server));
     deps.layer.onAck.on(({ request }) => void this.#relayAck(request));
@@ -76,13 +76,20 @@ export class Proxy {
     else if (request.method === 'CANCEL') this.#cancel(server);
     else if (request.method === 'REGISTER') server.respond(this.#deps.registrar.answer(request, server.flow));
     else if (request.maxForwards === 0) this.#refuse(server, 483);
-    else if (request.proxyRequire.length > 0) this.#refuse(server, 420, [['Unsupported', request.proxyRequire.join(', ')]]);
+    else if (request.proxyRequire.length > 0)
+      this.#refuse(server, 420, [['Unsupported', request.proxyRequire.join(', ')]]);
     else if (request.to.tag !== undefined) this.#inDialog(server);
     else this.#initial(server);
   }
 
-  #refuse(server: ServerTransaction, status: number, headers: readonly (readonly [string, string])[] = []): void {
-    server.respond(SipResponse.reply(server.request, status, { toTag: randomToken(this.#deps.random), headers }));
+  #refuse(
+    server: ServerTransaction,
+    status: number,
+    headers: readonly (readonly [string, string])[] = [],
+  ): void {
+    server.respond(
+      SipResponse.reply(server.request, status, { toTag: randomToken(this.#deps.random), headers }),
+    );
   }
 
   /** 16.10: the CANCEL is answered here; its legs are cancelled without a Reason of ours. */
@@ -110,11 +117,19 @@ export class Proxy {
     const gruu = this.#deps.location.byGruu(request.requestUri);
     const sharing = accounts.byIdentity(called);
     if (!gruu && sharing.length === 0) {
-      this.#refuse(server, isSipUri(called) && called.user === undefined && request.method === 'OPTIONS' ? 200 : 404);
+      this.#refuse(
+        server,
+        isSipUri(called) && called.user === undefined && request.method === 'OPTIONS' ? 200 : 404,
+      );
       return;
     }
     const bindings = gruu ? [gruu] : this.#deps.location.ofIdentity(called);
-    void this.#ring(server, caller, called, bindings.filter((binding) => binding !== caller?.binding));
+    void this.#ring(
+      server,
+      caller,
+      called,
+      bindings.filter((binding) => binding !== caller?.binding),
+    );
   }
 
   /** The identity that a Request-URI of ours means: softphones write our address in place of the domain. */
@@ -127,7 +142,9 @@ export class Proxy {
     const local = accounts.all
       .flatMap(({ identities }) => identities)
       .find((identity) =>
-        isSipUri(identity) ? identity.user === user && accounts.isHome(identity) : identity.toString() === `tel:${user}`,
+        isSipUri(identity)
+          ? identity.user === user && accounts.isHome(identity)
+          : identity.toString() === `tel:${user}`,
       );
     return local ?? uri;
   }
@@ -146,11 +163,18 @@ export class Proxy {
     return accounts.byIdentity(uri).length > 0 || accounts.isHome(uri) ? 'unknown' : undefined;
   }
 
-  async #ring(server: ServerTransaction, caller: Caller | undefined, called: Uri, bindings: readonly Binding[]): Promise<void> {
+  async #ring(
+    server: ServerTransaction,
+    caller: Caller | undefined,
+    called: Uri,
+    bindings: readonly Binding[],
+  ): Promise<void> {
     const { layer, clock, log, policy } = this.#deps;
     const { request } = server;
     const plans = await Promise.all(bindings.map((binding) => this.#plan(server, caller, called, binding)));
-    const legs = plans.filter((plan) => plan !== undefined).sort((a, b) => Number(b.primary) - Number(a.primary));
+    const legs = plans
+      .filter((plan) => plan !== undefined)
+      .sort((a, b) => Number(b.primary) - Number(a.primary));
     if (server.state === 'terminated' || server.state === 'completed') return;
     if (legs.length === 0) {
       this.#refuse(server, 480);
@@ -174,7 +198,12 @@ export class Proxy {
     fork.start();
   }
 
-  async #plan(server: ServerTransaction, caller: Caller | undefined, called: Uri, binding: Binding): Promise<LegPlan | undefined> {
+  async #plan(
+    server: ServerTransaction,
+    caller: Caller | undefined,
+    called: Uri,
+    binding: Binding,
+  ): Promise<LegPlan | undefined> {
     const to = await this.#reach(binding);
     if (!to) return undefined;
     const { request } = server;
@@ -199,7 +228,11 @@ export class Proxy {
     const { identities } = caller.account;
     const own = wished && identities.find((identity) => sameIdentity(identity, wished.uri));
     const identity = own ?? identities[0];
-    if (identity) request.headers.add('P-Asserted-Identity', NameAddr.of(identity, { displayName: wished?.displayName }).toString());
+    if (identity)
+      request.headers.add(
+        'P-Asserted-Identity',
+        NameAddr.of(identity, { displayName: wished?.displayName }).toString(),
+      );
   }
 
   /** RFC 5658: one Record-Route for each side where they differ, the one towards the callee on top. */
