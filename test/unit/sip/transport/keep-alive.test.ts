@@ -72,7 +72,7 @@ test('our TCP and UDP flows stay alive while the far end answers', async () => {
 /** In steps shorter than any repetition, so that the answer of a real socket comes in time. */
 async function untilPing(clock: VirtualClock, near: Transport, count: number): Promise<void> {
   const sent = (): number => near.counters.get('sip_keepalives_sent_total');
-  for (let step = 0; step <= 150 && sent() < count; step += 1) await clock.advance(Milliseconds(400));
+  for (let step = 0; step <= 200 && sent() < count; step += 1) await clock.advance(Milliseconds(400));
   assert.is(sent(), count);
 }
 
