@@ -112,8 +112,9 @@ export abstract class BaseFlow implements Flow {
     this.end(new TandemError('network', 'transport.flow-failed', sentence, { detail }));
   }
 
-  /** CRLF CRLF came (4.4.1). */
+  /** CRLF CRLF came (4.4.1): a ping, or the pongs of two pings with nothing in between. */
   pinged(): void {
+    if (this.#keepAlive?.pong()) return;
     this.parts.counters.add('sip_keepalives_answered_total');
     this.#push(PONG);
   }

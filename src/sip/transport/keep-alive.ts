@@ -31,11 +31,12 @@ export class KeepAlive {
     this.#rest();
   }
 
-  /** The answer to the last ping came. */
-  pong(): void {
-    if (!this.#deadline) return;
+  /** The answer to the last ping came; false when none was waited for. */
+  pong(): boolean {
+    if (!this.#deadline) return false;
     this.#calm();
     this.#rest();
+    return true;
   }
 
   stop(): void {
