@@ -68,11 +68,14 @@ const FRAGMENTS = [
   '--',
 ];
 
-const MAX_MUTATIONS = 6;
+const MAX_MUTATIONS = 4;
+/** One change in so many cuts the message off; the others share the rest. */
+const KINDS = 20;
+const CUT = 5;
 const MAX_SPAN = 40;
 const MAX_REPEAT = 50;
 
-/** One to six changes: an octet, a fragment, a piece taken out, repeated or brought from another message. */
+/** One to four changes: an octet, a fragment, a piece taken out, repeated or brought from another message. */
 export function mutate(corpus: readonly Buffer[], random: Random): Buffer {
   const below = (limit: number): number => Math.floor(random.uniform() * limit);
   const pick = (): Buffer => corpus[below(corpus.length)] ?? Buffer.alloc(0);
@@ -82,7 +85,8 @@ export function mutate(corpus: readonly Buffer[], random: Random): Buffer {
     const end = Math.min(bytes.length, at + below(MAX_SPAN));
     const span = bytes.subarray(at, end);
     const [head, tail] = [bytes.subarray(0, at), bytes.subarray(end)];
-    switch (below(6)) {
+    const kind = below(KINDS);
+    switch (kind === 0 ? CUT : kind % CUT) {
       case 0:
         bytes = Buffer.concat([head, Buffer.from([below(256)]), bytes.subarray(at + 1)]);
         break;
@@ -109,7 +113,15 @@ export function mutate(corpus: readonly Buffer[], random: Random): Buffer {
         bytes = bytes.subarray(0, at);
     }
   }
-  return bytes;
+  return below(2) === 0 ? withoutLength(bytes) : bytes;
+}
+
+/** A datagram may lack its Content-Length; without it a change of length is no fault, and more is looked at. */
+function withoutLength(bytes: Buffer): Buffer {
+  return Buffer.from(
+    bytes.toString('latin1').replace(/\r\n(content-length|l)[ \t]*:[^\r\n]*/i, ''),
+    'latin1',
+  );
 }
 
 export type Outcome = 'read' | 'answered' | 'dropped';

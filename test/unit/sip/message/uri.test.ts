@@ -237,14 +237,8 @@ test('any URI made is read as it was made', () => {
         [made.scheme, made.user, made.host, made.port, made.params.toString()],
       );
       assert.ok(uriEquals(read, made));
-      assert.is(
-        read
-          .withParam('x', 'y')
-          .withoutParam('x')
-          .toString()
-          .replace(/;x\b.*/, ''),
-        read.withoutParam('x').toString(),
-      );
+      const unused = 'not-among-these';
+      assert.is(read.withParam(unused, 'y').withoutParam(unused).toString(), made.toString());
     }),
   );
 });
