@@ -180,7 +180,9 @@ export class Modifications {
     return this.#wish !== 'sendrecv';
   }
 
+  /** The call is over. A re-INVITE of ours that the peer keeps pending would never end by itself (RFC 3261 17.1.1). */
   stop(): void {
+    if (!this.#over) this.#sending?.cancel();
     this.#over = true;
     this.#retry?.cancel();
   }

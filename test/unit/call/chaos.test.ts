@@ -1,0 +1,177 @@
+// Any order of events, with packets lost, repeated and overtaking each other: every call ends once, nothing is left.
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { SeededRandom } from '#src/base/random.ts';
+import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { CALL_LABELS } from '#src/call/labels.ts';
+import { CALL_STATES } from '#src/call/table.ts';
+import { suite } from '#test/support/suite.ts';
+import { makeWorld, PEER, type PeerCall, sdp, type TestWorld } from './harness.ts';
+
+const test = suite('call/chaos');
+
+/** What one step does; `at` picks the call or the message that it is done to. */
+interface Step {
+  readonly what: (typeof STEPS)[number];
+  readonly at: number;
+}
+
+const STEPS = [
+  'invite',
+  'invite without offer',
+  'cancel',
+  'ack',
+  'ack with answer',
+  'bye',
+  're-invite',
+  're-invite without offer',
+  'update',
+  'dial',
+  'ringing',
+  'early media',
+  'freed',
+  'ok',
+  'ok without answer',
+  'busy',
+  'pending',
+  'answer our other requests',
+  'owner answers',
+  'owner rejects',
+  'owner hangs up',
+  'owner modifies',
+  'owner dials digits',
+  'wait',
+  'wait long',
+] as const;
+
+const steps = fc.array(fc.record({ what: fc.constantFrom(...STEPS), at: fc.nat(7) }), {
+  minLength: 5,
+  maxLength: 30,
+});
+
+async function perform(world: TestWorld, peers: PeerCall[], { what, at }: Step): Promise<void> {
+  const { manager, peer } = world;
+  const theirs = peers[at % Math.max(1, peers.length)];
+  const ours = manager.list()[at % Math.max(1, manager.list().length)];
+  const call = ours && manager.get(ours.id);
+  const invites = peer.requests('INVITE');
+  const invite = invites[invites.length - 1 - (at % Math.max(1, invites.length))];
+  const tag = `t${at % 4}`;
+  switch (what) {
+    case 'invite':
+    case 'invite without offer': {
+      const next = peer.call(`c${peers.length}`);
+      peers.push(next);
+      return next.invite(what === 'invite' ? { body: sdp() } : {});
+    }
+    case 'cancel':
+      return theirs?.cancel(['Reason', 'SIP;cause=200;text="Call completed elsewhere"']);
+    case 'ack':
+      return theirs?.ack();
+    case 'ack with answer':
+      return theirs?.ack(sdp());
+    case 'bye':
+      return theirs?.send('BYE');
+    case 're-invite':
+      return theirs?.send('INVITE', sdp({ version: 2 + at }));
+    case 're-invite without offer':
+      return theirs?.send('INVITE');
+    case 'update':
+      return theirs?.send('UPDATE', at % 2 === 0 ? sdp({ direction: 'sendonly' }) : undefined);
+    case 'dial':
+      manager.dial({ to: `sip:bob@${PEER.host}:${PEER.port}` });
+      return world.advance(2);
+    case 'ringing':
+      return invite && peer.reply(invite, 180, { tag });
+    case 'early media':
+      return invite && peer.reply(invite, 183, { tag, body: sdp({ port: 5000 + at }) });
+    case 'freed':
+      return invite && peer.reply(invite, 199, { tag });
+    case 'ok':
+      return invite && peer.reply(invite, 200, { tag, body: sdp({ port: 6000 + at }) });
+    case 'ok without answer':
+      return invite && peer.reply(invite, 200, { tag });
+    case 'busy':
+      return invite && peer.reply(invite, 486, { tag });
+    case 'pending':
+      return invite && peer.reply(invite, 491, { tag });
+    case 'answer our other requests':
+      for (const request of [...peer.requests('BYE'), ...peer.requests('CANCEL')].slice(-3))
+        await peer.reply(request, 200);
+      return undefined;
+    case 'owner answers':
+      return attempt(() => call?.answer());
+    case 'owner rejects':
+      return attempt(() => call?.reject());
+    case 'owner hangs up':
+      return attempt(() => call?.hangup());
+    case 'owner modifies':
+      return attempt(() => call?.modify(at % 2 === 0 ? 'sendonly' : 'sendrecv'));
+    case 'owner dials digits':
+      return attempt(() => call?.sendDtmf('1'));
+    case 'wait':
+      return world.advance(100 * (at + 1));
+    case 'wait long':
+      return world.advance(9_000 * (at + 1));
+  }
+}
+
+/** A wrong state is an answer, too; anything that is no TandemError is a defect and passes on. */
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'TandemError') throw error;
+  }
+}
+
+async function lifeOf(seed: number, loss: number, plan: readonly Step[]): Promise<void> {
+  const world = await makeWorld({ seed, config: { ringTime: Seconds(1_000_000) } });
+  const luck = new SeededRandom(seed);
+  world.network.rule = () => {
+    const chance = luck.uniform();
+    if (chance < loss) return { drop: true };
+    if (chance < 2 * loss) return { copies: 2 };
+    return chance < 3 * loss ? { delay: Milliseconds(700) } : undefined;
+  };
+  const peers: PeerCall[] = [];
+  for (const step of plan) {
+    await perform(world, peers, step);
+    for (const { id } of world.manager.list()) {
+      const state = world.manager.get(id)?.state;
+      assert.ok(state && CALL_STATES.includes(state));
+    }
+  }
+  // What is still on its way arrives; then the owner has had enough.
+  world.network.rule = undefined;
+  await world.advance(2_000);
+  for (const { id } of world.manager.list()) attempt(() => world.manager.get(id)?.hangup());
+  const made = new Set(world.manager.list().map((call) => call.id));
+  // Whatever still lives ends by its own timers: no ACK, no answer to BYE, ringing over.
+  await world.advance(200_000);
+  const alive = world.manager.list().filter((call) => !world.manager.get(call.id)?.ended);
+  assert.equal(
+    alive.map((call) => call.state),
+    [],
+  );
+  for (const id of made) assert.is(world.log.rows.filter((row) => row.id === id).length, 1, 'one row a call');
+  for (const row of world.log.rows) assert.ok(CALL_LABELS.includes(row.end.label));
+  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+  for (const [what, count] of Object.entries(world.ua.load)) assert.is(count, 0, what);
+}
+
+test('a quiet network', { timeoutMs: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), steps, (seed, plan) => lifeOf(seed, 0, plan)),
+    { numRuns: 200, includeErrorInReport: true },
+  );
+});
+
+test('a network that loses, repeats and delays', { timeoutMs: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.double({ min: 0.02, max: 0.3, noNaN: true }), steps, lifeOf),
+    { numRuns: 200, includeErrorInReport: true },
+  );
+});
+
+test.run();
