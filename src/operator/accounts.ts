@@ -14,7 +14,7 @@ export interface Account {
 
 export class Accounts {
   readonly domain: string;
-  readonly #accounts: readonly Account[];
+  readonly #accounts: Account[];
 
   constructor(config: OperatorConfig) {
     this.#accounts = config.accounts.map(({ impi, password, role, impus }) => ({
@@ -28,6 +28,11 @@ export class Accounts {
 
   get all(): readonly Account[] {
     return this.#accounts;
+  }
+
+  /** For a phone that the operator plays itself. */
+  add(account: Account): void {
+    this.#accounts.push(account);
   }
 
   /** By the user name of the credentials: the IMPI, or its user part, as plain softphones send it. */

@@ -1,0 +1,167 @@
+// The operator's HTTP API: who is registered, the phones, the faults.
+
+import { isIP } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import { webAddress } from '#src/base/config/rules.ts';
+import { systemCode, TandemError } from '#src/base/errors.ts';
+import type { Logger } from '#src/base/log.ts';
+import { answerFor, HttpError, notFound, unauthorized } from '#src/web/errors.ts';
+import { addAll, type Route } from '#src/web/routes/route.ts';
+import { changeFaults, FAULT_SHAPE } from './http-faults.ts';
+import type { Operator } from './operator.ts';
+import type { Phone } from './phone.ts';
+
+export interface OperatorWebOptions {
+  readonly listen: string;
+  /** Without one the API is open, and stays on loopback. */
+  readonly token: string | undefined;
+  readonly operator: Operator;
+  readonly log: Logger;
+}
+
+const BODY_LIMIT = 64 * 1024;
+const TEXT = { type: 'string', minLength: 1, maxLength: 1024 };
+const STATUS = { type: 'integer', minimum: 300, maximum: 699 };
+const object = (properties: Record<string, unknown>, required: readonly string[] = []) => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+});
+
+export class OperatorWeb {
+  readonly url: string;
+  readonly #app: FastifyInstance;
+
+  private constructor(app: FastifyInstance, url: string) {
+    this.#app = app;
+    this.url = url;
+  }
+
+  /** Throws TandemError `web.listen` and `config.invalid`. */
+  static async start(options: OperatorWebOptions): Promise<OperatorWeb> {
+    const { host, port } = webAddress(options.listen);
+    if (options.token === undefined && !isLoopback(host)) {
+      throw new TandemError(
+        'caller',
+        'config.invalid',
+        'web.token: is missing: without it the API stays on loopback.',
+      );
+    }
+    const app = build(options);
+    try {
+      await app.listen({ host, port });
+    } catch (error) {
+      await app.close();
+      throw new TandemError('caller', 'web.listen', `The web address ${options.listen} cannot be used.`, {
+        cause: error,
+        detail: { address: options.listen, code: systemCode(error) },
+      });
+    }
+    const given = app.server.address();
+    const actual = typeof given === 'object' && given ? given.port : port;
+    return new OperatorWeb(app, `http://${host.includes(':') ? `[${host}]` : host}:${actual}`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#app.close();
+  }
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+function build({ token, operator, log }: OperatorWebOptions): FastifyInstance {
+  const app = fastify({
+    ajv: {
+      customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true },
+    },
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+  });
+  app.setErrorHandler((error, _request, reply) => {
+    const answer = answerFor(error, (defect) => log.error({ err: defect }, 'operator: a request failed'));
+    void reply.code(answer.status).headers(answer.headers).type('application/json').send(answer.body);
+  });
+  app.setNotFoundHandler(() => {
+    throw notFound('route');
+  });
+  app.addHook('onRequest', async (request) => {
+    // A name that is not ours may be a stranger's page (DNS rebinding).
+    const name = (request.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+    if (token === undefined && name !== 'localhost' && isIP(name) === 0) {
+      throw new HttpError(421, 'host', 'This server does not answer under that name.');
+    }
+    if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) throw unauthorized();
+  });
+  // The same under the prefix of the device's API and without it.
+  app.register(async (scope) =>
+    addAll(
+      scope,
+      ['', '/api/v1'].flatMap((prefix) => routes(operator, prefix)),
+    ),
+  );
+  return app;
+}
+
+function routes(operator: Operator, prefix: string): Route[] {
+  const phoneOf = (params: Readonly<Record<string, string>>): Phone => {
+    const phone = operator.phone(params.id ?? '');
+    if (!phone) throw notFound('phone', { id: params.id });
+    return phone;
+  };
+  const post = (
+    name: string,
+    body: object,
+    act: (phone: Phone, body: Record<string, unknown>) => void,
+  ): Route => ({
+    method: 'POST',
+    path: `${prefix}/phones/:id/${name}`,
+    body: { ...body },
+    handle: ({ params, body: asked }) => {
+      const phone = phoneOf(params);
+      // The shape has been checked: it is an object.
+      act(phone, asked as Record<string, unknown>);
+      return phone.snapshot;
+    },
+  });
+  return [
+    { method: 'GET', path: `${prefix}/registrations`, handle: () => registrations(operator) },
+    {
+      method: 'GET',
+      path: `${prefix}/phones`,
+      handle: () => operator.phones.map(({ snapshot }) => snapshot),
+    },
+    { method: 'GET', path: `${prefix}/phones/:id`, handle: ({ params }) => phoneOf(params).snapshot },
+    post('answer', object({}), (phone) => phone.answer()),
+    post('decline', object({ status: STATUS }), (phone, { status }) => {
+      phone.decline(typeof status === 'number' ? status : undefined);
+    }),
+    post('ignore', object({}), (phone) => phone.ignore()),
+    post('ring', object({}), (phone) => phone.ring()),
+    post('hangup', object({}), (phone) => phone.hangup()),
+    post('call', object({ to: TEXT }, ['to']), (phone, { to }) => void phone.call(String(to))),
+    { method: 'GET', path: `${prefix}/faults`, handle: () => operator.faults.settings },
+    {
+      method: 'POST',
+      path: `${prefix}/faults`,
+      body: FAULT_SHAPE,
+      // The shape has been checked.
+      handle: ({ body }) => changeFaults(operator, body as Record<string, unknown>),
+    },
+  ];
+}
+
+/** A row for each binding. */
+function registrations({ location }: Operator): unknown[] {
+  return location.all.map((binding) => ({
+    id: binding.id,
+    impi: binding.account.impi,
+    role: binding.account.role,
+    identities: binding.account.identities.map(String),
+    contact: binding.contact.uri.toString(),
+    instance: binding.instance ?? null,
+    transport: binding.flow.transport,
+    expires: Math.ceil(location.left(binding)),
+  }));
+}

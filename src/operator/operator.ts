@@ -1,0 +1,254 @@
+// The test operator: registrar, reg event notifier, application server, phones and their HTTP API in one process.
+import { readFileSync } from 'node:fs';
+import type { Clock } from '#src/base/clock.ts';
+import type { OperatorConfig } from '#src/base/config/operator-schema.ts';
+import { describe, TandemError } from '#src/base/errors.ts';
+import type { Logger } from '#src/base/log.ts';
+import { type Random, randomToken } from '#src/base/random.ts';
+import { Milliseconds, Seconds } from '#src/base/units.ts';
+import type { CallMedia } from '#src/call/media.ts';
+import { MediaEngine } from '#src/media/engine.ts';
+import { Params } from '#src/sip/message/params.ts';
+import { isSipUri, parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
+import { Resolver } from '#src/sip/resolver/resolver.ts';
+import { TransactionLayer } from '#src/sip/transaction/layer.ts';
+import { SIP_TIMERS } from '#src/sip/transaction/timers.ts';
+import {
+  familyOf,
+  formatListen,
+  isWildcard,
+  type ListenAddress,
+  parseListen,
+} from '#src/sip/transport/address.ts';
+import { SipTransport } from '#src/sip/transport/sip-transport.ts';
+import type { TlsSettings } from '#src/sip/transport/tls.ts';
+import type { Transport } from '#src/sip/transport/transport.ts';
+import { type Account, Accounts } from './accounts.ts';
+import { type FaultSettings, Faults } from './faults.ts';
+import { FaultyTransport } from './faulty-transport.ts';
+import { OperatorWeb } from './http.ts';
+import { Location } from './location.ts';
+import { OwnAddresses } from './own-addresses.ts';
+import { Phone } from './phone.ts';
+import { RegEventServer } from './reg-event-server.ts';
+import { Registrar } from './registrar.ts';
+import { Router } from './router.ts';
+
+export interface OperatorDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Default: real sockets. Tests give a network in memory. */
+  readonly transport?: (listen: readonly ListenAddress[], tls: TlsSettings) => Transport;
+  /** For the phones; default: the native engine, opened when there are phones. It stays its owner's. */
+  readonly media?: CallMedia;
+  /** Default true. */
+  readonly web?: boolean;
+}
+
+const TRANSACTION_LENGTH = 64;
+
+export class Operator {
+  readonly accounts: Accounts;
+  readonly location: Location;
+  readonly faults: Faults;
+  readonly #deps: OperatorDeps;
+  readonly #resolver: Resolver;
+  readonly #make: NonNullable<OperatorDeps['transport']>;
+  readonly #transport: Transport;
+  readonly #layer: TransactionLayer;
+  readonly #regEvent: RegEventServer;
+  #phones: readonly Phone[] = [];
+  #web: OperatorWeb | undefined;
+  #engine: MediaEngine | undefined;
+
+  private constructor(config: OperatorConfig, deps: OperatorDeps) {
+    const { clock, random, log } = deps;
+    this.#deps = deps;
+    this.#make = deps.transport ?? ((listen, tls) => new SipTransport({ listen, clock, random, log, tls }));
+    this.faults = new Faults(initialFaults(config));
+    this.#transport = new FaultyTransport(
+      this.#make(listenAddresses(config), readTls(config)),
+      this.faults,
+      clock,
+    );
+    this.#layer = new TransactionLayer({
+      transport: this.#transport,
+      clock,
+      random,
+      log,
+      timers: SIP_TIMERS,
+    });
+    this.accounts = new Accounts(config);
+    this.location = new Location(clock, this.accounts);
+    this.#resolver = new Resolver({ clock, random });
+    const addresses = new OwnAddresses(() => this.#transport.listening);
+    const parts = { layer: this.#layer, clock, random, log, addresses, resolver: this.#resolver };
+    const { accounts, location, faults } = this;
+    const { expires, min_expires, algorithms, fork, busy_everywhere, ring_seconds } = config.policy;
+    const registrar = new Registrar({
+      ...{ ...parts, accounts, location, faults },
+      policy: { expires: Seconds(expires), minExpires: Seconds(min_expires), algorithms },
+    });
+    this.#regEvent = new RegEventServer({ ...parts, location });
+    const patience = Milliseconds(TRANSACTION_LENGTH * SIP_TIMERS.t1);
+    new Router({
+      ...{ ...parts, accounts, location, faults, registrar, regEvent: this.#regEvent },
+      policy: { fork, busyEverywhere: busy_everywhere, ringing: Seconds(ring_seconds), patience },
+    });
+  }
+
+  /** Throws TandemError `transport.listen`, `web.listen`, `config.invalid`, `media.…`; nothing stays open then. */
+  static async start(config: OperatorConfig, deps: OperatorDeps): Promise<Operator> {
+    const operator = new Operator(config, deps);
+    try {
+      await operator.#transport.start();
+      operator.#phones = config.phones.map((phone) => operator.#makePhone(phone));
+      for (const phone of operator.#phones) await phone.start();
+      if (deps.web !== false) {
+        operator.#web = await OperatorWeb.start({ ...config.web, operator, log: deps.log });
+      }
+      return operator;
+    } catch (error) {
+      await operator.stop();
+      throw error;
+    }
+  }
+
+  /** `udp:127.0.0.1:5060`, with the ports that were given, and the web address. */
+  get listening(): readonly string[] {
+    return [...this.#transport.listening.map(formatListen), ...(this.#web ? [this.#web.url] : [])];
+  }
+
+  get url(): string | undefined {
+    return this.#web?.url;
+  }
+
+  get phones(): readonly Phone[] {
+    return this.#phones;
+  }
+
+  /** Subscriptions to the reg event package. */
+  get subscriptions(): number {
+    return this.#regEvent.size;
+  }
+
+  phone(id: string): Phone | undefined {
+    return this.phones.find((phone) => phone.id === id);
+  }
+
+  /** Phones first: they de-register like anybody else. */
+  async stop(): Promise<void> {
+    await this.#web?.stop();
+    await Promise.all(this.phones.map((phone) => phone.stop()));
+    this.#regEvent.stop();
+    this.location.stop();
+    this.#layer.stop();
+    await this.#transport.stop();
+    await this.#engine?.close();
+  }
+
+  #makePhone(phone: OperatorConfig['phones'][number]): Phone {
+    const { clock, random, log, media } = this.#deps;
+    const id = phone.id ?? userOf(readUri(phone.uri));
+    const account = this.#phoneAccount(id, readUri(phone.uri), random);
+    const at = this.#phoneAddress();
+    const { capture, playback, behaviour } = phone;
+    return new Phone({
+      ...{ id, account, behaviour, capture, playback, clock, random, log, resolver: this.#resolver },
+      media: media ?? this.#openEngine(log),
+      domain: this.accounts.domain,
+      registrar: SipUri.of({
+        host: at.host,
+        port: at.port,
+        params: Params.of([['transport', at.transport]]),
+      }),
+      transport: this.#make([{ ...at, port: 0 }], {}),
+    });
+  }
+
+  /** The operator's address that its own phones use: no certificate stands in the way there. */
+  #phoneAddress(): ListenAddress {
+    const { listening } = this.#transport;
+    const at = (['tcp', 'udp'] as const).flatMap((name) =>
+      listening.filter(({ transport }) => transport === name),
+    )[0];
+    if (!at) throw new TandemError('ours', 'operator.phone', 'The phones need a TCP or UDP address.');
+    if (!isWildcard(at.host)) return at;
+    return { ...at, host: familyOf(at.host) === 6 ? '::1' : '127.0.0.1' };
+  }
+
+  #openEngine(log: Logger): MediaEngine {
+    this.#engine ??= MediaEngine.open({ log });
+    return this.#engine;
+  }
+
+  /** With credentials of its own, and the identities of those whose number it has. */
+  #phoneAccount(id: string, uri: Uri, random: Random): Account {
+    const [sharing] = this.accounts.byIdentity(uri);
+    const account: Account = {
+      impi: `phone-${randomToken(random, 4)}-${id.replaceAll(/[^A-Za-z0-9.-]/g, '')}@${this.accounts.domain}`,
+      password: randomToken(random, 16),
+      role: 'primary',
+      identities: sharing?.identities ?? [uri],
+    };
+    this.accounts.add(account);
+    return account;
+  }
+}
+
+/** With an address for our own phones where only TLS was asked for. */
+function listenAddresses(config: OperatorConfig): ListenAddress[] {
+  const listen = config.listen.sip.map(readListen);
+  const needed = config.phones.length > 0 && listen.every(({ transport }) => transport === 'tls');
+  return needed ? [...listen, { transport: 'tcp', host: '127.0.0.1', port: 0 }] : listen;
+}
+
+function readListen(text: string): ListenAddress {
+  const parsed = parseListen(text);
+  if (parsed.ok) return parsed.value;
+  throw new TandemError('caller', 'config.invalid', `listen.sip: ${parsed.error}.`);
+}
+
+function readUri(text: string): Uri {
+  const parsed = parseUri(text);
+  if (parsed.ok) return parsed.value;
+  throw new TandemError('caller', 'config.invalid', `"${text}" is no URI.`);
+}
+
+const userOf = (uri: Uri): string =>
+  isSipUri(uri) ? (uri.user ?? 'phone') : uri.scheme === 'tel' ? uri.number : 'phone';
+
+function readTls({ listen }: OperatorConfig): TlsSettings {
+  const read = (key: 'certificate' | 'key'): string | undefined => {
+    const path = listen[key];
+    if (path === undefined) return undefined;
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new TandemError(
+        'caller',
+        'config.invalid',
+        `listen.${key}: cannot be read: ${describe(error)}.`,
+        {
+          cause: error,
+        },
+      );
+    }
+  };
+  const certificate = read('certificate');
+  const key = read('key');
+  return { ...(certificate === undefined ? {} : { certificate }), ...(key === undefined ? {} : { key }) };
+}
+
+function initialFaults({ faults }: OperatorConfig): Partial<FaultSettings> {
+  const { register_status, invite_status, retry_after, silent, stale, wrong_rspauth } = faults;
+  return {
+    registerStatus: register_status,
+    inviteStatus: invite_status,
+    retryAfter: retry_after === undefined ? undefined : Seconds(retry_after),
+    silent,
+    stale,
+    wrongRspauth: wrong_rspauth,
+  };
+}

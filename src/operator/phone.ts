@@ -1,0 +1,232 @@
+// A phone that the operator plays itself: a real user agent with a registration, calls and media of its own.
+import type { Clock } from '#src/base/clock.ts';
+import { TandemError } from '#src/base/errors.ts';
+import { Signal } from '#src/base/events.ts';
+import type { Logger } from '#src/base/log.ts';
+import type { Random } from '#src/base/random.ts';
+import { Seconds } from '#src/base/units.ts';
+import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import type { CallLogStore } from '#src/call/log.ts';
+import { CallManager } from '#src/call/manager.ts';
+import type { CallMedia } from '#src/call/media.ts';
+import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import { resolveMediaHost } from '#src/call/world.ts';
+import { memoryStore } from '#src/ims/instance.ts';
+import { Registration } from '#src/ims/registration.ts';
+import type { SipUri } from '#src/sip/message/uri.ts';
+import type { Resolver } from '#src/sip/resolver/resolver.ts';
+import { SIP_TIMERS } from '#src/sip/transaction/timers.ts';
+import type { Transport } from '#src/sip/transport/transport.ts';
+import { type Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Account } from './accounts.ts';
+
+/** What it does when it is called: ring and wait to be told, answer, decline, or not react at all. */
+export type PhoneBehaviour = 'ring' | 'answer' | 'decline' | 'ignore';
+
+export interface PhoneOptions {
+  readonly id: string;
+  readonly account: Account;
+  readonly domain: string;
+  readonly behaviour: PhoneBehaviour;
+  readonly capture: string;
+  readonly playback: string;
+  /** The operator's own address. */
+  readonly registrar: SipUri;
+  readonly transport: Transport;
+  readonly resolver: Resolver;
+  readonly media: CallMedia;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface PhoneSnapshot {
+  readonly id: string;
+  readonly uri: string;
+  readonly behaviour: PhoneBehaviour;
+  readonly registered: boolean;
+  /** Callers that wait for it to be told what to do. */
+  readonly ringing: readonly string[];
+  readonly calls: readonly CallSnapshot[];
+}
+
+const EXPIRES = Seconds(3600);
+const BUSY_HERE = 486;
+const RING_SECONDS = Seconds(3600);
+/** Ended calls that are remembered. */
+const LOG_LENGTH = 100;
+
+export class Phone {
+  readonly id: string;
+  readonly onChange = new Signal<PhoneSnapshot>();
+  readonly #options: PhoneOptions;
+  readonly #ua: UserAgent;
+  readonly #registration: Registration;
+  readonly #calls: CallManager;
+  readonly #ringing = new Set<Incoming>();
+  #behaviour: PhoneBehaviour;
+
+  constructor(options: PhoneOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#behaviour = options.behaviour;
+    const { transport, resolver, clock, random, log, account, domain, registrar, media, capture, playback } =
+      options;
+    this.#ua = new UserAgent({
+      ...{ transport, resolver, clock, random, log, timers: SIP_TIMERS },
+      ...{ userAgent: 'Tandem-phone', allow: [...CALL_METHODS, 'NOTIFY'], supported: CALL_OPTION_TAGS },
+    });
+    const [identity] = account.identities;
+    if (!identity) throw new TandemError('ours', 'operator.phone', 'A phone needs an identity.');
+    this.#registration = new Registration({
+      ...{ ua: this.#ua, resolver, clock, random, log, store: memoryStore() },
+      config: {
+        ...{
+          profile: 'ims',
+          register: true,
+          identity,
+          userName: account.impi,
+          password: account.password,
+          domain,
+        },
+        ...{
+          pcscf: [registrar],
+          expires: EXPIRES,
+          features: { audio: true, video: false },
+          timers: SIP_TIMERS,
+        },
+        access: { access: 'ethernet' },
+      },
+    });
+    this.#calls = new CallManager(
+      {
+        ...{
+          ua: this.#ua,
+          line: this.#registration,
+          media,
+          clock,
+          random,
+          log,
+          resolver,
+          resolveHost: resolveMediaHost,
+        },
+        config: {
+          media: { address: 'auto', ports: { from: 0, to: 0 }, codecs: ['AMR-WB', 'PCMA', 'PCMU'] },
+          audio: { capture, playback },
+          ringTime: RING_SECONDS,
+          waiting: true,
+          autoAnswer: 'all',
+        },
+      },
+      memoryLog(),
+    );
+    this.#ua.onRequest((incoming) => this.#called(incoming));
+    this.#registration.onChange.on(() => this.#changed());
+    this.#calls.onChange.on(() => this.#changed());
+  }
+
+  get snapshot(): PhoneSnapshot {
+    return {
+      id: this.id,
+      uri: this.#options.account.identities[0]?.toString() ?? '',
+      behaviour: this.#behaviour,
+      registered: this.#registration.state.state === 'registered',
+      ringing: [...this.#ringing].map(({ request }) => request.from.uri.toString()),
+      calls: this.#calls.list(),
+    };
+  }
+
+  async start(): Promise<void> {
+    await this.#ua.start();
+    this.#registration.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#calls.close();
+    await this.#registration.stop();
+    await this.#ua.stop();
+  }
+
+  /** Takes what rings; nothing rings: the next call is answered by itself. */
+  answer(): void {
+    if (!this.#take((incoming) => void this.#calls.handle(incoming))) this.#behave('answer');
+  }
+
+  /** Refuses what rings (486, or another status); nothing rings: the next call is refused. */
+  decline(status = BUSY_HERE): void {
+    if (!this.#take((incoming) => void incoming.respond(status))) this.#behave('decline');
+  }
+
+  /** Lets what rings ring on, and does not react to the next call. */
+  ignore(): void {
+    this.#behave('ignore');
+  }
+
+  /** Rings and waits to be told. */
+  ring(): void {
+    this.#behave('ring');
+  }
+
+  /** Throws what `CallManager.dial` throws. */
+  call(to: string): CallSnapshot {
+    return this.#calls.dial({ to }).snapshot;
+  }
+
+  /** Ends every call. */
+  hangup(): void {
+    for (const { id, state } of this.#calls.list()) if (state !== 'ended') this.#calls.get(id)?.hangup();
+  }
+
+  #behave(behaviour: PhoneBehaviour): void {
+    this.#behaviour = behaviour;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.onChange.emit(this.snapshot);
+  }
+
+  #take(act: (incoming: Incoming) => void): boolean {
+    const [first] = this.#ringing;
+    if (!first) return false;
+    this.#ringing.delete(first);
+    act(first);
+    this.#changed();
+    return true;
+  }
+
+  #called(incoming: Incoming): void {
+    if (incoming.request.method !== 'INVITE') {
+      if (!this.#calls.handle(incoming)) incoming.respond(405);
+      return;
+    }
+    if (this.#behaviour === 'answer') this.#calls.handle(incoming);
+    else if (this.#behaviour === 'decline') incoming.respond(BUSY_HERE);
+    else this.#letRing(incoming);
+  }
+
+  #letRing(incoming: Incoming): void {
+    if (this.#behaviour === 'ring') {
+      incoming.respond(180, {
+        headers: [['Contact', this.#registration.contact({ privacy: false }).toString()]],
+      });
+      this.#ringing.add(incoming);
+    }
+    incoming.onCancel.on(() => incoming.respond(487));
+    incoming.onEnd.on(() => {
+      if (this.#ringing.delete(incoming)) this.#changed();
+    });
+    this.#changed();
+  }
+}
+
+function memoryLog(): CallLogStore {
+  const rows: LogRow[] = [];
+  return {
+    add: (row) => {
+      rows.unshift(row);
+      rows.length = Math.min(rows.length, LOG_LENGTH);
+    },
+    list: ({ limit }) => rows.slice(0, limit),
+  };
+}
