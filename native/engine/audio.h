@@ -31,7 +31,7 @@ typedef struct tm_sink {
   tm_endpoint_kind kind;
   tm_wav_writer *writer;
   tm_ring *ring;  // codec thread to housekeeping thread
-  bool reported;       // housekeeping thread
+  bool reported, told_behind;  // housekeeping thread
   atomic_uint_fast64_t dropped;  // samples, ring full
   tm_device_port *port;
   tm_resample *up;
@@ -51,6 +51,8 @@ tm_engine_status tm_sink_open(tm_sink *sink, const tm_endpoint *endpoint, tm_dev
 void tm_sink_write(tm_sink *sink, uint32_t hz, const int16_t *pcm);
 /** Housekeeping thread: moves what waits to the file. TM_OK, or the error the first time it occurs. */
 tm_status tm_sink_flush(tm_sink *sink);
+/** Housekeeping thread: true once, when sound was thrown away because the disk did not keep up. */
+bool tm_sink_fell_behind(tm_sink *sink);
 /** When the codec thread has let go of it: the file is whole afterwards. The first error there was. */
 tm_status tm_sink_close(tm_sink *sink, tm_device_pool *devices);
 

@@ -4,17 +4,18 @@
 
 enum { FLUSH_MS = 50 };
 
-static void file_trouble(tm_stream *stream, tm_status status)
+static void file_trouble(tm_stream *stream, const char *reason)
 {
   tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->id};
-  (void)tm_error_set(&event.error, TM_ENGINE_FILE, 0, "the sound file cannot be written: %s", tm_status_text(status));
+  (void)tm_error_set(&event.error, TM_ENGINE_FILE, 0, "the sound file cannot be written: %s", reason);
   (void)tm_engine_emit(stream->engine, &event);
 }
 
 static void flush(tm_stream *stream)
 {
   tm_status status = tm_sink_flush(&stream->sink);
-  if (status != TM_OK) file_trouble(stream, status);
+  if (status != TM_OK) file_trouble(stream, tm_status_text(status));
+  if (tm_sink_fell_behind(&stream->sink)) file_trouble(stream, "the disk is too slow, sound is missing");
 }
 
 // The last station of a stream: nobody but the control thread knows it afterwards, and that one frees it.
@@ -23,7 +24,7 @@ static void finish(tm_engine *engine, tm_stream *stream)
   tm_event closed = {.kind = TM_EVENT_CLOSED, .stream = stream->id};
   tm_worker_remove(&engine->house, stream);
   tm_status status = tm_sink_close(&stream->sink, engine->devices);
-  if (status != TM_OK) file_trouble(stream, status);
+  if (status != TM_OK) file_trouble(stream, tm_status_text(status));
   tm_source_close(&stream->source, engine->devices);
   tm_socket_pair_close(&stream->sockets);
   // The one event that may not be lost. Somebody has to take events for the queue to have room.

@@ -64,6 +64,13 @@ tm_status tm_sink_flush(tm_sink *sink)
   return status;
 }
 
+bool tm_sink_fell_behind(tm_sink *sink)
+{
+  bool now = !sink->told_behind && atomic_load_explicit(&sink->dropped, memory_order_relaxed) > 0;
+  if (now) sink->told_behind = true;
+  return now;
+}
+
 tm_status tm_sink_close(tm_sink *sink, tm_device_pool *devices)
 {
   tm_status status = TM_OK;

@@ -112,24 +112,31 @@ const PLACES = ['../../build/Release/', '../build/Release/', './'];
 
 let loaded: Addon | undefined;
 
-/** Loads the addon once. Throws TandemError `media.addon` when it is not built or does not fit this host. */
-export function loadAddon(): Addon {
-  if (loaded) return loaded;
-  const paths = PLACES.map((place) => fileURLToPath(new URL(`${place}tandem_media.node`, import.meta.url)));
+/** Path of the addon as seen from the module at `base`. Throws TandemError `media.addon` when it is not built. */
+export function findAddon(base: string): string {
+  const paths = PLACES.map((place) => fileURLToPath(new URL(`${place}tandem_media.node`, base)));
   const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new TandemError('ours', 'media.addon', 'The sound engine is not built: run scripts/build-native.', {
-      detail: { looked: paths },
-    });
-  }
+  if (path !== undefined) return path;
+  throw new TandemError('ours', 'media.addon', 'The sound engine is not built: run scripts/build-native.', {
+    detail: { looked: paths },
+  });
+}
+
+/** The addon at `path`. Throws TandemError `media.addon` when it does not fit this host. */
+export function requireAddon(path: string): Addon {
   try {
     // What a native module exports has no type of its own: the interface above is its declaration.
-    loaded = createRequire(import.meta.url)(path) as Addon;
+    return createRequire(import.meta.url)(path) as Addon;
   } catch (error) {
     throw new TandemError('ours', 'media.addon', 'The sound engine does not start on this system.', {
       cause: error,
       detail: { path, reason: describe(error) },
     });
   }
+}
+
+/** Loads the addon once. */
+export function loadAddon(): Addon {
+  loaded ??= requireAddon(findAddon(import.meta.url));
   return loaded;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { findAddon, requireAddon } from '#src/media/addon.ts';
 import { suite } from '#test/support/suite.ts';
 import { ANY_PORTS, configTo, LOCAL, openStream, PCMU, thrown, withEngine } from './sound.ts';
 
@@ -87,5 +88,13 @@ test('a closed stream and a closed engine say so', () =>
     await engine.close();
     assert.is(thrown(() => openStream(engine, { ports: ANY_PORTS })).id, 'media.closed');
   }));
+
+test('an addon that is not built, or is none, is named', () => {
+  const missing = thrown(() => findAddon('file:///nowhere/src/media/addon.ts'));
+  assert.is(missing.id, 'media.addon');
+  assert.match(missing.message, /build-native/);
+  const broken = thrown(() => requireAddon('/proc/self/status'));
+  assert.is(broken.id, 'media.addon');
+});
 
 test.run();
