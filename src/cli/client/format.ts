@@ -1,0 +1,42 @@
+// What the client commands print for people; `--json` prints the objects instead.
+import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import type { StatusSnapshot } from '#src/web/ports.ts';
+
+export function statusText(status: StatusSnapshot): string {
+  const { registration, federation } = status;
+  const via =
+    registration.pcscf === undefined ? '' : ` at ${registration.pcscf} (${registration.transport ?? '?'})`;
+  const left = registration.expires === undefined ? '' : `, ${Math.round(registration.expires)} s left`;
+  const lines = [
+    `version       ${status.version}, up ${Math.round(status.uptime)} s`,
+    `listening     ${status.listen.join(' ')}`,
+    `registration  ${registration.state}${via}${left}`,
+    ...(registration.error
+      ? [
+          `              ${registration.error.message}${registration.error.retry_at === undefined ? '' : ` next try ${registration.error.retry_at}`}`,
+        ]
+      : []),
+    ...registration.identities.map(({ uri, kind }) => `identity      ${uri} (${kind})`),
+    ...federation.map(({ uri, instance, self, state }) =>
+      `device        ${self ? 'this one' : uri} ${state} ${instance ?? ''}`.trimEnd(),
+    ),
+  ];
+  return `${lines.map(clean).join('\n')}\n`;
+}
+
+export const callText = (call: CallSnapshot): string =>
+  `${clean(`${call.id} ${call.direction === 'in' ? 'from' : 'to'} ${call.remote.uri} ${call.state}${call.end ? ` (${call.end.label})` : ''}`)}\n`;
+
+export const logText = (rows: readonly LogRow[]): string => rows.map(rowText).join('');
+
+function rowText(row: LogRow): string {
+  const { start, direction, remote, answered, end, identity, called_identity: called } = row;
+  const seconds =
+    answered === undefined ? '-' : `${Math.round((Date.parse(end.at) - Date.parse(answered)) / 1000)} s`;
+  const name = remote.name === undefined ? remote.uri : `${remote.name} <${remote.uri}>`;
+  const label = end.label === 'failed' && end.sip !== undefined ? `failed (${end.sip})` : end.label;
+  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(20)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})`)}\n`;
+}
+
+/** What strangers wrote must not steer the terminal. */
+const clean = (text: string): string => text.replace(/\p{Cc}/gu, '?');

@@ -1,0 +1,55 @@
+// The API as the page uses it: by its session cookie, with the header that shows a change comes from here.
+import { type Call, type Change, SHOWN_ROWS, type Status } from './model.ts';
+
+const PAGE_HEADER = { 'x-tandem-page': '1' };
+
+/** Throws an Error with the sentence of the API's error body. */
+async function ask<Value>(method: string, path: string, body?: object): Promise<Value> {
+  const response = await fetch(path, {
+    method,
+    headers: { ...PAGE_HEADER, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  const answer = await response.json();
+  if (response.status === 401)
+    throw new Error('This session has ended. Ask for a new link: tandem status --link');
+  if (!response.ok) throw new Error(answer.error.message);
+  return answer;
+}
+
+const api = <Value>(method: string, path: string, body?: object): Promise<Value> =>
+  ask(method, `/api/v1/${path}`, body);
+
+export async function fetchAll(): Promise<Change> {
+  const [status, calls, log] = await Promise.all([
+    api<Status>('GET', 'status'),
+    api<readonly Call[]>('GET', 'calls'),
+    api<readonly Call[]>('GET', `log?limit=${SHOWN_ROWS}`),
+  ]);
+  return { type: 'all', status, calls, log };
+}
+
+export const dial = (to: string): Promise<Call> => api('POST', 'calls', { to });
+export const act = (id: string, action: 'answer' | 'reject' | 'hangup'): Promise<Call> =>
+  api('POST', `calls/${encodeURIComponent(id)}/${action}`, {});
+export const sendDigits = (id: string, digits: string): Promise<Call> =>
+  api('POST', `calls/${encodeURIComponent(id)}/dtmf`, { digits });
+/** Only in the demonstration. */
+export const ring = (): Promise<unknown> => ask('POST', '/demo/ring', {});
+
+/** Follows the event stream; the browser comes back by itself, and after each gap everything is asked for again. */
+export function follow(tell: (change: Change) => void): void {
+  const source = new EventSource('/api/v1/events');
+  source.addEventListener('open', () =>
+    fetchAll().then(tell, (error: Error) => tell({ type: 'trouble', trouble: error.message })),
+  );
+  source.addEventListener('error', () => {
+    tell({ type: 'connected', connected: false });
+    // Refused rather than interrupted: the session may be over.
+    if (source.readyState === EventSource.CLOSED)
+      fetchAll().catch((error: Error) => tell({ type: 'trouble', trouble: error.message }));
+  });
+  source.addEventListener('status', ({ data }) => tell({ type: 'status', status: JSON.parse(data) }));
+  source.addEventListener('call', ({ data }) => tell({ type: 'call', call: JSON.parse(data) }));
+  source.addEventListener('log', ({ data }) => tell({ type: 'log', row: JSON.parse(data) }));
+}

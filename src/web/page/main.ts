@@ -1,0 +1,25 @@
+// Starts the page: one model, one view, one stream of events.
+import { h, render } from 'preact';
+import { follow } from './api.ts';
+import { type Change, changed, EMPTY } from './model.ts';
+import { View } from './view.ts';
+
+const root = document.getElementById('app');
+if (root) {
+  let model = EMPTY;
+  const demo = root.dataset.demo === 'yes';
+  const show = (): void => render(h(View, { model, demo, report, dismiss }), root);
+  const tell = (change: Change): void => {
+    model = changed(model, change);
+    show();
+  };
+  const report = (work: Promise<unknown>): void => {
+    work.then(
+      () => tell({ type: 'trouble', trouble: undefined }),
+      (error: Error) => tell({ type: 'trouble', trouble: error.message }),
+    );
+  };
+  const dismiss = (): void => tell({ type: 'trouble', trouble: undefined });
+  show();
+  follow(tell);
+}

@@ -1,0 +1,96 @@
+// What the page knows: the contract's objects, kept fresh by the event stream.
+
+export interface Identity {
+  readonly uri: string;
+  readonly kind: string;
+  readonly active: boolean;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly uptime: number;
+  readonly listen: readonly string[];
+  readonly registration: {
+    readonly state: 'off' | 'registering' | 'registered' | 'failed';
+    readonly expires?: number;
+    readonly pcscf?: string;
+    readonly transport?: string;
+    readonly identities: readonly Identity[];
+    readonly error?: { readonly id: string; readonly message: string; readonly retry_at?: string };
+  };
+  readonly federation: readonly {
+    readonly uri: string;
+    readonly instance?: string;
+    readonly self: boolean;
+    readonly state: string;
+  }[];
+}
+
+export interface Call {
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  readonly state: 'dialing' | 'early' | 'ringing' | 'active' | 'ended';
+  readonly waiting: boolean;
+  readonly remote: { readonly uri: string; readonly name?: string };
+  readonly identity: string;
+  readonly called_identity?: string;
+  readonly audio?: { readonly codec: string; readonly sent: number; readonly received: number };
+  readonly start: string;
+  readonly answered?: string;
+  readonly end?: { readonly at: string; readonly label: string; readonly sip?: number };
+}
+
+export interface Model {
+  readonly status?: Status;
+  readonly calls: readonly Call[];
+  readonly log: readonly Call[];
+  /** False while the event stream is broken. */
+  readonly connected: boolean;
+  /** What went wrong last, for the owner. */
+  readonly trouble?: string;
+}
+
+export const EMPTY: Model = { calls: [], log: [], connected: false };
+
+/** Rows of the log that the page shows. */
+export const SHOWN_ROWS = 50;
+
+export type Change =
+  | {
+      readonly type: 'all';
+      readonly status: Status;
+      readonly calls: readonly Call[];
+      readonly log: readonly Call[];
+    }
+  | { readonly type: 'status'; readonly status: Status }
+  | { readonly type: 'call'; readonly call: Call }
+  | { readonly type: 'log'; readonly row: Call }
+  | { readonly type: 'connected'; readonly connected: boolean }
+  | { readonly type: 'trouble'; readonly trouble: string | undefined };
+
+export function changed(model: Model, change: Change): Model {
+  switch (change.type) {
+    case 'all':
+      return { ...model, status: change.status, calls: change.calls, log: change.log, connected: true };
+    case 'status':
+      return { ...model, status: change.status };
+    case 'call': {
+      const known = model.calls.some(({ id }) => id === change.call.id);
+      const calls = known
+        ? model.calls.map((call) => (call.id === change.call.id ? change.call : call))
+        : [change.call, ...model.calls];
+      return { ...model, calls };
+    }
+    case 'log':
+      return {
+        ...model,
+        log: [change.row, ...model.log.filter(({ id }) => id !== change.row.id)].slice(0, SHOWN_ROWS),
+      };
+    case 'connected':
+      return { ...model, connected: change.connected };
+    default: {
+      const { trouble: _, ...rest } = model;
+      return change.trouble === undefined ? rest : { ...rest, trouble: change.trouble };
+    }
+  }
+}

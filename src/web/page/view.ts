@@ -1,0 +1,241 @@
+// The page: registration, calls, dialling, the federation, the log.
+import { type ComponentChild, Fragment, h } from 'preact';
+import { act, dial, ring, sendDigits } from './api.ts';
+import type { Call, Model, Status } from './model.ts';
+import { callWords, dayTime, duration, REGISTRATION, shortUri, who } from './words.ts';
+
+type Report = (work: Promise<unknown>) => void;
+
+export interface ViewOptions {
+  readonly model: Model;
+  readonly demo: boolean;
+  /** Runs something and shows what went wrong with it. */
+  readonly report: Report;
+  readonly dismiss: () => void;
+}
+
+export function View({ model, demo, report, dismiss }: ViewOptions): ComponentChild {
+  const live = model.calls.filter(({ state }) => state !== 'ended');
+  return h(
+    Fragment,
+    null,
+    h(Header, { model }),
+    h(
+      'main',
+      null,
+      model.trouble === undefined
+        ? null
+        : h(
+            'p',
+            { class: 'trouble', role: 'alert' },
+            model.trouble,
+            ' ',
+            h('button', { type: 'button', onClick: dismiss }, 'Dismiss'),
+          ),
+      h(Calls, { calls: live, report }),
+      h(Dial, { demo, report }),
+      h(Federation, { status: model.status }),
+      h(Log, { rows: model.log }),
+    ),
+  );
+}
+
+function Header({ model }: { model: Model }): ComponentChild {
+  const { status } = model;
+  const state = status?.registration.state;
+  const identity = status?.registration.identities.find(({ kind }) => kind === 'default')?.uri;
+  const error = status?.registration.error;
+  return h(
+    'header',
+    null,
+    h('h1', null, 'Tandem'),
+    h(
+      'p',
+      { class: `state ${model.connected ? (state ?? '') : 'lost'}`, role: 'status' },
+      model.connected ? (state === undefined ? '…' : REGISTRATION[state]) : 'No connection to the device',
+      identity === undefined ? null : h('span', { class: 'identity' }, shortUri(identity)),
+    ),
+    error === undefined
+      ? null
+      : h(
+          'p',
+          { class: 'hint' },
+          error.message,
+          error.retry_at === undefined ? '' : ` Next try ${dayTime(error.retry_at)}.`,
+        ),
+  );
+}
+
+function Calls({ calls, report }: { calls: readonly Call[]; report: Report }): ComponentChild {
+  return h(
+    'section',
+    { 'aria-labelledby': 'calls' },
+    h('h2', { id: 'calls' }, 'Calls'),
+    h(
+      'div',
+      { 'aria-live': 'polite' },
+      calls.length === 0
+        ? h('p', { class: 'hint' }, 'No call.')
+        : calls.map((call) => h(CallCard, { key: call.id, call, report })),
+    ),
+  );
+}
+
+function CallCard({ call, report }: { key: string; call: Call; report: Report }): ComponentChild {
+  const name = who(call.remote);
+  const button = (words: string, kind: string, action: 'answer' | 'reject' | 'hangup'): ComponentChild =>
+    h(
+      'button',
+      {
+        type: 'button',
+        class: kind,
+        'aria-label': `${words}: ${name}`,
+        onClick: () => report(act(call.id, action)),
+      },
+      words,
+    );
+  return h(
+    'article',
+    { class: `call ${call.state}` },
+    h('h3', null, name),
+    h(
+      'p',
+      null,
+      callWords(call),
+      call.called_identity === undefined ? '' : ` · for ${shortUri(call.called_identity)}`,
+    ),
+    h('p', { class: 'hint' }, call.remote.uri, call.audio ? ` · ${call.audio.codec}` : ''),
+    h(
+      'div',
+      { class: 'actions' },
+      call.state === 'ringing'
+        ? [button('Answer', 'go', 'answer'), button('Reject', 'stop', 'reject')]
+        : button('Hang up', 'stop', 'hangup'),
+      call.state === 'active' ? h(Digits, { call, report }) : null,
+    ),
+  );
+}
+
+function Digits({ call, report }: { call: Call; report: Report }): ComponentChild {
+  return h(
+    'label',
+    { class: 'digits' },
+    'Tones ',
+    h('input', {
+      size: 6,
+      inputMode: 'tel',
+      autoComplete: 'off',
+      onInput: ({ currentTarget }: InputEvent & { currentTarget: HTMLInputElement }) => {
+        const digits = currentTarget.value.replace(/[^0-9A-Da-d*#]/g, '');
+        currentTarget.value = '';
+        if (digits !== '') report(sendDigits(call.id, digits));
+      },
+    }),
+  );
+}
+
+function Dial({ demo, report }: { demo: boolean; report: Report }): ComponentChild {
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    if (!(form instanceof HTMLFormElement)) return;
+    const to = String(new FormData(form).get('to') ?? '').trim();
+    if (to === '') return;
+    report(dial(to));
+    form.reset();
+  };
+  return h(
+    'section',
+    { 'aria-labelledby': 'dial' },
+    h('h2', { id: 'dial' }, 'Call somebody'),
+    h(
+      'form',
+      { class: 'dial', onSubmit: submit },
+      h('label', { for: 'to' }, 'Number or address'),
+      h('input', {
+        id: 'to',
+        name: 'to',
+        required: true,
+        maxLength: 1024,
+        autoComplete: 'off',
+        placeholder: '+46701234567 or sip:…',
+      }),
+      h('button', { type: 'submit', class: 'go' }, 'Call'),
+    ),
+    demo ? h('button', { type: 'button', class: 'ring', onClick: () => report(ring()) }, 'Ring me') : null,
+  );
+}
+
+function Federation({ status }: { status: Status | undefined }): ComponentChild {
+  const devices = status?.federation ?? [];
+  return h(
+    'section',
+    { 'aria-labelledby': 'federation' },
+    h('h2', { id: 'federation' }, 'Devices that share the number'),
+    devices.length === 0
+      ? h('p', { class: 'hint' }, 'None known.')
+      : h(
+          'ul',
+          null,
+          devices.map((device) =>
+            h(
+              'li',
+              { key: device.instance ?? device.uri },
+              h('strong', null, device.self ? 'This device' : shortUri(device.uri)),
+              ` ${device.state} `,
+              h('span', { class: 'hint' }, device.instance ?? device.uri),
+            ),
+          ),
+        ),
+  );
+}
+
+function Log({ rows }: { rows: readonly Call[] }): ComponentChild {
+  return h(
+    'section',
+    { 'aria-labelledby': 'log' },
+    h('h2', { id: 'log' }, 'Past calls'),
+    rows.length === 0
+      ? h('p', { class: 'hint' }, 'None yet.')
+      : h(
+          'table',
+          null,
+          h(
+            'thead',
+            null,
+            h(
+              'tr',
+              null,
+              ['', 'Who', 'When', 'Length', 'What became of it'].map((title, index) =>
+                h('th', { key: index, scope: 'col' }, title || h('span', { class: 'unseen' }, 'Direction')),
+              ),
+            ),
+          ),
+          h(
+            'tbody',
+            null,
+            rows.map((row) =>
+              h(
+                'tr',
+                { key: row.id, class: row.end?.label === 'missed' ? 'missed' : '' },
+                h(
+                  'td',
+                  null,
+                  h('span', { 'aria-hidden': true }, row.direction === 'in' ? '↙' : '↗'),
+                  h('span', { class: 'unseen' }, row.direction === 'in' ? 'received' : 'made'),
+                ),
+                h('td', { title: row.remote.uri }, who(row.remote)),
+                h('td', null, dayTime(row.start)),
+                h('td', null, duration(row)),
+                h(
+                  'td',
+                  null,
+                  row.end?.label ?? '',
+                  row.end?.label === 'failed' && row.end.sip !== undefined ? ` (${row.end.sip})` : '',
+                ),
+              ),
+            ),
+          ),
+        ),
+  );
+}
