@@ -102,13 +102,17 @@ function present<Value>(value: Value | undefined): Value {
 }
 
 /** Messages a second of each task: interleaved rounds, so that all see the same machine; medians. */
-function measure<Name extends string>(tasks: Readonly<Record<Name, Task>>): Record<Name, number> {
+function measure<Name extends string>(
+  tasks: Readonly<Record<Name, Task>>,
+  beside: () => void,
+): Record<Name, number> {
   // Object.keys forgets the names that the type knows.
   const names = Object.keys(tasks) as Name[];
   const rates = new Map<Name, number[]>(names.map((name) => [name, []]));
   for (const name of names) for (let index = 0; index < WARM_UP; index += 1) tasks[name]();
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const name of names) rates.get(name)?.push(rateOf(tasks[name]));
+    beside();
   }
   const result: Partial<Record<Name, number>> = {};
   for (const name of names) result[name] = median(rates.get(name) ?? []);
@@ -128,44 +132,56 @@ function rateOf(task: Task): number {
   return (count * 1000) / spent;
 }
 
-interface LibreRates {
-  readonly plain: number | null;
-  readonly typed: number | null;
-}
+/** The C side: compiled once, then run for one round at a time. */
+class Libre {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+  readonly #plain: number[] = [];
+  readonly #typed: number[] = [];
+  #usable: boolean;
 
-/** Compiles and runs the C side; null with a printed reason where that is not possible. */
-function measureLibre(): LibreRates {
-  const nothing = { plain: null, typed: null };
-  if (!existsSync('/usr/include/re/re.h')) {
-    console.error('bench sip: libre is not measured: libre-dev is not installed');
-    return nothing;
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
-  try {
-    const program = join(folder, 'libre-parse');
-    const message = join(folder, 'invite.sip');
-    writeFileSync(message, IMS_INVITE);
-    const flags = ['-O2', '-I/usr/include/re', LIBRE_SOURCE, '-o', program, '-lre', '-lm'];
+  constructor() {
+    const flags = ['-O2', '-I/usr/include/re', LIBRE_SOURCE, '-o', this.#file('libre-parse'), '-lre', '-lm'];
+    this.#usable = existsSync('/usr/include/re/re.h');
+    if (!this.#usable) {
+      this.#skip('libre-dev is not installed');
+      return;
+    }
+    writeFileSync(this.#file('invite.sip'), IMS_INVITE);
     const built = spawnSync('cc', flags, { encoding: 'utf8' });
-    if (built.status !== 0) {
-      console.error(`bench sip: libre is not measured: ${built.stderr || 'no C compiler'}`);
-      return nothing;
-    }
-    const run = spawnSync(program, [message, String(ROUNDS), String(ROUND_MS)], { encoding: 'utf8' });
+    if (built.status !== 0) this.#skip(built.stderr || 'no C compiler');
+  }
+
+  round(): void {
+    if (!this.#usable) return;
+    const words = [this.#file('invite.sip'), '1', String(ROUND_MS)];
+    const run = spawnSync(this.#file('libre-parse'), words, { encoding: 'utf8' });
     if (run.status !== 0) {
-      console.error(`bench sip: libre is not measured: ${run.stderr}`);
-      return nothing;
+      this.#skip(run.stderr);
+      return;
     }
-    const rates = run.stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ').map(Number));
-    return {
-      plain: median(rates.map(([plain]) => plain ?? 0)),
-      typed: median(rates.map(([, typed]) => typed ?? 0)),
-    };
-  } finally {
-    rmSync(folder, { recursive: true });
+    const [plain, typed] = run.stdout.trim().split(' ').map(Number);
+    this.#plain.push(plain ?? 0);
+    this.#typed.push(typed ?? 0);
+  }
+
+  /** Medians in messages a second; null where it could not be measured. */
+  get rates(): { readonly plain: number | null; readonly typed: number | null } {
+    return this.#usable
+      ? { plain: median(this.#plain), typed: median(this.#typed) }
+      : { plain: null, typed: null };
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  #file(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  #skip(reason: string): void {
+    this.#usable = false;
+    console.error(`bench sip: libre is not measured: ${reason}`);
   }
 }
 
@@ -190,15 +206,17 @@ function line(
 }
 
 export async function run(): Promise<BenchLine[]> {
-  const own = ownTasks();
-  const rates = measure({
-    ...own,
+  const c = new Libre();
+  const tasks = {
+    ...ownTasks(),
     sip: sipTask(),
     sipProxy: sipProxyTask(),
     'sip.js': stringTask(require('sip.js/lib/core/messages/parser.js').Parser),
     jssip: stringTask(require('jssip/lib/Parser.js')),
-  });
-  const libre = measureLibre();
+  };
+  const rates = measure(tasks, () => c.round());
+  const libre = c.rates;
+  c.close();
   const plain = `parse + serialise, ${SIZE}`;
   return [
     line(plain, rates.plain, 'sip', rates.sip, GOAL),
