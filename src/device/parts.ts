@@ -1,0 +1,97 @@
+// What the one configuration means for each part of the agent.
+import { readFileSync } from 'node:fs';
+import { splitPortRange } from '#src/base/config/formats.ts';
+import type { Config } from '#src/base/config/rules.ts';
+import { describe, TandemError } from '#src/base/errors.ts';
+import { Milliseconds, Seconds } from '#src/base/units.ts';
+import type { CallConfig } from '#src/call/world.ts';
+import type { AccessSetting } from '#src/ims/access-network.ts';
+import type { RegistrationConfig } from '#src/ims/registration-config.ts';
+import { CODEC_NAMES } from '#src/sdp/codecs.ts';
+import { parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
+import type { TimerSettings } from '#src/sip/transaction/timers.ts';
+import { type ListenAddress, parseListen } from '#src/sip/transport/address.ts';
+import type { TlsSettings } from '#src/sip/transport/tls.ts';
+import type { SoundChoice } from './sound.ts';
+
+/** Who calls when nothing was configured: nobody in particular. */
+const NOBODY = 'sip:anonymous@anonymous.invalid';
+
+/** The schema has judged the text; what fails here is a defect of ours. */
+function must<Value>(
+  what: string,
+  result: { ok: true; value: Value } | { ok: false; error: unknown },
+): Value {
+  if (result.ok) return result.value;
+  throw new TandemError('ours', 'config.unread', `${what} passed the check and cannot be read.`);
+}
+
+const uri = (text: string): Uri => must(text, parseUri(text));
+
+export const listenAddresses = ({ sip }: Config): ListenAddress[] =>
+  sip.listen.map((text) => must(text, parseListen(text)));
+
+export const timers = ({ sip }: Config): TimerSettings => ({
+  t1: Milliseconds(sip.t1),
+  t2: Milliseconds(sip.t2),
+  t4: Milliseconds(sip.t4),
+});
+
+/** Throws `config.invalid` when the CA file cannot be read. */
+export function tlsSettings({ pcscf }: Config): TlsSettings {
+  if (pcscf.ca === undefined) return {};
+  try {
+    return { ca: readFileSync(pcscf.ca, 'utf8') };
+  } catch (error) {
+    throw new TandemError('caller', 'config.invalid', `pcscf.ca: cannot be read: ${describe(error)}`, {
+      cause: error,
+      detail: { problems: [{ key: 'pcscf.ca', message: `cannot be read: ${describe(error)}` }] },
+    });
+  }
+}
+
+/** Without a P-CSCF of its own the home domain is the way in. */
+function pcscfUris({ account, pcscf }: Config): SipUri[] {
+  const texts = pcscf.uri ?? (account.domain === undefined ? [] : [`sip:${account.domain}`]);
+  return texts.map(uri).filter((each) => each instanceof SipUri);
+}
+
+function accessSetting({ network }: Config): AccessSetting {
+  if (network.access !== 'wlan') return { access: network.access };
+  return network.bssid === undefined ? { access: 'wlan' } : { access: 'wlan', bssid: network.bssid };
+}
+
+export function registrationConfig(config: Config): RegistrationConfig {
+  const { account, profile, sip, instance } = config;
+  return {
+    profile,
+    register: account.register,
+    identity: uri(account.impu ?? NOBODY),
+    displayName: account.display_name,
+    userName: account.impi ?? '',
+    password: account.password ?? '',
+    domain: account.domain ?? '',
+    pcscf: account.register ? pcscfUris(config) : [],
+    instance: instance.id,
+    expires: Seconds(sip.expires),
+    backoff: { base: Seconds(sip.retry_base), max: Seconds(sip.retry_max) },
+    access: accessSetting(config),
+    features: { audio: true, video: false },
+    timers: timers(config),
+  };
+}
+
+export function callConfig(config: Config, audio: SoundChoice): CallConfig {
+  const { media, call } = config;
+  return {
+    media: {
+      address: media.address,
+      ports: splitPortRange(media.ports) ?? { from: 0, to: 0 },
+      codecs: media.codecs.flatMap((name) => CODEC_NAMES.filter((built) => built === name)),
+    },
+    audio,
+    ringTime: Seconds(call.ring_seconds),
+    waiting: call.waiting,
+    autoAnswer: call.auto_answer,
+  };
+}

@@ -1,0 +1,122 @@
+// The parts of the agent behind the ports that the web knows.
+import type { Clock } from '#src/base/clock.ts';
+import type { AgentSettings } from '#src/base/config/load.ts';
+import { TandemError } from '#src/base/errors.ts';
+import { Signal } from '#src/base/events.ts';
+import { toSeconds } from '#src/base/units.ts';
+import { VERSION } from '#src/base/version.ts';
+import type { Call } from '#src/call/call.ts';
+import type { CallLogStore } from '#src/call/log.ts';
+import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
+import { formatListen } from '#src/sip/transport/address.ts';
+import { counters, type Metric } from './metrics.ts';
+import type { CallPort, StatusSnapshot, WebPorts } from './ports.ts';
+import type { TraceRing } from './trace/ring.ts';
+
+export interface WebParts extends MeasuredParts {
+  readonly clock: Clock;
+  readonly settings: AgentSettings;
+  readonly log: CallLogStore;
+  readonly trace: TraceRing;
+  /** Keeps the owner's settings and begins to use them. */
+  readonly changeSettings: (changes: Readonly<Record<string, unknown>>) => Promise<AgentSettings>;
+  readonly ring?: () => Promise<void>;
+}
+
+function callPort({ calls }: WebParts): CallPort {
+  const known = (id: string): Call => {
+    const call = calls.get(id);
+    if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
+    return call;
+  };
+  const acted = (id: string, act: (call: Call) => void): CallSnapshot => {
+    const call = known(id);
+    act(call);
+    return call.snapshot;
+  };
+  const others = (id: string): Call[] =>
+    calls.list().flatMap(({ id: other, state }) => {
+      const call = other !== id && state === 'active' ? calls.get(other) : undefined;
+      return call ? [call] : [];
+    });
+  return {
+    list: () => calls.list(),
+    get: (id) => calls.get(id)?.snapshot,
+    dial: (request) => calls.dial(request).snapshot,
+    answer: (id, request) => {
+      const snapshot = acted(id, (call) => call.answer());
+      if (request.others === 'end') for (const other of others(id)) other.hangup();
+      return snapshot;
+    },
+    reject: (id) => acted(id, (call) => call.reject()),
+    hangup: (id) => acted(id, (call) => call.hangup()),
+    dtmf: (id, digits) => acted(id, (call) => call.sendDtmf(digits)),
+    sipCallIds: (id) => [known(id).sipCallId],
+  };
+}
+
+/** Every value with its origin; of a secret only that it is set. */
+function describeSettings({ settings }: AgentSettings): Record<string, unknown> {
+  const described: Record<string, unknown> = {};
+  const sections = new Map<string, Record<string, unknown>>();
+  for (const [key, { value, origin, secret }] of settings.origins) {
+    const setting = secret
+      ? { origin, secret, set: value !== undefined }
+      : { origin, ...(value === undefined ? {} : { value }) };
+    const dot = key.indexOf('.');
+    const name = key.slice(0, Math.max(0, dot));
+    const section = sections.get(name) ?? {};
+    section[key.slice(dot + 1)] = setting;
+    sections.set(name, section);
+  }
+  for (const [name, section] of sections) {
+    if (name === '') Object.assign(described, section);
+    else described[name] = section;
+  }
+  return described;
+}
+
+function metrics(parts: WebParts): Metric[] {
+  const now: Metric[] = gauges(parts).map(({ name, help, value }) => ({
+    name,
+    help,
+    type: 'gauge',
+    samples: [{ value }],
+  }));
+  return [...now, ...counters(counterReadings(parts))];
+}
+
+export function webPorts(parts: WebParts): WebPorts {
+  const { ua, registration, calls, clock } = parts;
+  const start = clock.now();
+  const status = (): StatusSnapshot => ({
+    version: VERSION,
+    uptime: Math.floor(toSeconds(clock.now()) - toSeconds(start)),
+    listen: ua.transport.listening.map(formatListen),
+    registration: registration.state,
+    federation: registration.federation,
+  });
+  const onStatus = new Signal<StatusSnapshot>();
+  const onConfig = new Signal<Readonly<Record<string, unknown>>>();
+  registration.onChange.on(() => onStatus.emit(status()));
+  registration.onFederation.on(() => onStatus.emit(status()));
+  const logged: Signal<LogRow> = calls.onLog;
+  return {
+    status,
+    calls: callPort(parts),
+    log: { list: (query) => parts.log.list(query) },
+    config: {
+      describe: () => describeSettings(parts.settings),
+      change: async (changes) => {
+        const described = describeSettings(await parts.changeSettings(changes));
+        onConfig.emit(described);
+        return described;
+      },
+    },
+    events: { onStatus, onCall: calls.onChange, onLog: logged, onConfig },
+    trace: parts.trace,
+    metrics: () => metrics(parts),
+    ...(parts.ring ? { ring: parts.ring } : {}),
+  };
+}
