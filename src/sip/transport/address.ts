@@ -53,10 +53,17 @@ export function parseListen(text: string): Result<ListenAddress, string> {
   return ok({ transport, host, port });
 }
 
-/** Addresses as one dual-stack socket reports them, `::ffff:192.0.2.1`, in their plain form; zone kept. */
+/** An IPv4 address as a dual-stack socket reports it, `::ffff:192.0.2.1`, in its plain form; others as they are. */
 export function plainAddress(host: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host);
-  return mapped?.[1] ?? host;
+  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
+  if (dotted !== undefined) return dotted;
+  const words = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(host);
+  if (!words) return host;
+  return words
+    .slice(1)
+    .map((word) => Number.parseInt(word, 16))
+    .flatMap((word) => [word >> 8, word & 0xff])
+    .join('.');
 }
 
 /** Whether two numeric addresses are the same, whatever the spelling of IPv6. */
