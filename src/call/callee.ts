@@ -10,7 +10,7 @@ import { CALL_WAITING_ALERT } from './capabilities.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { CallContext, Refusal } from './facts.ts';
 import { dialogHeaders } from './headers.ts';
-import { newOffers, refusalOf } from './offers.ts';
+import { mediaAddress, newOffers, refusalOf } from './offers.ts';
 import type { Sound } from './sound.ts';
 import type { CallWorld } from './world.ts';
 
@@ -65,7 +65,11 @@ export class CalleeRole {
     const dialog = Dialog.uas(request, { localTag, contact });
     if (line.register) dialog.flow = flow;
     // Ports come with the answer; until then nothing is negotiated in this dialog.
-    const offers = newOffers(this.#world, { address: flow.local.host, port: 9, rtcpPort: 10 });
+    const offers = newOffers(this.#world, {
+      address: mediaAddress(this.#world, flow),
+      port: 9,
+      rtcpPort: 10,
+    });
     this.#leg = this.#dialogs.add(dialog, offers, 'early');
   }
 
@@ -85,7 +89,7 @@ export class CalleeRole {
     if (!leg) throw new TandemError('ours', 'call.no-dialog', 'A ringing call has no dialog.');
     let body: Buffer;
     try {
-      leg.offers = newOffers(this.#world, this.#sound.open(flow.local.host));
+      leg.offers = newOffers(this.#world, this.#sound.open(mediaAddress(this.#world, flow)));
     } catch (cause) {
       this.#fail({ status: SERVER_ERROR }, TandemError.from(cause, 'call.media'));
       return;
@@ -99,7 +103,7 @@ export class CalleeRole {
           'call.offer',
           'The caller offered nothing that can be answered.',
         );
-        this.#fail(refusalOf(answered.error, flow.local.host), error);
+        this.#fail(refusalOf(answered.error, mediaAddress(this.#world, flow)), error);
         return;
       }
       body = answered.value.answer;

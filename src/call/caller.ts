@@ -13,7 +13,7 @@ import { sdpBytes } from './body.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
 import { inviteRequest } from './invite.ts';
-import { newOffers } from './offers.ts';
+import { mediaAddress, newOffers } from './offers.ts';
 import type { Sound } from './sound.ts';
 import { literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
@@ -81,8 +81,7 @@ export class CallerRole {
   #send(way: Flow | Target, targets: readonly Target[] | undefined): void {
     const { ua, line, random } = this.#world;
     const { privacy, target, identity } = this.#outgoing;
-    const address = 'local' in way ? way.local.host : ua.transport.localContact(way).host;
-    const offers = newOffers(this.#world, this.#sound.open(address));
+    const offers = newOffers(this.#world, this.#sound.open(mediaAddress(this.#world, way)));
     this.#offers = offers;
     const request = inviteRequest(line, {
       target,

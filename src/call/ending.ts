@@ -25,6 +25,8 @@ const SERVICE_UNAVAILABLE = 503;
 const TEMPORARILY_UNAVAILABLE = 480;
 const BUSY_HERE = 486;
 const NOT_ACCEPTABLE_HERE = 488;
+/** Nobody was told, and another device may have been. */
+const NOT_RUNG: readonly number[] = [TEMPORARILY_UNAVAILABLE, BUSY_HERE];
 
 export function endOf(facts: EndingFacts, at: string): CallEnd {
   const { by, label, sip } = ending(facts);
@@ -48,8 +50,8 @@ function ending(facts: EndingFacts): Ending {
     case 'ring-timeout':
       return { by: 'local', label: 'missed', sip: TEMPORARILY_UNAVAILABLE };
     case 'unanswerable':
-      // Busy without waiting is a call that nobody got to hear of; the rest is a failure to understand each other.
-      return { by: 'local', label: status === BUSY_HERE ? 'missed' : 'failed', sip: status };
+      // Busy without waiting, or closing, is a call that nobody got to hear of; the rest is a failure to understand each other.
+      return { by: 'local', label: NOT_RUNG.includes(status ?? 0) ? 'missed' : 'failed', sip: status };
     case 'refused':
       return { by: FROM_PEER.includes(status ?? 0) ? 'remote' : 'network', label: 'failed', sip: status };
     case 'failed':
@@ -74,9 +76,11 @@ const takenBack = (facts: EndingFacts): Ending => {
 
 const failedLabel = (facts: EndingFacts): CallLabel => (facts.direction === 'in' ? 'missed' : 'failed');
 
-/** RFC 3261 8.1.3.1: a timeout counts as 408, a transport error as 503. */
-const failureStatus = (error: TandemError | undefined): number =>
-  error?.id === 'sip.timeout' ? REQUEST_TIMEOUT : SERVICE_UNAVAILABLE;
+/** RFC 3261 8.1.3.1: a timeout counts as 408, a transport error as 503; a refused password has its own status. */
+function failureStatus(error: TandemError | undefined): number {
+  if (typeof error?.detail.status === 'number') return error.detail.status;
+  return error?.id === 'sip.timeout' ? REQUEST_TIMEOUT : SERVICE_UNAVAILABLE;
+}
 
 /** The owner, or Tandem closing. */
 function byUs(facts: EndingFacts): Ending {

@@ -71,6 +71,6 @@ export function answerOptions(incoming: Incoming, world: CallWorld): void {
       ['Accept', ACCEPT[line.profile]],
       ['Supported', ''],
     ],
-    body: capabilityDescription(world, incoming.flow.local.host),
+    body: capabilityDescription(world, incoming.flow),
   });
 }

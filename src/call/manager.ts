@@ -36,6 +36,7 @@ const CLOSE_LAST = Milliseconds(800);
 
 const FORBIDDEN: Refusal = { status: 403 };
 const BUSY_HERE: Refusal = { status: 486 };
+const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
 const UNSUPPORTED_MEDIA_TYPE: Refusal = { status: 415, headers: [['Accept', SDP_TYPE]] };
 
 export class CallManager {
@@ -111,7 +112,8 @@ export class CallManager {
     if (this.#world.line.register && !this.#world.line.trusts(incoming.flow)) {
       incoming.respond(FORBIDDEN.status);
     } else if (method === 'OPTIONS') {
-      if (this.#isBusy) incoming.respond(BUSY_HERE.status);
+      if (this.#isClosed) incoming.respond(TEMPORARILY_UNAVAILABLE.status);
+      else if (this.#isBusy) incoming.respond(BUSY_HERE.status);
       else answerOptions(incoming, this.#world);
     } else {
       this.#invited(incoming);
@@ -122,7 +124,7 @@ export class CallManager {
   /** A further call would be refused. */
   get #isBusy(): boolean {
     const live = this.#live.length;
-    return this.#isClosed || live >= LIVE_CALL_LIMIT || (live > 0 && !this.#world.config.waiting);
+    return live >= LIVE_CALL_LIMIT || (live > 0 && !this.#world.config.waiting);
   }
 
   #invited(incoming: Incoming): void {
@@ -149,11 +151,12 @@ export class CallManager {
 
   /** Why it cannot even ring. */
   #refusalOf(incoming: Incoming): Refusal | undefined {
+    if (this.#isClosed) return TEMPORARILY_UNAVAILABLE;
     if (this.#isBusy) return BUSY_HERE;
     const body = sdpBody(incoming.request);
     if (body.kind === 'foreign') return UNSUPPORTED_MEDIA_TYPE;
     if (body.kind === 'none') return undefined;
-    const checked = checkOffer(this.#world, body.bytes, incoming.flow.local.host);
+    const checked = checkOffer(this.#world, body.bytes, incoming.flow);
     return checked.ok ? undefined : checked.error;
   }
 

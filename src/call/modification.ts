@@ -70,7 +70,7 @@ export class Modifications {
     const answered = leg.offers.answerTo(offer, this.#wish);
     const { line } = this.#world;
     if (!answered.ok) {
-      const refusal = refusalOf(answered.error, mediaAddress(this.#world, incoming.flow.local.host));
+      const refusal = refusalOf(answered.error, mediaAddress(this.#world, incoming.flow));
       incoming.respond(refusal.status, { headers: refusal.headers ?? [] });
       return;
     }

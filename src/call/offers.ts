@@ -2,6 +2,8 @@
 import { err, ok, type Result } from '#src/base/result.ts';
 import type { LocalAudio } from '#src/sdp/compose.ts';
 import { OfferAnswer, type OfferFault } from '#src/sdp/offer-answer.ts';
+import type { Target } from '#src/sip/transport/address.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Refusal } from './facts.ts';
 import { warningHeader } from './headers.ts';
 import type { CallWorld } from './world.ts';
@@ -16,13 +18,15 @@ export function newOffers(world: CallWorld, local: LocalAudio): OfferAnswer {
   });
 }
 
-/** The address that descriptions carry: the configured one, else the one that the signalling uses. */
-export const mediaAddress = (world: CallWorld, signalling: string): string =>
-  world.config.media.address === 'auto' ? signalling : world.config.media.address;
+/** The address that descriptions carry: the configured one, else the one that the signalling goes out from. */
+export const mediaAddress = (world: CallWorld, way: Flow | Target): string => {
+  const { address } = world.config.media;
+  return address === 'auto' ? world.ua.transport.localContact(way).host : address;
+};
 
 /** Ports are taken only when the owner answers; whether the offer can be answered is known before it rings. */
-export function checkOffer(world: CallWorld, offer: Buffer, signalling: string): Result<void, Refusal> {
-  const address = mediaAddress(world, signalling);
+export function checkOffer(world: CallWorld, offer: Buffer, flow: Flow): Result<void, Refusal> {
+  const address = mediaAddress(world, flow);
   // The discard port stands for the one that is not yet taken.
   const answered = newOffers(world, { address, port: 9, rtcpPort: 10 }).answerTo(offer);
   return answered.ok ? ok(undefined) : err(refusalOf(answered.error, address));
@@ -36,7 +40,7 @@ export function refusalOf(fault: OfferFault, host: string): Refusal {
 }
 
 /** RFC 3264 9: what we understand, with port 0. */
-export function capabilityDescription(world: CallWorld, signalling: string): Buffer {
-  const address = mediaAddress(world, signalling);
+export function capabilityDescription(world: CallWorld, flow: Flow): Buffer {
+  const address = mediaAddress(world, flow);
   return newOffers(world, { address, port: 0, rtcpPort: 1 }).offer();
 }

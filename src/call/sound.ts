@@ -32,13 +32,12 @@ export class Sound {
     this.#cname = randomToken(world.random, CNAME_OCTETS);
   }
 
-  /** Takes ports and devices. Throws what `CallMedia.openStream` throws. `address` is used when the setting is `auto`. */
+  /** Takes ports and devices. Throws what `CallMedia.openStream` throws. */
   open(address: string): LocalAudio {
     if (this.#local) return this.#local;
     const { media, audio } = this.#world.config;
-    const chosen = media.address === 'auto' ? address : media.address;
     const stream = this.#world.media.openStream({
-      address: chosen,
+      address,
       ports: media.ports,
       capture: audio.capture,
       playback: audio.playback.replaceAll('{call}', this.#callId),
@@ -46,7 +45,7 @@ export class Sound {
     stream.onDtmf.on((event) => this.onDtmf.emit(event));
     stream.onTrouble.on((error) => this.onTrouble.emit(error));
     this.#stream = stream;
-    this.#local = { address: chosen, port: stream.port, rtcpPort: stream.rtcpPort };
+    this.#local = { address, port: stream.port, rtcpPort: stream.rtcpPort };
     return this.#local;
   }
 

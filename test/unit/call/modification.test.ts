@@ -38,7 +38,7 @@ for (const [direction, answered, send, receive] of [
   ['sendonly', 'recvonly', false, true],
   ['inactive', 'inactive', false, false],
 ] as const) {
-  test(`[MD-2.3.10] held by the peer with ${direction}, and resumed`, async () => {
+  test(`held by the peer with ${direction}, and resumed`, async () => {
     const talk = await talking();
     const { world, call, peer } = talk;
     await peer.send('INVITE', sdp({ direction, version: 2 }));
@@ -172,7 +172,7 @@ test('our own change: offered by re-INVITE, acknowledged, in force', async () =>
   await end(talk);
 });
 
-test('[MD-2.2.5] glare: both re-INVITE, each meets 491, ours comes again after its wait', async () => {
+test('[MD-2.2.5b] glare: both re-INVITE, each meets 491, ours comes again after its wait', async () => {
   const talk = await talking();
   const { world, call, peer } = talk;
   call.modify('sendonly');
