@@ -123,7 +123,11 @@ export class TransactionLayer {
 
   #receiveAck(request: SipRequest, flow: Flow): void {
     if (this.#servers.get(serverKey(request))?.acknowledge(request, flow)) return;
-    this.counters.add('sip_stray_acks_total');
+    this.#passAck(request, flow);
+  }
+
+  #passAck(request: SipRequest, flow: Flow): void {
+    this.counters.add('sip_acks_passed_total');
     this.onAck.emit({ request, flow });
   }
 
@@ -144,7 +148,7 @@ export class TransactionLayer {
       request,
       flow,
       pass: (message, from) => {
-        if (message.method === 'ACK') this.onAck.emit({ request: message, flow: from });
+        if (message.method === 'ACK') this.#passAck(message, from);
         else this.onRequest.emit(server);
       },
       onEnd: () => void this.#servers.delete(key),
