@@ -20,6 +20,7 @@ import { formatListen } from '#src/sip/transport/address.ts';
 import { SipTransport } from '#src/sip/transport/sip-transport.ts';
 import { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { webPorts } from '#src/web/adapters.ts';
+import { Sessions } from '#src/web/security/session.ts';
 import { WebServer } from '#src/web/server.ts';
 import { TraceRing } from '#src/web/trace/ring.ts';
 import { TracedTransport } from '#src/web/trace/tap.ts';
@@ -33,6 +34,10 @@ export interface AgentOptions {
   readonly log: Logger;
   /** Keeps the owner's settings and begins to use them; the agent may be stopped for it. */
   readonly changeSettings: (changes: Readonly<Record<string, unknown>>) => Promise<AgentSettings>;
+  /** Of the page; they outlive the agent. Default: its own. */
+  readonly sessions?: Sessions;
+  /** In place of the configured port 0. */
+  readonly webPort?: number;
   /** Only in the demonstration. */
   readonly ring?: () => Promise<void>;
 }
@@ -102,7 +107,9 @@ export class Agent {
       });
       const ports = webPorts({ ...options, ...parts, registration, calls, media, trace, log: rows });
       const token = config.web.token ?? store.token(random);
-      const web = new WebServer({ ...webAddress(config.web.listen), token, ports, clock, random, log });
+      const { host, port } = webAddress(config.web.listen);
+      const sessions = options.sessions ?? new Sessions({ token, clock, random });
+      const web = new WebServer({ host, port: options.webPort ?? port, sessions, ports, clock, random, log });
       opened.unshift({ stop: () => ua.stop() });
       await ua.start();
       opened.unshift({ stop: () => web.stop() });

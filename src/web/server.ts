@@ -18,13 +18,14 @@ import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
 import { statusRoutes } from './routes/status.ts';
 import { Guard, setSecurityHeaders } from './security/guard.ts';
-import { Sessions } from './security/session.ts';
+import type { Sessions } from './security/session.ts';
 
 export interface WebOptions {
   readonly host: string;
   /** 0 means any. */
   readonly port: number;
-  readonly token: string;
+  /** Who may speak; its owner closes it. */
+  readonly sessions: Sessions;
   readonly ports: WebPorts;
   readonly clock: Clock;
   readonly random: Random;
@@ -54,7 +55,7 @@ export class WebServer {
 
   constructor(options: WebOptions) {
     this.#options = options;
-    this.#sessions = new Sessions(options);
+    this.#sessions = options.sessions;
     const { ports } = options;
     this.#hub = new EventHub(options.clock, options.random, {
       snapshot: () => [
@@ -105,7 +106,6 @@ export class WebServer {
   async stop(): Promise<void> {
     for (const off of this.#off) off();
     this.#hub.close();
-    this.#sessions.close();
     await this.#app?.close();
     this.#app = undefined;
   }

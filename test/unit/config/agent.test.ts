@@ -24,7 +24,7 @@ async function problemsOf(loading: Promise<unknown>): Promise<readonly Problem[]
   } catch (error) {
     assert.ok(TandemError.is(error, 'config.invalid'), String(error));
     // The id says what the detail holds.
-    return error.detail['problems'] as readonly Problem[];
+    return error.detail.problems as readonly Problem[];
   }
   throw new assert.Assertion({
     message: 'the configuration was taken',

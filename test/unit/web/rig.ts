@@ -6,6 +6,7 @@ import { Signal } from '#src/base/events.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
 import type { CallSnapshot, LogRow, StatusSnapshot, WebPorts } from '#src/web/ports.ts';
+import { Sessions } from '#src/web/security/session.ts';
 import { WebServer } from '#src/web/server.ts';
 import { TraceRing } from '#src/web/trace/ring.ts';
 
@@ -53,6 +54,7 @@ export class Rig {
   /** What reached the agent. */
   readonly asked: unknown[] = [];
   readonly trace = new TraceRing(new SystemClock());
+  readonly sessions = new Sessions({ token: TOKEN, clock: new SystemClock(), random: new SeededRandom(1) });
   readonly server: WebServer;
 
   private constructor(ring: (() => Promise<void>) | undefined) {
@@ -117,7 +119,7 @@ export class Rig {
     this.server = new WebServer({
       host: '127.0.0.1',
       port: 0,
-      token: TOKEN,
+      sessions: this.sessions,
       ports,
       clock: new SystemClock(),
       random: new SeededRandom(1),
@@ -132,7 +134,10 @@ export class Rig {
     return rig;
   }
 
-  stop = (): Promise<void> => this.server.stop();
+  async stop(): Promise<void> {
+    await this.server.stop();
+    this.sessions.close();
+  }
 
   /** A request exactly as written: no header is added but Host. */
   raw(

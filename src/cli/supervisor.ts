@@ -1,0 +1,190 @@
+// Keeps one agent running with the configuration in force: takes a new one whole or not at all, and stops in time.
+import { Agent } from '#src/agent.ts';
+import type { Clock } from '#src/base/clock.ts';
+import { type AgentSettings, loadAgent } from '#src/base/config/load.ts';
+import { describe, TandemError } from '#src/base/errors.ts';
+import type { Logger } from '#src/base/log.ts';
+import type { Random } from '#src/base/random.ts';
+import type { Store } from '#src/base/store.ts';
+import { Milliseconds } from '#src/base/units.ts';
+import { Sessions } from '#src/web/security/session.ts';
+
+export interface SupervisorOptions {
+  readonly file: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly env: NodeJS.ProcessEnv;
+  readonly ring?: () => Promise<void>;
+}
+
+/** The store's key of the owner's settings. */
+const OWNER_KEY = 'owner.settings';
+/** The contract allows five seconds for everything. */
+const STOP_LIMIT = Milliseconds(4500);
+/** A changed configuration is applied once no call would suffer; this often it is looked. */
+const QUIET_CHECK = Milliseconds(250);
+/** The answer to the PATCH that brought a change leaves first. */
+const APPLY_AFTER = Milliseconds(100);
+
+type Changes = Readonly<Record<string, unknown>>;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #sessions: Sessions;
+  readonly #onStart: (agent: Agent) => void;
+  #settings: AgentSettings;
+  #agent: Agent | undefined;
+  /** Changes of configuration one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+  #stopping = false;
+
+  private constructor(options: SupervisorOptions, settings: AgentSettings, onStart: (agent: Agent) => void) {
+    const { store, clock, random } = options;
+    this.#options = options;
+    this.#settings = settings;
+    this.#onStart = onStart;
+    const token = settings.config.web.token ?? store.token(random);
+    this.#sessions = new Sessions({ token, clock, random });
+  }
+
+  /** Throws what stands in the way of a start; `onStart` hears of every agent that serves, the first included. */
+  static async start(options: SupervisorOptions, onStart: (agent: Agent) => void): Promise<Supervisor> {
+    const settings = await loadAgent({
+      file: options.file,
+      owner: ownerSettings(options.store),
+      env: options.env,
+    });
+    const supervisor = new Supervisor(options, settings, onStart);
+    await supervisor.#startAgent(settings);
+    return supervisor;
+  }
+
+  get agent(): Agent | undefined {
+    return this.#agent;
+  }
+
+  /** A link that opens the page once. */
+  makeLink(): string | undefined {
+    return this.#agent?.web.makeLink();
+  }
+
+  /** Reads the configuration again; a faulty one is told and changes nothing. */
+  async reload(): Promise<void> {
+    const { file, store, env, log } = this.#options;
+    try {
+      const next = await loadAgent({ file, owner: ownerSettings(store), env });
+      await this.#apply(next);
+      log.info('configuration read again');
+    } catch (error) {
+      log.error({ reason: describe(error) }, 'the configuration is as it was');
+    }
+  }
+
+  /** Ends calls, de-registers, closes; within the contract's five seconds. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const { clock, log } = this.#options;
+    const late = Promise.withResolvers<void>();
+    const timer = clock.after(STOP_LIMIT, () => {
+      log.warn('not everything ended in time');
+      late.resolve();
+    });
+    await Promise.race([this.#stopAgent(), late.promise]);
+    timer.cancel();
+    this.#sessions.close();
+  }
+
+  async #stopAgent(): Promise<void> {
+    const agent = this.#agent;
+    this.#agent = undefined;
+    await agent?.stop();
+  }
+
+  async #startAgent(settings: AgentSettings): Promise<void> {
+    const { store, clock, random, log, ring } = this.#options;
+    const port = this.#agentPort(settings);
+    this.#agent = await Agent.start({
+      ...{ settings, store, clock, random, log, sessions: this.#sessions },
+      changeSettings: (changes) => this.#change(changes),
+      ...(port === undefined ? {} : { webPort: port }),
+      ...(ring ? { ring } : {}),
+    });
+    this.#settings = settings;
+    this.#webPort = Number(new URL(this.#agent.web.url).port);
+    this.#onStart(this.#agent);
+  }
+
+  #webPort: number | undefined;
+
+  /** "Any port" stays the one that was given, so that the page is still there after a change. */
+  #agentPort({ config }: AgentSettings): number | undefined {
+    return config.web.listen === this.#settings.config.web.listen && config.web.listen.endsWith(':0')
+      ? this.#webPort
+      : undefined;
+  }
+
+  /** Judges the owner's changes with all the rest, keeps them, and has them applied when no call would suffer. */
+  async #change(changes: Changes): Promise<AgentSettings> {
+    const { file, store, env, clock } = this.#options;
+    const owner = merged(ownerSettings(store), changes);
+    const next = await loadAgent({ file, owner, env });
+    store.set(OWNER_KEY, JSON.stringify(owner));
+    clock.after(APPLY_AFTER, () => {
+      this.#apply(next).catch((error: unknown) =>
+        this.#options.log.error({ reason: describe(error) }, 'the configuration is as it was'),
+      );
+    });
+    return next;
+  }
+
+  #apply(next: AgentSettings): Promise<void> {
+    const done = this.#queue.then(() => this.#exchange(next));
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  async #exchange(next: AgentSettings): Promise<void> {
+    const before = this.#settings;
+    if (JSON.stringify(next.config) === JSON.stringify(before.config)) return;
+    await this.#quiet();
+    if (this.#stopping) return;
+    await this.#stopAgent();
+    try {
+      await this.#startAgent(next);
+    } catch (error) {
+      await this.#startAgent(before);
+      throw error;
+    }
+  }
+
+  /** Resolves once there is no call. */
+  async #quiet(): Promise<void> {
+    const { clock } = this.#options;
+    const busy = (): boolean => this.#agent?.calls.list().some(({ state }) => state !== 'ended') ?? false;
+    while (busy() && !this.#stopping)
+      await new Promise<void>((resolve) => void clock.after(QUIET_CHECK, resolve));
+  }
+}
+
+function ownerSettings(store: Store): Record<string, unknown> {
+  const text = store.get(OWNER_KEY);
+  const settings: unknown = text === undefined ? {} : JSON.parse(text);
+  if (typeof settings === 'object' && settings !== null) return { ...settings };
+  throw new TandemError('ours', 'store.corrupt', "The owner's settings in the state folder cannot be read.");
+}
+
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Section by section; null takes a value back. */
+function merged(owner: Changes, changes: Changes): Record<string, unknown> {
+  const out: Record<string, unknown> = { ...owner };
+  for (const [key, value] of Object.entries(changes)) {
+    const before = out[key];
+    if (value === null) delete out[key];
+    else out[key] = isTable(value) ? merged(isTable(before) ? before : {}, value) : value;
+  }
+  return out;
+}
