@@ -137,7 +137,7 @@ uint64_t tm_wav_length(const tm_wav_reader *reader) { return reader->length; }
 /// Fills the empty buffer with whole frames from the position on. END at the end of the sound.
 static tm_status refill(tm_wav_reader *reader) {
   if (reader->position == reader->length) {
-    if (!reader->loop) return TM_ERR_END;
+    if (!reader->loop || reader->length == 0) return TM_ERR_END;
     reader->position = 0;
   }
   uint64_t left = reader->length - reader->position;
