@@ -9,6 +9,7 @@ import { CallerRole, type OutgoingCall } from './caller.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
 import { endOf } from './ending.ts';
 import type { CallContext, Facts, Refusal } from './facts.ts';
+import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
 import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow } from './snapshot.ts';
@@ -74,7 +75,7 @@ export class Call {
     this.#dialogs = new DialogSet(world.ua, {
       onRequest: (incoming, leg) => this.#onRequest(incoming, leg),
       onReleased: () => this.#dispatch('released'),
-      digest: () => world.line.digest,
+      sending: () => lineSending(world.line),
     });
     const context = this.#context();
     this.#modifications = new Modifications(world, context, this.#sound, origin.direction === 'out');

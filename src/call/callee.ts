@@ -63,7 +63,6 @@ export class CalleeRole {
     const { request, flow, localTag } = this.#incoming;
     const contact = line.contact({ privacy: false, to: flow });
     const dialog = Dialog.uas(request, { localTag, contact });
-    if (line.register) dialog.flow = flow;
     // Ports come with the answer; until then nothing is negotiated in this dialog.
     const offers = newOffers(this.#world, {
       address: mediaAddress(this.#world, flow),

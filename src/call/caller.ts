@@ -12,6 +12,7 @@ import type { Sending } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
+import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { mediaAddress, newOffers } from './offers.ts';
 import type { Sound } from './sound.ts';
@@ -99,11 +100,7 @@ export class CallerRole {
         onFinal: (response) => this.#final(response),
         onFailure: (error) => this.#call.dispatch('failed', { error }),
       },
-      {
-        ...(line.digest ? { digest: line.digest } : {}),
-        ...(line.flow ? { flow: line.flow } : {}),
-        ...(targets ? { targets: [...targets] } : {}),
-      },
+      { ...lineSending(line), ...(targets ? { targets } : {}) },
     );
   }
 
@@ -150,9 +147,7 @@ export class CallerRole {
     }
     // One that was given up comes back only with a 2xx, which must be acknowledged.
     if (!response.isSuccess && (known || this.#dialogs.isFull)) return undefined;
-    const dialog = Dialog.uac(request, response);
-    dialog.flow = this.#world.line.flow;
-    return this.#dialogs.add(dialog, this.#offers.fork(), 'early');
+    return this.#dialogs.add(Dialog.uac(request, response), this.#offers.fork(), 'early');
   }
 
   /** 199, or a BYE of the callee: this dialog only. */
@@ -175,7 +170,7 @@ export class CallerRole {
     }
     leg.state = 'confirmed';
     this.#dialogs.terminateOthers(leg);
-    this.#world.ua.ack(leg.dialog, request);
+    this.#world.ua.ack(leg.dialog, request, { flow: this.#world.line.flow });
     const body = sdpBytes(response);
     if (body) {
       const settled = leg.offers.answer(body);
@@ -199,7 +194,7 @@ export class CallerRole {
     const request = this.#request;
     if (!leg || !request) return;
     leg.state = 'confirmed';
-    this.#world.ua.ack(leg.dialog, request);
+    this.#world.ua.ack(leg.dialog, request, { flow: this.#world.line.flow });
     this.#dialogs.release(leg);
   }
 

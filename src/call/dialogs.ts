@@ -1,8 +1,7 @@
 // The dialogs that a call owns: one for each callee that answered its INVITE (RFC 3261 12, IR.92 2.2.5).
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
-import type { DigestClient } from '#src/sip/digest/client.ts';
-import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Incoming, SendingOptions, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { EARLY_DIALOG_LIMIT } from './capabilities.ts';
 import type { CallSnapshot, DialogState } from './snapshot.ts';
 
@@ -20,8 +19,8 @@ export interface DialogHandlers {
   onRequest(incoming: Incoming, leg: Leg): void;
   /** Every BYE of ours has its answer. */
   onReleased(): void;
-  /** For challenges to our BYE. */
-  digest(): DigestClient | undefined;
+  /** How our requests travel. */
+  sending(): SendingOptions;
 }
 
 export class DialogSet {
@@ -81,9 +80,7 @@ export class DialogSet {
       if (this.#byes === 0) this.#handlers.onReleased();
     };
     const handlers = { onFinal: done, onFailure: done };
-    this.#ua.sendInDialog(leg.dialog, leg.dialog.createRequest('BYE'), handlers, {
-      digest: this.#handlers.digest(),
-    });
+    this.#ua.sendInDialog(leg.dialog, leg.dialog.createRequest('BYE'), handlers, this.#handlers.sending());
   }
 
   releaseAll(): void {

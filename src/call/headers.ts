@@ -2,9 +2,13 @@
 
 import type { Rejection } from '#src/sdp/answer.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
+import type { SendingOptions } from '#src/sip/ua/user-agent.ts';
 import { CALL_METHODS } from './capabilities.ts';
 import type { HeaderPairs } from './facts.ts';
 import type { Line } from './line.ts';
+
+/** Over the registered flow, which may be another one than the dialog began with; with our answers to challenges. */
+export const lineSending = (line: Line): SendingOptions => ({ digest: line.digest, flow: line.flow });
 
 /** What a 18x or 2xx of ours to INVITE, and a 2xx to UPDATE, must say (RFC 3261 12.1.1, 13.3.1; details trap 28). */
 export function dialogHeaders(line: Line, flow: Flow): HeaderPairs {

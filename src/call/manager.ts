@@ -51,11 +51,13 @@ export class CallManager {
   readonly #log: CallLogStore;
   readonly #calls = new Map<string, Call>();
   readonly #forget = new Set<Timer>();
+  readonly #off: () => void;
   #isClosed = false;
 
   constructor(world: CallWorld, log: CallLogStore) {
     this.#world = world;
     this.#log = log;
+    this.#off = world.ua.onOptions((incoming) => void this.handle(incoming));
   }
 
   /** Newest first: live ones, and ended ones for ten minutes. */
@@ -105,7 +107,7 @@ export class CallManager {
     return call;
   }
 
-  /** Takes INVITE and OPTIONS outside a dialog; anything else is not for calls: false. */
+  /** Takes INVITE and OPTIONS outside a dialog (OPTIONS come by themselves); anything else is not for calls: false. */
   handle(incoming: Incoming): boolean {
     const { method } = incoming.request;
     if (method !== 'INVITE' && method !== 'OPTIONS') return false;
@@ -219,6 +221,7 @@ export class CallManager {
     const last = this.#patience(CLOSE_LAST);
     await Promise.race([Promise.all(calls.map((call) => call.closed)), last.promise]);
     last.cancel();
+    this.#off();
   }
 
   #patience(span: Milliseconds): { readonly promise: Promise<void>; readonly cancel: () => void } {

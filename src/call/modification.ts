@@ -8,7 +8,7 @@ import { sdpBody, sdpBytes } from './body.ts';
 import { SDP_TYPE } from './capabilities.ts';
 import type { Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
-import { dialogHeaders, retryAfter } from './headers.ts';
+import { dialogHeaders, lineSending, retryAfter } from './headers.ts';
 import { mediaAddress, refusalOf } from './offers.ts';
 import type { Sound } from './sound.ts';
 import type { CallWorld } from './world.ts';
@@ -146,14 +146,14 @@ export class Modifications {
         this.#lost(REQUEST_TIMEOUT);
       },
     };
-    this.#sending = ua.sendInDialog(leg.dialog, request, handlers, { digest: line.digest });
+    this.#sending = ua.sendInDialog(leg.dialog, request, handlers, lineSending(line));
   }
 
   #final(leg: Leg, response: SipResponse): void {
     const sent = this.#sending?.request;
     this.#sending = undefined;
     if (response.isSuccess) {
-      if (sent) this.#world.ua.ack(leg.dialog, sent);
+      if (sent) this.#world.ua.ack(leg.dialog, sent, { flow: this.#world.line.flow });
       this.#settle(leg, sdpBytes(response));
       return;
     }

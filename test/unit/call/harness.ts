@@ -418,7 +418,6 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
   ua.onRequest((incoming) => {
     if (!manager.handle(incoming)) incoming.respond(405);
   });
-  ua.onOptions((incoming) => void manager.handle(incoming));
   const troubles: TandemError[] = [];
   manager.onTrouble.on((error) => troubles.push(error));
   return {

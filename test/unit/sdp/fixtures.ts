@@ -68,7 +68,7 @@ export const A_2_4 = session(
 
 /** 34.229-1 C.11 step 1: what the conformance tester offers, with preconditions and session bandwidth. */
 export const MT_OFFER = Buffer.from(
-  [
+  `${[
     'v=0',
     'o=- 1111111111 1111111111 IN IP6 2001:db8::1',
     's=-',
@@ -93,7 +93,7 @@ export const MT_OFFER = Buffer.from(
     'a=curr:qos remote none',
     'a=des:qos mandatory local sendrecv',
     'a=des:qos optional remote sendrecv',
-  ].join('\r\n') + '\r\n',
+  ].join('\r\n')}\r\n`,
 );
 
 /** RFC 4317 2.1: audio and two video codecs. */
@@ -119,7 +119,7 @@ export const RFC4317_2_4 = session(
 
 /** RFC 4317 3.1, third message: the same session put on hold. */
 export const RFC4317_3_1_HOLD = Buffer.from(
-  [
+  `${[
     'v=0',
     'o=alice 2890844526 2890844527 IN IP4 host.atlanta.example.com',
     's= ',
@@ -129,7 +129,7 @@ export const RFC4317_3_1_HOLD = Buffer.from(
     'a=rtpmap:0 PCMU/8000',
     'a=rtpmap:97 iLBC/8000',
     'a=sendonly',
-  ].join('\r\n') + '\r\n',
+  ].join('\r\n')}\r\n`,
 );
 
 /** The PCMU call that `RFC4317_3_1_HOLD` holds. */
