@@ -96,7 +96,7 @@ test('the picture in the README is that of the table', () => {
   const readme = readFileSync(new URL('../../../src/call/README.md', import.meta.url), 'utf8');
   assert.ok(
     readme.includes(`\`\`\`mermaid\n${callDiagram()}\n\`\`\``),
-    'run `node scripts/…`: paste callDiagram() into src/call/README.md',
+    'the picture in src/call/README.md is not what callDiagram() gives',
   );
 });
 
