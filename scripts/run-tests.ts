@@ -18,7 +18,7 @@ interface Outcome {
 
 /** Runs one file; whatever it left unfinished is named. */
 async function runFile(file: string, index: number): Promise<Outcome> {
-  const reportPath = join('build', `test-report.${index}.part`);
+  const reportPath = join('build', `test-report.${process.pid}.${index}.part`);
   rmSync(reportPath, { force: true });
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
     env: { ...process.env, TANDEM_TEST_REPORT: reportPath, FORCE_COLOR: '0' },

@@ -22,7 +22,8 @@ export class RegInfoTable {
 
   apply(info: RegInfo): Applied {
     const previous = this.#version;
-    if (previous !== undefined && info.version <= previous) return 'stale';
+    // A full document is never too old: NOTIFYs come in the order of their CSeq, and Kamailio writes version 0 into each.
+    if (info.state === 'partial' && previous !== undefined && info.version <= previous) return 'stale';
     const lost = info.state === 'partial' && (previous === undefined || info.version > previous + 1);
     this.#version = info.version;
     if (info.state === 'full') this.#entries.clear();

@@ -62,7 +62,9 @@ export function registerRequest(fields: RegisterFields): SipRequest {
       ['CSeq', `${fields.cseq} REGISTER`],
       ['Contact', fields.contact.toString()],
       ['Expires', String(fields.expires)],
-      ['Supported', 'path, gruu, outbound'],
+      // Not `gruu`: where the in-dialog request meets a proxy that does not look a GRUU up, the far end cannot hang up.
+      // One that is given all the same is used.
+      ['Supported', 'path, outbound'],
       ['Allow', fields.allow.join(', ')],
     ],
   });

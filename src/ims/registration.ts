@@ -101,7 +101,7 @@ export class Registration {
     const { phase, binding, pcscf, error, retryAt, left } = this.#machine;
     return {
       state: phase === 'closing' && binding ? 'registered' : REGISTRATION_WORDS[phase],
-      ...(left === undefined ? {} : { expires: left }),
+      ...(left === undefined ? {} : { expires: Math.round(left) }),
       ...(pcscf && phase !== 'off'
         ? { pcscf: formatEndpoint(pcscf.target), transport: pcscf.target.transport }
         : {}),

@@ -165,7 +165,7 @@ test.proof('[MD-1.4.2a] two devices with IMPIs of their own hold the number toge
 });
 
 const secondDevice = (second: DeviceSettings): Promise<void> =>
-  withKamailio({ onRegister: 'xlog("L_ALERT", "user: $au\\n");' }, async ({ kamailio, device }) => {
+  withKamailio({ onRegister: 'xlog("L_ALERT", "user: $aU\\n");' }, async ({ kamailio, device }) => {
     await (await device('tablet')).registered();
     const speaker = await device('speaker', second);
     await until(

@@ -31,7 +31,7 @@ function configuration(options: KamailioOptions, ports: { sip: number; tls: numb
   const host = options.host ?? '127.0.0.1';
   const literal = host.includes(':') ? `[${host}]` : host;
   const passwords = Object.entries(options.users)
-    .map(([user, password]) => `    if ($au == "${user}") { $var(password) = "${password}"; }`)
+    .map(([user, password]) => `    if ($aU == "${user}") { $var(password) = "${password}"; }`)
     .join('\n');
   return `#!KAMAILIO
 debug=2
@@ -78,6 +78,7 @@ modparam("presence", "db_url", "sqlite:///${join(options.folder, 'presence.db')}
 modparam("pua", "db_url", "sqlite:///${join(options.folder, 'presence.db')}")
 modparam("presence", "server_address", "sip:${options.realm}")
 modparam("presence", "subs_db_mode", 0)
+modparam("presence", "publ_cache", 2)
 modparam("presence", "send_fast_notify", 1)
 modparam("pua_reginfo", "default_domain", "${options.realm}")
 modparam("pua_reginfo", "publish_reginfo", 1)
@@ -118,7 +119,7 @@ request_route {
     if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
     if (!is_method("ACK")) { if (t_precheck_trans()) { t_check_trans(); exit; } t_check_trans(); }
     if (has_totag()) {
-        if (loose_route()) { t_relay(); exit; }
+        if (loose_route()) { handle_ruri_alias(); t_on_reply("ALIAS"); t_relay(); exit; }
         if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
         if (uri == myself && is_method("SUBSCRIBE|NOTIFY")) {
             ${options.reginfo ? 'if (!t_newtran()) { sl_reply_error(); exit; } handle_subscribe(); t_release(); exit;' : 'sl_send_reply("481", "Gone"); exit;'}
@@ -141,7 +142,7 @@ request_route {
         }
         ${options.onRegister ?? ''}
         fix_nated_register();
-        if (!save("location", "0x04")) { sl_reply_error(); }
+        if (!save("location")) { sl_reply_error(); }
         exit;
     }
     if (is_method("INVITE|MESSAGE|OPTIONS")) {
@@ -156,6 +157,8 @@ request_route {
             : ''
         }
         record_route();
+        add_contact_alias();
+        t_on_reply("ALIAS");
         ${options.onInvite ?? ''}
         if (uri == myself) {
             if (!lookup("location")) { sl_send_reply("480", "Nobody There"); exit; }
@@ -165,6 +168,7 @@ request_route {
     }
     sl_send_reply("405", "Method Not Allowed");
 }
+onreply_route[ALIAS] { add_contact_alias(); }
 `;
 }
 
