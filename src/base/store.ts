@@ -1,5 +1,15 @@
 // The state folder: one database, the token, and nothing else that lasts.
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, systemCode, TandemError } from './errors.ts';
 import { type Random, randomToken } from './random.ts';
@@ -10,6 +20,7 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE call_log (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, row TEXT NOT NULL) STRICT;`,
 ];
 
+const DATABASE = 'tandem.db';
 const OWNER_ONLY = 0o600;
 const OWNER_FOLDER = 0o700;
 const OTHERS = 0o077;
@@ -29,10 +40,12 @@ export class Store {
   static open(folder: string): Store {
     try {
       mkdirSync(folder, { recursive: true, mode: OWNER_FOLDER });
+      // SQLite gives its other files the mode of this one.
+      closeSync(openSync(join(folder, DATABASE), 'a', OWNER_ONLY));
     } catch (error) {
       throw folderError(error, folder);
     }
-    return new Store(folder, Database.open(join(folder, 'tandem.db'), MIGRATIONS));
+    return new Store(folder, Database.open(join(folder, DATABASE), MIGRATIONS));
   }
 
   /** A small value kept under a name (the instance id, say). */

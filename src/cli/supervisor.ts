@@ -1,5 +1,5 @@
 // Keeps one agent running with the configuration in force: takes a new one whole or not at all, and stops in time.
-import { Agent } from '#src/agent.ts';
+import { type Agent, startAgent } from '#src/agent.ts';
 import type { Clock } from '#src/base/clock.ts';
 import { type AgentSettings, loadAgent } from '#src/base/config/load.ts';
 import { describe, TandemError } from '#src/base/errors.ts';
@@ -105,7 +105,7 @@ export class Supervisor {
   async #startAgent(settings: AgentSettings): Promise<void> {
     const { store, clock, random, log, ring } = this.#options;
     const port = this.#agentPort(settings);
-    this.#agent = await Agent.start({
+    this.#agent = await startAgent({
       ...{ settings, store, clock, random, log, sessions: this.#sessions },
       changeSettings: (changes) => this.#change(changes),
       ...(port === undefined ? {} : { webPort: port }),

@@ -1,5 +1,5 @@
 // Which sound devices the calls get: tried once at the start, so that the first call brings no surprise.
-import type { Config } from '#src/base/config/rules.ts';
+import type { AgentSettings } from '#src/base/config/load.ts';
 import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { MediaEngine } from '#src/media/engine.ts';
@@ -25,31 +25,33 @@ async function trial(engine: MediaEngine, choice: SoundChoice): Promise<TandemEr
 }
 
 /**
- * The configured devices. Throws `device.sound` (exit 4) for one that was named and cannot be had; `chosen` tells which
- * keys were given rather than left to their default.
+ * The configured devices. Throws `device.sound` (exit 4) for one that was named and cannot be had; one that is a default
+ * is told in the log, and calls go on in silence.
  */
 export async function chooseSound(
   engine: MediaEngine,
-  { audio }: Pick<Config, 'audio'>,
-  chosen: (key: 'audio.capture' | 'audio.playback') => boolean,
+  { config: { audio }, settings }: AgentSettings,
   log: Logger,
 ): Promise<SoundChoice> {
-  const either = async (key: 'audio.capture' | 'audio.playback', choice: SoundChoice, name: string) => {
+  const either = async (key: 'capture' | 'playback'): Promise<string> => {
+    const name = audio[key];
     // A file per call is made when there is a call.
     if (name.includes(CALL_PLACE)) return name;
-    const error = await trial(engine, choice);
+    const error = await trial(engine, { capture: SILENCE, playback: SILENCE, [key]: name });
     if (!error) return name;
-    if (chosen(key)) {
-      throw new TandemError('caller', 'device.sound', `${key} = "${name}" cannot be had: ${error.message}`, {
-        cause: error,
-        detail: { key, device: name },
-      });
+    if (settings.origins.get(`audio.${key}`)?.origin !== 'default') {
+      throw new TandemError(
+        'caller',
+        'device.sound',
+        `audio.${key} = "${name}" cannot be had: ${error.message}`,
+        {
+          cause: error,
+          detail: { key: `audio.${key}`, device: name },
+        },
+      );
     }
     log.warn({ key, device: name, reason: error.message }, 'no such sound device: calls go on in silence');
     return SILENCE;
   };
-  return {
-    capture: await either('audio.capture', { capture: audio.capture, playback: SILENCE }, audio.capture),
-    playback: await either('audio.playback', { capture: SILENCE, playback: audio.playback }, audio.playback),
-  };
+  return { capture: await either('capture'), playback: await either('playback') };
 }
