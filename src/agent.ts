@@ -66,7 +66,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const sockets = new SipTransport({ ...base, listen: listenAddresses(config), tls: tlsSettings(config) });
     const transport = new TracedTransport(sockets, trace, clock);
     const resolver = new Resolver({ ...base, dns: config.sip.dns });
-    const spoken = { allow: CALL_METHODS, supported: CALL_OPTION_TAGS, userAgent: `Tandem/${VERSION}` };
+    const spoken = { allow: [...CALL_METHODS, 'NOTIFY'], supported: CALL_OPTION_TAGS, userAgent: `Tandem/${VERSION}` };
     const ua = new UserAgent({ ...base, ...spoken, transport, resolver, timers: timers(config) });
     const parts = { ...base, ua, resolver, media, trace };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
