@@ -80,6 +80,7 @@ export class Subscription {
   #granted: Seconds;
   #grantedAt = Milliseconds(0);
   #begun = Milliseconds(0);
+  #activeSince: Milliseconds | undefined;
   #retryAfter: Seconds | undefined;
   #failures = 0;
   #turn = 0;
@@ -135,8 +136,8 @@ export class Subscription {
     const before = this.#state;
     this.#state = row.next;
     if (row.next === 'active') {
-      this.#failures = 0;
-      this.#error = undefined;
+      this.#activeSince ??= this.#options.clock.now();
+      if (event !== 'busy') this.#error = undefined;
     }
     for (const action of row.actions) this.#perform(action);
     // An action may have moved on already.
@@ -356,7 +357,11 @@ export class Subscription {
     const asked = this.#retryAfter;
     this.#retryAfter = undefined;
     if (asked !== undefined) return asked;
-    const { retry = DEFAULT_RETRY, random } = this.#options;
+    const { retry = DEFAULT_RETRY, random, clock } = this.#options;
+    if (this.#activeSince !== undefined && clock.now() - this.#activeSince >= toMilliseconds(SETTLED)) {
+      this.#failures = 0;
+    }
+    this.#activeSince = undefined;
     const span = Math.min(retry.max, retry.base * 2 ** this.#failures);
     this.#failures += 1;
     return Seconds(span * (1 - random.uniform() / 2));
