@@ -389,6 +389,15 @@ inRig('stopped before anything came, and while waiting', async (each) => {
   assert.equal(leaks(each), NOTHING);
 });
 
+inRig('what became of an earlier SUBSCRIBE does not matter to the next', async (each) => {
+  const watched = subscribe(each, SCRIPT_HOST);
+  await each.advance(20_000);
+  watched.subscription.start();
+  await each.advance(12_200);
+  assert.is(watched.subscription.state, 'subscribing');
+  assert.equal(watched.states, ['subscribing']);
+});
+
 inRig('un-subscribed from a server that says nothing more: over after Timer N', async (each) => {
   each.script.answer = (incoming) => {
     if (incoming.method !== 'SUBSCRIBE') return;
