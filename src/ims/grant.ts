@@ -53,6 +53,10 @@ const uncompressed = (route: NameAddr): NameAddr =>
     ? NameAddr.of(route.uri.withoutParam('comp'), { displayName: route.displayName, params: route.params })
     : route;
 
+/** Whether the registrar still holds this very contact. */
+export const isListed = (response: SipResponse, contact: NameAddr): boolean =>
+  response.contacts.some(({ uri, params }) => uriEquals(uri, contact.uri) && params.get('expires') !== '0');
+
 /** The binding that is ours: by address, else by instance id, else the only one (some border controllers rewrite it). */
 function ownContact(contacts: readonly NameAddr[], contact: NameAddr): NameAddr | undefined {
   const instance = contact.params.get('+sip.instance');

@@ -11,7 +11,7 @@ import type { Flow } from '#src/sip/transport/flow.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { Backoff, DEFAULT_BACKOFF } from './backoff.ts';
 import type { Binding } from './binding.ts';
-import { type Grant, readGrant } from './grant.ts';
+import { type Grant, isListed, readGrant } from './grant.ts';
 import { IdentitySet } from './identities.ts';
 import type { Outcome } from './outcome.ts';
 import { type Pcscf, PcscfList, type PcscfResolver } from './pcscf.ts';
@@ -214,6 +214,7 @@ export class RegistrationMachine {
       this.#deferred = this.#outcome;
     },
     deregister: () => this.#deregister(),
+    'deregister-flow': () => this.#send('remove-flow'),
     finish: () => this.#finish(),
   };
 
@@ -265,7 +266,7 @@ export class RegistrationMachine {
     this.#send('initial');
   }
 
-  #send(purpose: 'initial' | 'refresh' | 'remove'): void {
+  #send(purpose: 'initial' | 'refresh' | 'remove' | 'remove-flow'): void {
     const to = purpose === 'initial' ? this.#pcscf?.target : this.#binding?.flow;
     const { config, instance, user, ua } = this.#deps;
     if (!to) {
@@ -278,11 +279,12 @@ export class RegistrationMachine {
       { user, local, instance, features },
       purpose === 'remove' ? 'remove' : 'bind',
     );
-    if (purpose !== 'remove') this.#contact = contact;
-    const expires = purpose === 'remove' ? Seconds(0) : this.#interval();
+    const leaves = purpose === 'remove' || purpose === 'remove-flow';
+    if (!leaves) this.#contact = contact;
+    const expires = leaves ? Seconds(0) : this.#interval();
     this.counters.registers += 1;
     this.#procedure.send({ to, contact, expires, redirects: this.#redirects }, (answer) =>
-      this.#answered(answer),
+      this.#answered(answer, purpose === 'remove'),
     );
   }
 
@@ -292,7 +294,7 @@ export class RegistrationMachine {
     return Seconds(Math.max(this.#minExpires, expires ?? EXPIRES[profile]));
   }
 
-  #answered(answer: Answer): void {
+  #answered(answer: Answer, isRemoval: boolean): void {
     if (!answer.ok) {
       this.counters.refused += 1;
       this.dispatch(answer.outcome);
@@ -301,6 +303,10 @@ export class RegistrationMachine {
     this.counters.accepted += 1;
     const { response, flow } = answer;
     const contact = this.#contact;
+    if (isRemoval && contact && isListed(response, contact)) {
+      this.dispatch({ event: 'still-bound' });
+      return;
+    }
     const grant = contact && readGrant(response, contact, this.#interval(), flow.transport);
     this.#accepted = grant && { grant, flow };
     const kept = this.#phase === 'leaving' || (grant !== undefined && grant.expires > 0);

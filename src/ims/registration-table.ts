@@ -34,6 +34,8 @@ export type RegistrationEvent =
   | 'failed'
   | 'restart'
   | 'untrusted'
+  /** A removal was accepted, and our contact is listed all the same. */
+  | 'still-bound'
   /** Time. */
   | 'refresh-due'
   | 'wait-over'
@@ -76,6 +78,8 @@ export type RegistrationAction =
   /** Keep the network's word until the REGISTER under way has its answer. */
   | 'defer'
   | 'deregister'
+  /** The same by instance and reg-id, for registrars that match nothing else (RFC 5626 6). */
+  | 'deregister-flow'
   /** The agent's stop is done. */
   | 'finish';
 
@@ -197,6 +201,7 @@ export const REGISTRATION_TABLE: Readonly<Record<RegistrationPhase, Row>> = {
     ...GONE,
   },
   leaving: {
+    'still-bound': to('leaving', ['deregister-flow'], 'RFC 5626 6'),
     ...afterAnswer(to('off', ['release', 'finish'], '24.229 5.1.1.6')),
     ...GONE,
   },

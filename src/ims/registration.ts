@@ -5,6 +5,7 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
+import { Seconds } from '#src/base/units.ts';
 import type { DigestClient } from '#src/sip/digest/client.ts';
 import type { SubscribeParts } from '#src/sip/event/subscriber.ts';
 import { SipRequest, type SipResponse } from '#src/sip/message/message.ts';
@@ -101,7 +102,7 @@ export class Registration {
     const { phase, binding, pcscf, error, retryAt, left } = this.#machine;
     return {
       state: phase === 'closing' && binding ? 'registered' : REGISTRATION_WORDS[phase],
-      ...(left === undefined ? {} : { expires: Math.round(left) }),
+      ...(left === undefined ? {} : { expires: Seconds(Math.round(left)) }),
       ...(pcscf && phase !== 'off'
         ? { pcscf: formatEndpoint(pcscf.target), transport: pcscf.target.transport }
         : {}),

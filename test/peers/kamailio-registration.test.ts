@@ -214,10 +214,10 @@ test(
   },
   () =>
     withKamailio({ reginfo: true }, async ({ kamailio, device }) => {
-      const tablet = await device('tablet');
+      const tablet = await device('tablet', { sip: 'retry_base = 1\nretry_max = 2' });
       await tablet.registered();
       await until('the federation to be known', async () => (await tablet.status()).federation.length > 0);
-      kamailio.command('ul.rm', 'location', '+46701234567');
+      kamailio.command('ul.rm', 'location', 's:+46701234567');
       await until('a new registration', () => /Address: sip/.test(kamailio.locations()), 15_000);
       await tablet.registered();
     }),
