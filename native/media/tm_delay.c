@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const int64_t BIN_US = 5000;
-static const uint64_t WINDOW_US = 1000000;
+static const uint64_t WINDOW_US = 250000;
 static const double QUANTILE = 0.98;
 static const uint32_t MEMORY_PACKETS = 250; // 5 s of 20 ms packets
 
@@ -20,21 +20,6 @@ void tm_delay_init(tm_delay *delay, uint32_t expected_ms) {
 }
 
 void tm_delay_rebase(tm_delay *delay) { delay->any = false; }
-
-/// Moves the histogram when the zero of delays has moved (clock skew, another path).
-static void follow_fastest(tm_delay *delay) {
-  int64_t moved = (delay->fastest_us - delay->base_us) / BIN_US; // towards zero: less than a bin is left over
-  if (moved == 0) return;
-  delay->base_us += moved * BIN_US;
-  double shifted[TM_DELAY_BINS] = {0};
-  for (int bin = 0; bin < TM_DELAY_BINS; bin++) {
-    int64_t to = bin - moved;
-    if (to < 0) to = 0;
-    if (to >= TM_DELAY_BINS) to = TM_DELAY_BINS - 1;
-    shifted[to] += delay->bins[bin];
-  }
-  memcpy(delay->bins, shifted, sizeof shifted);
-}
 
 static void update_fastest(tm_delay *delay, int64_t transit_us, uint64_t arrival_us) {
   uint64_t passed = arrival_us < delay->window_start_us ? 0 : (arrival_us - delay->window_start_us) / WINDOW_US;
@@ -58,14 +43,12 @@ int64_t tm_delay_add(tm_delay *delay, int64_t transit_us, uint64_t arrival_us) {
     delay->any = true;
     memset(delay->window_used, 0, sizeof delay->window_used);
     delay->window_start_us = arrival_us;
-    delay->base_us = transit_us;
   }
   update_fastest(delay, transit_us, arrival_us);
-  follow_fastest(delay);
   if (delay->packets < MEMORY_PACKETS) delay->packets++;
   double weight = 1.0 / (delay->packets + 1);
   for (int bin = 0; bin < TM_DELAY_BINS; bin++) delay->bins[bin] *= 1 - weight;
-  delay->bins[bin_of(transit_us - delay->base_us)] += weight;
+  delay->bins[bin_of(transit_us - delay->fastest_us)] += weight;
   return transit_us - delay->fastest_us;
 }
 

@@ -1,4 +1,4 @@
-// How late packets come: the fastest transit of the last seconds, and a forgetting histogram of the delay above it.
+// How late packets come: the fastest transit of the last three seconds, and a forgetting histogram of the delay above it.
 // Private to the jitter buffer. Plain struct, one thread.
 #ifndef TM_DELAY_H
 #define TM_DELAY_H
@@ -6,17 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TM_DELAY_WINDOWS = 5, TM_DELAY_BINS = 120 };
+enum { TM_DELAY_WINDOWS = 12, TM_DELAY_BINS = 120 };
 
 typedef struct tm_delay {
   bool any;
   int64_t fastest_us;  // smallest transit (arrival minus media time) of the windows: the zero of all delays
-  int64_t window_us[TM_DELAY_WINDOWS]; // smallest transit in each second
+  int64_t window_us[TM_DELAY_WINDOWS]; // smallest transit in each quarter of a second
   bool window_used[TM_DELAY_WINDOWS];
   uint64_t window_start_us;
   int window;
   double bins[TM_DELAY_BINS]; // share of packets with this delay; all together 1
-  int64_t base_us;     // transit at the start of bin 0, within a bin of fastest_us
   uint32_t packets;
 } tm_delay;
 

@@ -2,7 +2,8 @@
 #include "tm_jitter_private.h"
 
 static const int64_t SHORTEN_ABOVE_US = 20000;
-static const int64_t LENGTHEN_BELOW_US = -10000;
+static const int64_t LENGTHEN_BELOW_US = 0;       // one step is 15 ms at most: no swinging between the two
+static const int64_t MARGIN_US = 4000;           // lengthening begins before it is too late
 static const int64_t SKIP_ABOVE_US = 250000;     // too much to stretch away: cut
 static const uint64_t IDLE_US = 1000000;         // without a packet: the stream has stopped, fill anew
 static const int64_t LEAD_DECAY = 64;
@@ -14,7 +15,7 @@ static int64_t delay_at(const tm_jitter *jitter, uint64_t now_us, uint32_t pendi
 }
 
 static int64_t target_us(const tm_jitter *jitter) {
-  int64_t target = tm_delay_needed_us(&jitter->delay) + jitter->lead_us;
+  int64_t target = tm_delay_needed_us(&jitter->delay) + jitter->lead_us + MARGIN_US;
   if (target < (int64_t)jitter->config.min_ms * 1000) target = (int64_t)jitter->config.min_ms * 1000;
   if (target > (int64_t)jitter->config.max_ms * 1000) target = (int64_t)jitter->config.max_ms * 1000;
   return target;
@@ -134,6 +135,15 @@ static tm_jitter_result play_hole(tm_jitter *jitter, int64_t excess, tm_frame *f
   return TM_JITTER_DTX;
 }
 
+/// Sound that is taken out while other sound is pending is needed earlier by that. It matters where a packet begins;
+/// of a packet that is missing, its first frame counts.
+static void note_lead(tm_jitter *jitter, int64_t pending_us) {
+  bool there = jitter->waiting > 0 && jitter->order[0].ticks - jitter->cursor < jitter->config.frame_ticks / 2;
+  bool begins = there ? jitter->order[0].sequence != jitter->played_sequence : !jitter->missing;
+  jitter->missing = !there;
+  if (begins && pending_us > jitter->lead_us) jitter->lead_us = pending_us;
+}
+
 tm_jitter_result tm_jitter_get(tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks, tm_frame *frame,
                                bool *restarted) {
   *restarted = false;
@@ -148,11 +158,10 @@ tm_jitter_result tm_jitter_get(tm_jitter *jitter, uint64_t now_us, uint32_t pend
   jitter->stats.target_us = (uint32_t)target_us(jitter);
   int64_t delay = excess + target_us(jitter);
   jitter->stats.delay_us = delay > 0 ? (uint32_t)delay : 0;
+  note_lead(jitter, pending_us);
   if (jitter->waiting == 0) return play_nothing(jitter, now_us, excess);
   if (jitter->order[0].ticks - jitter->cursor >= jitter->config.frame_ticks / 2) {
     return play_hole(jitter, excess, frame, restarted);
   }
-  bool starts_packet = jitter->order[0].sequence != jitter->played_sequence;
-  if (starts_packet && pending_us > jitter->lead_us) jitter->lead_us = pending_us;
   return play_first(jitter, frame, restarted);
 }
