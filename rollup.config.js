@@ -31,7 +31,7 @@ export default [
     // Packages stay outside: they are installed beside the bundle.
     external: (id) => !isOwn(id),
     plugins: [resolveAs((id) => id.startsWith('#')), stripTypes],
-    output: { file: 'dist/tandem.js', format: 'es', banner: '#!/usr/bin/env node' },
+    output: { file: 'dist/tandem.js', format: 'es', banner: '#!/usr/bin/env node', inlineDynamicImports: true },
   },
   {
     input: 'src/web/page/main.ts',

@@ -1,22 +1,21 @@
 // The command line: which command, and which exit code an error becomes.
 import { TandemError } from '#src/base/errors.ts';
 import { VERSION } from '#src/base/version.ts';
-import { CLIENT_COMMANDS } from './client/commands.ts';
-import { conformanceCommand } from './conformance/command.ts';
-import { demoCommand } from './demo.ts';
 import { EXIT, type ExitCode, exitCodeOf, usage } from './exit.ts';
 import { HELP } from './help.ts';
-import { operatorCommand } from './operator.ts';
-import { runCommand } from './run.ts';
 
 type Command = (args: readonly string[]) => Promise<ExitCode>;
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
-  ['run', runCommand],
-  ['operator', operatorCommand],
-  ['demo', demoCommand],
-  ...Object.entries(CLIENT_COMMANDS),
-  ['conformance', conformanceCommand],
+/** Each command loads only what it needs: `tandem status` has nothing to do with SIP or sound. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['run', async () => (await import('./run.ts')).runCommand],
+  ['operator', async () => (await import('./operator.ts')).operatorCommand],
+  ['demo', async () => (await import('./demo.ts')).demoCommand],
+  ['call', async () => (await import('./client/commands.ts')).callCommand],
+  ['status', async () => (await import('./client/commands.ts')).statusCommand],
+  ['log', async () => (await import('./client/commands.ts')).logCommand],
+  ['trace', async () => (await import('./client/commands.ts')).traceCommand],
+  ['conformance', async () => (await import('./conformance/command.ts')).conformanceCommand],
 ]);
 
 /** Runs one command; every error ends as one or more lines on standard error. */
@@ -25,8 +24,9 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     const [name, ...rest] = args;
     if (name === '--help' || name === '-h' || name === 'help' || rest.includes('--help')) return say(HELP);
     if (name === '--version') return say(`${VERSION}\n`);
-    const command = COMMANDS.get(name ?? '');
-    if (!command) throw usage(name === undefined ? 'what is to be done?' : `there is no command "${name}"`);
+    const load = COMMANDS.get(name ?? '');
+    if (!load) throw usage(name === undefined ? 'what is to be done?' : `there is no command "${name}"`);
+    const command = await load();
     return await command(rest);
   } catch (error) {
     process.stderr.write(complaint(error));

@@ -33,15 +33,19 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   await loadAgent({ file, env });
   const store = Store.open(state);
   let withdraw = (): void => undefined;
+  const supervised = Promise.withResolvers<Supervisor>();
   try {
     const told = untilTold(log);
+    // Before the line that says we serve: whoever reads it may send a signal at once.
+    const reload = (): void => void supervised.promise.then((supervisor) => supervisor.reload());
+    process.on('SIGHUP', reload);
     const supervisor = await Supervisor.start({ file, store, clock, random, log, env }, (agent) => {
       withdraw();
       withdraw = announce(state, agent.web.url);
       process.stdout.write(`listening ${agent.listening.join(' ')}\n`);
     });
     const notifier = new Notifier({ clock, log });
-    process.on('SIGHUP', () => void supervisor.reload());
+    supervised.resolve(supervisor);
     if (process.stderr.isTTY) process.stderr.write(`page (once): ${supervisor.makeLink()}\n`);
     await notifier.ready();
     await told;

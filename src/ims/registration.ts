@@ -124,8 +124,9 @@ export class Registration {
     return this.#deps.config.register;
   }
 
-  get domain(): string {
-    return this.#deps.config.domain;
+  /** Home domain; none without an account. */
+  get domain(): string | undefined {
+    return this.#deps.config.domain || undefined;
   }
 
   /** Ours to use, the default one first; none while not registered, the configured one without a registrar. */

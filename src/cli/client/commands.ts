@@ -17,7 +17,7 @@ const JSON_OPTION = { json: { type: 'boolean' } } as const;
 const POLL_MS = 200;
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, POLL_MS));
 
-const call: Command = async (args) => {
+export const callCommand: Command = async (args) => {
   const { values, positionals } = readOptions(
     args,
     {
@@ -48,7 +48,7 @@ const call: Command = async (args) => {
   return values.wait && current.end?.label !== 'answered' ? EXIT.failure : EXIT.done;
 };
 
-const status: Command = async (args) => {
+export const statusCommand: Command = async (args) => {
   const { values } = readOptions(args, { ...CLIENT_OPTIONS, ...JSON_OPTION, link: { type: 'boolean' } });
   const client = clientFor(values);
   if (values.link) {
@@ -62,7 +62,7 @@ const status: Command = async (args) => {
   return EXIT.done;
 };
 
-const log: Command = async (args) => {
+export const logCommand: Command = async (args) => {
   const { values } = readOptions(args, {
     ...CLIENT_OPTIONS,
     ...JSON_OPTION,
@@ -78,7 +78,7 @@ const log: Command = async (args) => {
   return EXIT.done;
 };
 
-const trace: Command = async (args) => {
+export const traceCommand: Command = async (args) => {
   const { values } = readOptions(args, {
     ...CLIENT_OPTIONS,
     call: { type: 'string' },
@@ -91,5 +91,3 @@ const trace: Command = async (args) => {
   else writeFileSync(values.pcap, await client.bytes(`trace?${query}`));
   return EXIT.done;
 };
-
-export const CLIENT_COMMANDS = { call, status, log, trace } as const satisfies Record<string, Command>;
