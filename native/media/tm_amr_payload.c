@@ -49,7 +49,7 @@ typedef struct bit_place {
 static unsigned take_bits(const uint8_t *data, bit_place *place, unsigned count) {
   unsigned value = 0;
   for (; count > 0; count--, place->at++) {
-    value = value << 1 | (data[place->at / OCTET] >> (OCTET - 1 - place->at % OCTET) & 1u);
+    value = value << 1 | ((unsigned)data[place->at / OCTET] >> (OCTET - 1 - place->at % OCTET) & 1u);
   }
   return value;
 }
