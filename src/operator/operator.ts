@@ -28,6 +28,7 @@ import { type FaultSettings, Faults } from './faults.ts';
 import { FaultyTransport } from './faulty-transport.ts';
 import { OperatorWeb } from './http.ts';
 import { Location } from './location.ts';
+import { Names } from './names.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { Phone } from './phone.ts';
 import { RegEventServer } from './reg-event-server.ts';
@@ -85,15 +86,16 @@ export class Operator {
     const addresses = new OwnAddresses(() => this.#transport.listening);
     const parts = { layer: this.#layer, clock, random, log, addresses, resolver: this.#resolver };
     const { accounts, location, faults } = this;
+    const names = new Names(accounts, addresses);
     const { expires, min_expires, algorithms, fork, busy_everywhere, ring_seconds } = config.policy;
     const registrar = new Registrar({
-      ...{ ...parts, accounts, location, faults },
+      ...{ ...parts, accounts, location, faults, names },
       policy: { expires: Seconds(expires), minExpires: Seconds(min_expires), algorithms },
     });
     this.#regEvent = new RegEventServer({ ...parts, location });
     const patience = Milliseconds(TRANSACTION_LENGTH * SIP_TIMERS.t1);
     new Router({
-      ...{ ...parts, accounts, location, faults, registrar, regEvent: this.#regEvent },
+      ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent },
       policy: { fork, busyEverywhere: busy_everywhere, ringing: Seconds(ring_seconds), patience },
     });
   }

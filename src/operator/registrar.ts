@@ -5,11 +5,12 @@ import { Seconds } from '#src/base/units.ts';
 import { DigestServer, type Verdict } from '#src/sip/digest/server.ts';
 import { hasToken, type SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { isSipUri } from '#src/sip/message/uri.ts';
+import { isSipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Account, Accounts } from './accounts.ts';
 import type { Faults } from './faults.ts';
 import { type Binding, type Location, shares } from './location.ts';
+import type { Names } from './names.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 
 export interface RegistrarPolicy {
@@ -22,6 +23,7 @@ export interface RegistrarDeps {
   readonly accounts: Accounts;
   readonly location: Location;
   readonly addresses: OwnAddresses;
+  readonly names: Names;
   readonly faults: Faults;
   readonly clock: Clock;
   readonly random: Random;
@@ -54,10 +56,10 @@ export class Registrar {
   }
 
   answer(request: SipRequest, flow: Flow): SipResponse {
-    const { accounts, random } = this.#deps;
+    const { accounts, names, random } = this.#deps;
     const reply = (status: number, headers: Headers = []): SipResponse =>
       SipResponse.reply(request, status, { toTag: random.bytes(6).toString('hex'), headers });
-    if (!isSipUri(request.requestUri) || !accounts.isHome(request.requestUri)) return reply(404);
+    if (!names.isHome(request.requestUri)) return reply(404);
     const verdict = this.#digest.verify(request, 'www');
     if (verdict.outcome === 'missing') return reply(401, this.#digest.challenge('www'));
     if (verdict.outcome === 'rejected') {
@@ -69,7 +71,7 @@ export class Registrar {
       return reply(401, this.#digest.challenge('www', { stale: true }));
     }
     const account = accounts.byUserName(verdict.username);
-    if (!account || !shares(account, request.to.uri)) return reply(403);
+    if (!account || !shares(account, names.identity(request.to.uri))) return reply(403);
     return this.#serve(request, flow, account, verdict, reply);
   }
 
@@ -125,7 +127,7 @@ export class Registrar {
     contact: NameAddr,
     expires: Seconds,
   ): Binding | undefined {
-    const { location } = this.#deps;
+    const { location, names } = this.#deps;
     const { instance, regId } = outboundIds(contact);
     if (expires === 0) {
       // A removal has no reg-id (24.229 5.1.1.6): then the address tells which one is meant.
@@ -135,7 +137,7 @@ export class Registrar {
     }
     const gruu =
       instance !== undefined && hasToken(request.supported, 'gruu')
-        ? gruuOf(request.to, instance)
+        ? gruuOf(names.identity(request.to.uri), instance)
         : undefined;
     const { callId, cseq } = request;
     const fields = { account, contact, instance, regId, flow, callId, cseq: cseq.number, pubGruu: gruu };
@@ -150,9 +152,9 @@ export class Registrar {
     own: Binding | undefined,
     reply: (status: number, headers?: Headers) => SipResponse,
   ): SipResponse {
-    const { location, addresses, faults } = this.#deps;
+    const { location, addresses, names, faults } = this.#deps;
     const headers: Headers = [];
-    for (const binding of location.ofIdentity(request.to.uri))
+    for (const binding of location.ofIdentity(names.identity(request.to.uri)))
       headers.push(['Contact', this.#listed(binding)]);
     const here = addresses.facing(flow);
     if (own) {
@@ -188,6 +190,6 @@ function outboundIds(contact: NameAddr): { instance: string | undefined; regId: 
 }
 
 /** RFC 5627 5.1: the identity with the instance. */
-function gruuOf(to: NameAddr, instance: string): string | undefined {
-  return isSipUri(to.uri) ? to.uri.bare().withParam('gr', instance).toString() : undefined;
+function gruuOf(identity: Uri, instance: string): string | undefined {
+  return isSipUri(identity) ? identity.bare().withParam('gr', instance).toString() : undefined;
 }

@@ -17,6 +17,7 @@ import { type Account, type Accounts, sameIdentity } from './accounts.ts';
 import type { Faults } from './faults.ts';
 import { Fork, type LegPlan } from './fork.ts';
 import type { Binding, Location } from './location.ts';
+import type { Names } from './names.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { RegEventServer } from './reg-event-server.ts';
 import type { Registrar } from './registrar.ts';
@@ -36,6 +37,7 @@ export interface RouterDeps {
   readonly accounts: Accounts;
   readonly location: Location;
   readonly addresses: OwnAddresses;
+  readonly names: Names;
   readonly registrar: Registrar;
   readonly regEvent: RegEventServer;
   readonly faults: Faults;
@@ -113,7 +115,7 @@ export class Router {
       else this.#refuse(server, 489, [['Allow-Events', 'reg']]);
       return;
     }
-    const called = this.#called(request.requestUri);
+    const called = this.#deps.names.identity(request.requestUri);
     const gruu = this.#deps.location.byGruu(request.requestUri);
     const sharing = accounts.byIdentity(called);
     if (!gruu && sharing.length === 0) {
@@ -132,26 +134,9 @@ export class Router {
     );
   }
 
-  /** The identity that a Request-URI of ours means: softphones write our address in place of the domain. */
-  #called(uri: Uri): Uri {
-    if (!isSipUri(uri)) return uri;
-    const { accounts, addresses } = this.#deps;
-    const home = accounts.isHome(uri) || addresses.isOwn(uri);
-    if (!home || uri.user === undefined) return uri;
-    const [user = ''] = uri.user.split(';', 1);
-    const local = accounts.all
-      .flatMap(({ identities }) => identities)
-      .find((identity) =>
-        isSipUri(identity)
-          ? identity.user === user && accounts.isHome(identity)
-          : identity.toString() === `tel:${user}`,
-      );
-    return local ?? uri;
-  }
-
   /** By its registered flow, else by credentials; undefined for a caller from elsewhere. */
   #callerOf(request: SipRequest, flow: Flow): Caller | 'unknown' | undefined {
-    const { accounts, location, registrar } = this.#deps;
+    const { accounts, location, names, registrar } = this.#deps;
     const binding = location.byFlow(flow);
     if (binding) return { account: binding.account, binding };
     const verdict = registrar.digest.verify(request, 'proxy');
@@ -159,8 +144,8 @@ export class Router {
       const account = accounts.byUserName(verdict.username);
       return account ? { account, binding: undefined } : 'unknown';
     }
-    const { uri } = request.from;
-    return accounts.byIdentity(uri).length > 0 || accounts.isHome(uri) ? 'unknown' : undefined;
+    const uri = names.identity(request.from.uri);
+    return accounts.byIdentity(uri).length > 0 || names.isHome(uri) ? 'unknown' : undefined;
   }
 
   async #ring(

@@ -67,6 +67,20 @@ test('a plain softphone registers without a header of IMS, with the bare user na
   assert.is((await guest.register()).status, 200);
 });
 
+test('a softphone may write the address of the operator in place of its domain', async () => {
+  const scene = await Scene.start();
+  const guest = await scene.station({
+    host: '192.0.2.13',
+    impi: 'guest',
+    identity: `sip:guest@${OPERATOR}:5060`,
+  });
+  assert.is((await guest.register([], `sip:${OPERATOR}:5060`)).status, 200);
+  const phone = await scene.station({ host: '192.0.2.11', impi: 'phone@op.example' });
+  await phone.register();
+  await phone.send(phone.make('INVITE', 'sip:guest@op.example'));
+  assert.is(guest.last('INVITE').header('P-Called-Party-ID'), '<sip:guest@op.example>');
+});
+
 test('the same instance and reg-id replace their binding, whatever the address', async () => {
   const scene = await Scene.start();
   const first = await scene.station({
