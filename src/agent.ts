@@ -5,12 +5,17 @@ import { webAddress } from '#src/base/config/rules.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { Store } from '#src/base/store.ts';
-import { VERSION } from '#src/base/version.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
 import { openCallLog } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import { resolveMediaHost } from '#src/call/world.ts';
-import { callConfig, listenAddresses, registrationConfig, timers, tlsSettings } from '#src/device/parts.ts';
+import {
+  callConfig,
+  listenAddresses,
+  registrationConfig,
+  SPOKEN,
+  timers,
+  tlsSettings,
+} from '#src/device/parts.ts';
 import { chooseSound } from '#src/device/sound.ts';
 import { Registration } from '#src/ims/registration.ts';
 import { MediaEngine } from '#src/media/engine.ts';
@@ -66,15 +71,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const sockets = new SipTransport({ ...base, listen: listenAddresses(config), tls: tlsSettings(config) });
     const transport = new TracedTransport(sockets, trace, clock);
     const resolver = new Resolver({ ...base, dns: config.sip.dns });
-    const spoken = { allow: [...CALL_METHODS, 'NOTIFY'], supported: CALL_OPTION_TAGS, userAgent: `Tandem/${VERSION}` };
-    const ua = new UserAgent({ ...base, ...spoken, transport, resolver, timers: timers(config) });
+    const ua = new UserAgent({ ...base, ...SPOKEN, transport, resolver, timers: timers(config) });
     const parts = { ...base, ua, resolver, media, trace };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
     const line = { line: registration, config: callConfig(config, sound), resolveHost: resolveMediaHost };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
     ua.onRequest((incoming) => {
-      if (!calls.handle(incoming)) incoming.respond(405);
+      // RFC 6665 4.1.3: a NOTIFY of no subscription.
+      if (!calls.handle(incoming)) incoming.respond(incoming.request.method === 'NOTIFY' ? 481 : 405);
     });
     const ports = webPorts({ ...options, ...parts, registration, calls, log: rows });
     const { host, port } = webAddress(config.web.listen);

@@ -10,7 +10,7 @@ type Command = (args: readonly string[]) => Promise<ExitCode>;
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['run', async () => (await import('./run.ts')).runCommand],
   ['operator', async () => (await import('./operator.ts')).operatorCommand],
-  ['demo', async () => (await import('./demo.ts')).demoCommand],
+  ['demo', async () => (await import('./demo/command.ts')).demoCommand],
   ['call', async () => (await import('./client/commands.ts')).callCommand],
   ['status', async () => (await import('./client/commands.ts')).statusCommand],
   ['log', async () => (await import('./client/commands.ts')).logCommand],

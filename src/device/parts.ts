@@ -4,6 +4,8 @@ import { splitPortRange } from '#src/base/config/formats.ts';
 import type { Config } from '#src/base/config/rules.ts';
 import { describe, TandemError } from '#src/base/errors.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { VERSION } from '#src/base/version.ts';
+import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
 import type { CallConfig } from '#src/call/world.ts';
 import type { AccessSetting } from '#src/ims/access-network.ts';
 import type { RegistrationConfig } from '#src/ims/registration-config.ts';
