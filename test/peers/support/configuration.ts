@@ -14,6 +14,8 @@ export interface DeviceSettings {
   readonly playback?: string;
   readonly instance?: string;
   readonly autoAnswer?: string;
+  /** Milliseconds; those of RFC 3261 when not given. */
+  readonly timers?: { readonly t1: number; readonly t2: number; readonly t4: number };
   /** More TOML: whole tables, or keys of the tables named here. */
   readonly sip?: string;
   readonly call?: string;
@@ -27,6 +29,7 @@ const list = (values: readonly string[]): string => `[${values.map((value) => `"
 
 /** A federated device of `IMPU` at a P-CSCF; RFC 3261 timers so that a test need not wait. */
 export function deviceConfig(settings: DeviceSettings): string {
+  const { t1, t2, t4 } = settings.timers ?? { t1: 500, t2: 4000, t4: 5000 };
   const pcscf = settings.pcscf === undefined ? [] : [settings.pcscf].flat();
   return `profile = "${settings.profile ?? 'ims'}"
 [account]
@@ -37,9 +40,9 @@ ${settings.ca ? `ca = "${settings.ca}"` : ''}
 ${settings.instance ? `[instance]\nid = "${settings.instance}"` : ''}
 [sip]
 listen = ${list(settings.listen ?? ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0'])}
-t1 = 500
-t2 = 4000
-t4 = 5000
+t1 = ${t1}
+t2 = ${t2}
+t4 = ${t4}
 ${settings.sip ?? ''}
 [media]
 address = "${settings.address ?? '127.0.0.1'}"
