@@ -50,9 +50,18 @@ export class Registrar {
     });
   }
 
-  /** For requests other than REGISTER: 407 instead of 401. */
   get digest(): DigestServer {
     return this.#digest;
+  }
+
+  /**
+   * For who shows no sign of IMS: MD5 alone, where it is allowed. Softphones that know nothing of RFC 8760 (libre 1.0)
+   * give up at the first challenge that they cannot answer.
+   */
+  plainChallenge(kind: 'www' | 'proxy'): [string, string][] {
+    const all = this.#digest.challenge(kind);
+    const plain = all.filter(([, value]) => /algorithm=MD5(,|$)/.test(value));
+    return plain.length > 0 ? plain : all;
   }
 
   answer(request: SipRequest, flow: Flow): SipResponse {

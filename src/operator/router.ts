@@ -107,7 +107,7 @@ export class Router {
     const { accounts, regEvent } = this.#deps;
     const caller = this.#callerOf(request, flow);
     if (caller === 'unknown') {
-      this.#refuse(server, 407, this.#deps.registrar.digest.challenge('proxy'));
+      this.#refuse(server, 407, this.#deps.registrar.plainChallenge('proxy'));
       return;
     }
     if (request.method === 'SUBSCRIBE') {

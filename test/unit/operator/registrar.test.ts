@@ -65,6 +65,13 @@ test('a plain softphone registers without a header of IMS, with the bare user na
   const scene = await Scene.start();
   const guest = await scene.station({ host: '192.0.2.13', impi: 'guest', identity: 'sip:guest@op.example' });
   assert.is((await guest.register()).status, 200);
+  assert.equal(
+    guest
+      .responses('REGISTER')[0]
+      ?.headers.getAll('WWW-Authenticate')
+      .map((text) => /algorithm=([^,]+)/.exec(text)?.[1]),
+    ['MD5'],
+  );
 });
 
 test('a softphone may write the address of the operator in place of its domain', async () => {

@@ -131,6 +131,7 @@ export class Station {
         : [['Contact', `<${this.contact}>${ids}`] as const]),
       ...headers,
     ]);
+    if (instance !== undefined) this.#digest.announce(first);
     return this.authenticated(first);
   }
 
