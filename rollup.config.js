@@ -12,7 +12,7 @@ const stripTypes = {
 /** `#src/…` as package.json says, and packages where Node finds them. */
 const resolveAs = (wanted) => ({
   name: 'resolve',
-  resolveId: (id) => (wanted(id) ? fileURLToPath(import.meta.resolve(id)) : null),
+  resolveId: (id, importer) => (importer && wanted(id) ? fileURLToPath(import.meta.resolve(id)) : null),
 });
 
 const page = {

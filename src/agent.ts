@@ -11,6 +11,7 @@ import { resolveMediaHost } from '#src/call/world.ts';
 import {
   callConfig,
   listenAddresses,
+  refuseUnknown,
   registrationConfig,
   SPOKEN,
   timers,
@@ -77,10 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const line = { line: registration, config: callConfig(config, sound), resolveHost: resolveMediaHost };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
-    ua.onRequest((incoming) => {
-      // RFC 6665 4.1.3: a NOTIFY of no subscription.
-      if (!calls.handle(incoming)) incoming.respond(incoming.request.method === 'NOTIFY' ? 481 : 405);
-    });
+    ua.onRequest((incoming) => void (calls.handle(incoming) || refuseUnknown(incoming)));
     const ports = webPorts({ ...options, ...parts, registration, calls, log: rows });
     const { host, port } = webAddress(config.web.listen);
     const web = new WebServer({ ...options, ports, host, port: options.webPort ?? port });
@@ -89,10 +87,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     closing.unshift(() => web.stop());
     await web.start();
     // From here on: calls first, which need the registration, which needs the user agent.
-    closing.unshift(
-      () => calls.close(),
-      () => registration.stop(),
-    );
+    closing.unshift(() => calls.close().then(() => registration.stop()));
     registration.start();
     return { calls, registration, web, listening: [...transport.listening.map(formatListen), web.url], stop };
   } catch (error) {

@@ -14,7 +14,19 @@ import { parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { TimerSettings } from '#src/sip/transaction/timers.ts';
 import { type ListenAddress, parseListen } from '#src/sip/transport/address.ts';
 import type { TlsSettings } from '#src/sip/transport/tls.ts';
+import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import type { SoundChoice } from './sound.ts';
+
+/** What the user agent understands: calls, and the NOTIFY of its subscriptions. */
+export const SPOKEN = {
+  allow: [...CALL_METHODS, 'NOTIFY'],
+  supported: CALL_OPTION_TAGS,
+  userAgent: `Tandem/${VERSION}`,
+};
+
+/** RFC 6665 4.1.3: a NOTIFY of no subscription is 481; whatever else is for nobody, 405. */
+export const refuseUnknown = (incoming: Incoming): boolean =>
+  incoming.respond(incoming.request.method === 'NOTIFY' ? 481 : 405);
 
 /** Who calls when nothing was configured: nobody in particular. */
 const NOBODY = 'sip:anonymous@anonymous.invalid';
