@@ -42,8 +42,20 @@ export const FAULT_SHAPE = {
   },
 };
 
+/** As the API names them; null: no such fault. */
+export const describeFaults = (settings: FaultSettings): Record<string, unknown> => ({
+  register_status: settings.registerStatus ?? null,
+  invite_status: settings.inviteStatus ?? null,
+  retry_after: settings.retryAfter ?? null,
+  once: settings.once,
+  silent: settings.silent,
+  stale: settings.stale,
+  wrong_rspauth: settings.wrongRspauth,
+  delay: settings.delay ?? null,
+});
+
 /** Throws 404 for a registration that is not there, 400 for one that is not named. */
-export function changeFaults(operator: Operator, body: Record<string, unknown>): FaultSettings {
+export function changeFaults(operator: Operator, body: Record<string, unknown>): Record<string, unknown> {
   const { deregister, ...rest } = body;
   const status = (key: string): number | undefined => (typeof rest[key] === 'number' ? rest[key] : undefined);
   const span = (key: string): Seconds | undefined =>
@@ -60,7 +72,7 @@ export function changeFaults(operator: Operator, body: Record<string, unknown>):
   });
   // The shape has been checked: an object or nothing.
   if (deregister !== undefined) end(operator, deregister as Record<string, unknown>);
-  return operator.faults.settings;
+  return describeFaults(operator.faults.settings);
 }
 
 function end({ location }: Operator, asked: Record<string, unknown>): void {

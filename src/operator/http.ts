@@ -7,7 +7,7 @@ import { systemCode, TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import { answerFor, HttpError, notFound, unauthorized } from '#src/web/errors.ts';
 import { addAll, type Route } from '#src/web/routes/route.ts';
-import { changeFaults, FAULT_SHAPE } from './http-faults.ts';
+import { changeFaults, describeFaults, FAULT_SHAPE } from './http-faults.ts';
 import type { Operator } from './operator.ts';
 import type { Phone } from './phone.ts';
 
@@ -141,7 +141,7 @@ function routes(operator: Operator, prefix: string): Route[] {
     post('ring', object({}), (phone) => phone.ring()),
     post('hangup', object({}), (phone) => phone.hangup()),
     post('call', object({ to: TEXT }, ['to']), (phone, { to }) => void phone.call(String(to))),
-    { method: 'GET', path: `${prefix}/faults`, handle: () => operator.faults.settings },
+    { method: 'GET', path: `${prefix}/faults`, handle: () => describeFaults(operator.faults.settings) },
     {
       method: 'POST',
       path: `${prefix}/faults`,

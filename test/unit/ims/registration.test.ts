@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { SystemRandom } from '#src/base/random.ts';
-import { Seconds } from '#src/base/units.ts';
+import { Milliseconds, Seconds } from '#src/base/units.ts';
 import { DigestServer } from '#src/sip/digest/server.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { suite } from '#test/support/suite.ts';
@@ -416,7 +417,7 @@ test('a connection that dies soon is made again after the back-off only', async 
   assert.is(registration.state.state, 'registered');
 });
 
-test('keep-alives run as the registrar asks, and their failure renews the registration', async () => {
+test('keep-alives run as the registrar asks, and their silence renews the registration', async () => {
   const net = new Net();
   await net.server();
   net.answer('REGISTER', ok({ headers: [['Flow-Timer', '100']] }));
@@ -428,6 +429,64 @@ test('keep-alives run as the registrar asks, and their failure renews the regist
   );
   between(pings.length, 4, 7);
   assert.is(net.of('REGISTER').length, 1);
+  // The far end goes silent without closing: the pong is missing for 10 seconds.
+  const flow = registration.flow;
+  await net.servers.get(PCSCF)?.transport.stop();
+  await net.pass(130);
+  assert.not.ok(flow?.alive);
+  assert.is(registration.flow, undefined);
+  assert.is(registration.state.error?.id, 'registration.unreachable');
+});
+
+test('whatever the network does: one REGISTER at a time, an end within 4 seconds, registered once all is well', async () => {
+  const statuses = [200, 401, 403, 404, 408, 423, 480, 500, 503, 504, 600, 0];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.constantFrom(...statuses), fc.integer({ min: 0, max: 300 })), { maxLength: 12 }),
+      fc.array(fc.tuple(fc.constantFrom('close', 'refresh', 'start'), fc.integer({ min: 1, max: 900 })), {
+        maxLength: 8,
+      }),
+      async (answers, events) => {
+        const net = new Net();
+        await net.server();
+        let open = 0;
+        const script = answers.map(([code, after]) => (incoming: Incoming): void => {
+          if (code === 0) return;
+          if (code === 200) ok({ expires: Math.max(30, after) })(incoming);
+          else status(code, after % 2 === 0 ? [] : [['Retry-After', String(after)]])(incoming);
+        });
+        const next = inTurn(...script, ok());
+        net.answer('REGISTER', (incoming) => {
+          open += 1;
+          assert.ok(open <= 1, 'two REGISTERs at a time');
+          incoming.onEnd.on(() => {
+            open -= 1;
+          });
+          next(incoming);
+          // An answer that never comes ends with the client's timer F.
+          if (!incoming.ended) net.clock.after(Milliseconds(127_900), () => (open -= 1));
+        });
+        const { registration } = await net.device();
+        registration.start();
+        for (const [event, wait] of events) {
+          await net.pass(wait);
+          if (event === 'close') registration.flow?.close();
+          else if (event === 'refresh') registration.refresh();
+          else if (registration.state.state === 'failed') registration.start();
+        }
+        await net.pass(30_000);
+        assert.is(registration.state.state, 'registered');
+        let stopped = false;
+        void registration.stop().then(() => {
+          stopped = true;
+        });
+        await net.pass(4.01);
+        assert.ok(stopped);
+        assert.is(registration.state.state, 'off');
+      },
+    ),
+    { numRuns: 25, seed: 110 },
+  );
 });
 
 test('without a word about keep-alives none are sent', async () => {
