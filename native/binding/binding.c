@@ -143,23 +143,29 @@ static napi_value configure(napi_env env, napi_callback_info info)
 {
   napi_value arguments[MAX_ARGUMENTS];
   handle *self;
-  char address[ADDRESS_OCTETS];
+  char address[ADDRESS_OCTETS], rtcp_address[ADDRESS_OCTETS];
   tm_error error = {.status = TM_ENGINE_OK};
   if (!take(env, info, arguments, &self)) return NULL;
   napi_value from = arguments[2];
   value_string(env, from, "address", address, sizeof address);
+  value_string(env, from, "rtcpAddress", rtcp_address, sizeof rtcp_address);
   tm_stream_config config = {.remote_address = address,
                              .remote_port = (uint16_t)value_number(env, from, "port"),
+                             .remote_rtcp_address = rtcp_address,
                              .remote_rtcp_port = (uint16_t)value_number(env, from, "rtcpPort"),
                              .codec = (tm_codec_name)value_number(env, from, "codec"),
                              .payload_type = (uint8_t)value_number(env, from, "payloadType"),
+                             .receive_payload_type = (uint8_t)value_number(env, from, "receivePayloadType"),
                              .octet_aligned = value_boolean(env, from, "octetAligned"),
                              .mode_set = (uint16_t)value_number(env, from, "modeSet"),
                              .dtmf_payload_type = (int)value_number(env, from, "dtmfPayloadType"),
+                             .dtmf_receive_payload_type = (int)value_number(env, from, "dtmfReceivePayloadType"),
                              .dtmf_clock_rate = (uint32_t)value_number(env, from, "dtmfClockRate"),
                              .ptime_ms = (uint16_t)value_number(env, from, "ptimeMs"),
                              .send = value_boolean(env, from, "send"),
-                             .receive = value_boolean(env, from, "receive")};
+                             .receive = value_boolean(env, from, "receive"),
+                             .rtcp_senders_bps = (uint32_t)value_number(env, from, "rtcpSenders"),
+                             .rtcp_receivers_bps = (uint32_t)value_number(env, from, "rtcpReceivers")};
   value_string(env, from, "cname", config.cname, sizeof config.cname);
   if (tm_stream_configure(self->engine, value_uint32(env, arguments[1]), &config, &error) != TM_ENGINE_OK)
     return fail(env, &error);

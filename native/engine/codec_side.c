@@ -36,8 +36,8 @@ tm_coding *tm_codec_side_configure(tm_stream *stream, const tm_codec_thread_conf
     old = side->coding;
     side->coding = config->coding;
   }
-  if (config->units_per_packet != side->config.units_per_packet || config->coding ||
-      (config->send && !side->config.send))
+  if (config->packing.units != side->config.packing.units || config->packing.phase != side->config.packing.phase ||
+      config->coding || (config->send && !side->config.send))
     side->frame_count = 0;
   if (!side->configured) side->next_unit = tm_stream_beat_after(stream, now);
   uint32_t hz = side->coding->info->sample_hz;
@@ -139,13 +139,12 @@ static void capture(tm_stream *stream, uint64_t unit)
   side->timestamp += info->encode_samples;  // at these codecs a sample is a tick
   if (!side->config.send) return;
   // A packet starts only at its own first beat, so that both threads agree where it ends.
-  bool starts = unit % side->config.units_per_packet == 0;
-  if (side->frame_count == 0 && !starts) return;
+  if (side->frame_count == 0 && !tm_packet_starts(unit, &side->config.packing)) return;
   if (side->frame_count >= TM_MAX_UNITS_PER_PACKET) side->frame_count = 0;
   tm_frame *frame = &side->frames[side->frame_count++];
   if (tm_codec_encode(side->coding->codec, pcm, frame) != TM_OK)
     *frame = (tm_frame){.kind = TM_FRAME_NO_DATA, .samples = info->encode_samples};
-  if (tm_packet_ends(unit, side->config.units_per_packet)) hand_over(stream, unit);
+  if (tm_packet_ends(unit, &side->config.packing)) hand_over(stream, unit);
 }
 
 void tm_codec_side_beat(tm_stream *stream, int64_t now)

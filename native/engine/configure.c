@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "clock.h"
 #include "engine_private.h"
 #include "tm_rtp.h"
 
@@ -20,7 +21,8 @@ static tm_engine_status check(const tm_stream_config *config, tm_error *error)
 {
   if ((size_t)config->codec >= sizeof codec_ids / sizeof codec_ids[0])
     return tm_error_set(error, TM_ENGINE_CODEC, 0, "unknown codec");
-  if (config->payload_type > TM_RTP_MAX_PAYLOAD_TYPE || config->dtmf_payload_type > TM_RTP_MAX_PAYLOAD_TYPE)
+  if (config->payload_type > TM_RTP_MAX_PAYLOAD_TYPE || config->receive_payload_type > TM_RTP_MAX_PAYLOAD_TYPE ||
+      config->dtmf_payload_type > TM_RTP_MAX_PAYLOAD_TYPE || config->dtmf_receive_payload_type > TM_RTP_MAX_PAYLOAD_TYPE)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "payload type above %d", TM_RTP_MAX_PAYLOAD_TYPE);
   if (config->mode_set > TM_AMR_WB_ALL_MODES)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "mode set 0x%x: AMR-WB has modes 0 to 8", config->mode_set);
@@ -28,8 +30,10 @@ static tm_engine_status check(const tm_stream_config *config, tm_error *error)
   if (config->remote_port == 0) return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "remote port 0");
   if (config->dtmf_payload_type >= 0 && (config->dtmf_clock_rate == 0 || config->dtmf_clock_rate > MAX_DTMF_CLOCK))
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "telephone-event at %u Hz", config->dtmf_clock_rate);
-  if (config->dtmf_payload_type == config->payload_type)
-    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "payload type %d for sound and events", config->dtmf_payload_type);
+  if ((config->dtmf_payload_type < 0) != (config->dtmf_receive_payload_type < 0))
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "telephone-event in one direction");
+  if (config->dtmf_payload_type == config->payload_type || config->dtmf_receive_payload_type == config->receive_payload_type)
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "one payload type for sound and events");
   if (config->cname[0] == '\0' || !memchr(config->cname, '\0', sizeof config->cname))
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "CNAME of 1 to %d octets", TM_ENGINE_MAX_CNAME - 1);
   return TM_ENGINE_OK;
@@ -39,10 +43,12 @@ static tm_engine_status addresses(const tm_stream *stream, const tm_stream_confi
                                   tm_error *error)
 {
   uint16_t rtcp = config->remote_rtcp_port ? config->remote_rtcp_port : (uint16_t)(config->remote_port + 1);
-  if (tm_address_parse(config->remote_address, config->remote_port, &out->remote) != 0 ||
-      tm_address_parse(config->remote_address, rtcp, &out->remote_rtcp) != 0)
+  const char *rtcp_address = config->remote_rtcp_address ? config->remote_rtcp_address : config->remote_address;
+  if (tm_address_parse(config->remote_address, config->remote_port, &out->remote) != 0)
     return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", config->remote_address);
-  if (out->remote.storage.ss_family != stream->family)
+  if (tm_address_parse(rtcp_address, rtcp, &out->remote_rtcp) != 0)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", rtcp_address);
+  if (out->remote.storage.ss_family != stream->family || out->remote_rtcp.storage.ss_family != stream->family)
     return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the local address's family", config->remote_address);
   return TM_ENGINE_OK;
 }
@@ -53,6 +59,14 @@ static unsigned units_of(uint16_t ptime_ms)
   unsigned units = ptime_ms / TM_UNIT_MS;
   if (units == 0) return 1;
   return units > TM_MAX_UNITS_PER_PACKET ? TM_MAX_UNITS_PER_PACKET : units;
+}
+
+// The first packet starts with the next beat; while packets flow, their rhythm stays.
+static tm_packing packing_of(const tm_stream *stream, const tm_stream_config *config)
+{
+  unsigned units = units_of(config->ptime_ms);
+  if (stream->sends && config->send && units == stream->packing.units) return stream->packing;
+  return (tm_packing){.units = units, .phase = (unsigned)(tm_stream_beat_after(stream, tm_now_ns()) % units)};
 }
 
 static bool same_coding(const tm_codec_config *a, const tm_codec_config *b)
@@ -82,18 +96,23 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
     stream->has_coding = true;
   }
   codec.codec.payload_type = config->payload_type;
-  codec.codec.units_per_packet = units_of(config->ptime_ms);
-  codec.codec.send = config->send;
+  stream->packing = packing_of(stream, config);
+  stream->sends = config->send && !tm_address_unspecified(&packet.packet.remote);
+  codec.codec.packing = stream->packing;
+  codec.codec.send = stream->sends;
   codec.codec.receive = config->receive;
 
   const tm_codec_info *info = tm_codec_info_of(wanted.id);
   packet.packet.coding = stream->codings;
   packet.packet.clock_hz = info->clock_hz;
-  packet.packet.payload_type = config->payload_type;
+  packet.packet.receive_payload_type = config->receive_payload_type;
   packet.packet.dtmf_payload_type = config->dtmf_payload_type;
+  packet.packet.dtmf_receive_payload_type = config->dtmf_receive_payload_type;
   packet.packet.dtmf_clock_hz = config->dtmf_payload_type >= 0 ? config->dtmf_clock_rate : 0;
-  packet.packet.units_per_packet = codec.codec.units_per_packet;
-  packet.packet.send = config->send;
+  packet.packet.rtcp_senders_bps = config->rtcp_senders_bps;
+  packet.packet.rtcp_receivers_bps = config->rtcp_receivers_bps;
+  packet.packet.packing = stream->packing;
+  packet.packet.send = stream->sends;
   packet.packet.receive = config->receive;
   memcpy(packet.packet.cname, config->cname, sizeof packet.packet.cname);
   stream->has_dtmf = config->dtmf_payload_type >= 0;

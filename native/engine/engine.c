@@ -72,8 +72,7 @@ tm_device_pool *tm_engine_device_pool(tm_engine *engine)
 uint64_t tm_stream_beat_after(const tm_stream *stream, int64_t now)
 {
   int64_t since = now - stream->base_ns;
-  // One whole beat of room: the codec thread starts before the packet thread needs it.
-  return since < 0 ? 1 : (uint64_t)(since / TM_UNIT_NS) + 2;
+  return since < 0 ? 0 : (uint64_t)(since / TM_UNIT_NS) + 1;
 }
 
 static int worker_start(tm_engine *engine, tm_worker *worker, const char *name, int priority, void *(*body)(void *))

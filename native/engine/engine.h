@@ -51,16 +51,19 @@ typedef enum { TM_CODEC_NAME_PCMU, TM_CODEC_NAME_PCMA, TM_CODEC_NAME_AMR_WB } tm
 typedef struct {
   const char *remote_address;  // IP literal of the local socket's family
   uint16_t remote_port;
-  uint16_t remote_rtcp_port;  // 0: RTP port + 1
+  const char *remote_rtcp_address;  // NULL: as RTP; the unspecified address of either: nothing is sent there (RFC 3264 8.4)
+  uint16_t remote_rtcp_port;        // 0: RTP port + 1
   tm_codec_name codec;
-  uint8_t payload_type;
+  uint8_t payload_type;          // of what is sent
+  uint8_t receive_payload_type;  // each side names what it wants to receive (RFC 3264 6.1)
   bool octet_aligned;   // AMR-WB, RFC 4867 4.4
   uint16_t mode_set;    // AMR-WB: bit n allows mode n; 0 allows all
-  int dtmf_payload_type;  // RFC 4733; -1: none negotiated
+  int dtmf_payload_type, dtmf_receive_payload_type;  // RFC 4733; both -1: none negotiated
   uint32_t dtmf_clock_rate;
-  uint16_t ptime_ms;
+  uint16_t ptime_ms;  // of what is sent: whole units of 20 ms, at most 80 ms (26.114 7.4.2); up to 240 ms are received
   bool send;
   bool receive;
+  uint32_t rtcp_senders_bps, rtcp_receivers_bps;  // b=RS, b=RR, bit/s; both 0: no RTCP is sent, what comes is taken
   char cname[TM_ENGINE_MAX_CNAME];  // RFC 3550 6.5.1
 } tm_stream_config;
 
@@ -70,10 +73,10 @@ typedef struct {
   uint64_t packets_received, octets_received;  // RTP accepted
   uint64_t packets_lost;                       // RFC 3550 A.3
   uint64_t packets_late;                       // came after their time to be played
-  uint64_t packets_discarded;                  // malformed, other payload type, duplicate, or ring full
+  uint64_t packets_discarded;                  // malformed, other payload type, from elsewhere, duplicate, or ring full
   uint64_t rtcp_sent, rtcp_received;
   uint64_t concealed_ms;                       // sound made up for missing packets
-  uint64_t ticks_missed;                       // packet times at which no frame was ready
+  uint64_t ticks_missed;                       // packet times at which no frame was ready, once packets flow
   uint64_t send_errors;                        // ICMP errors and full socket buffers
   uint64_t dtmf_sent, dtmf_received;
   double jitter_ms;     // interarrival, RFC 3550 6.4.1

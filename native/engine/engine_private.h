@@ -71,25 +71,32 @@ tm_device_pool *tm_engine_device_pool(tm_engine *engine);
 /** Control thread. NULL for an id that is not open. */
 tm_stream *tm_stream_by_id(const tm_engine *engine, uint32_t id);
 
-/** The beat after `now` of a stream, with room to prepare it. */
+/** The beat after `now` of a stream. */
 uint64_t tm_stream_beat_after(const tm_stream *stream, int64_t now);
 static inline int64_t tm_stream_due(const tm_stream *stream, uint64_t unit)
 {
   return stream->base_ns + (int64_t)unit * TM_UNIT_NS;
 }
 
-/** True when a packet ends with this beat: the same rule in both threads. */
-static inline bool tm_packet_ends(uint64_t unit, unsigned units_per_packet)
+/** True when a packet starts with this beat; it ends with the one before the next. The same rule in both threads. */
+static inline bool tm_packet_starts(uint64_t unit, const tm_packing *packing)
 {
-  return (unit + 1) % units_per_packet == 0;
+  return unit % packing->units == packing->phase;
+}
+static inline bool tm_packet_ends(uint64_t unit, const tm_packing *packing)
+{
+  return tm_packet_starts(unit + 1, packing);
 }
 
 // Packet thread, one stream at a time.
 void tm_packet_configure(tm_stream *stream, const tm_packet_config *config, int64_t now);
 void tm_packet_beat(tm_stream *stream, int64_t now);
-void tm_packet_receive(tm_stream *stream);
+/** Takes datagrams that wait, a few at a time. False: this beat has brought enough, listen again at the intake's refill_ns. */
+bool tm_packet_receive(tm_stream *stream);
 void tm_packet_queue_dtmf(tm_stream *stream, const char *digits, uint32_t duration_ms, uint32_t gap_ms);
-void tm_rtcp_receive(tm_stream *stream);
+bool tm_rtcp_receive(tm_stream *stream);
+/** One datagram out of at most `most` in a beat. False: none is left. */
+bool tm_intake_take(tm_intake *intake, unsigned most, int64_t now);
 void tm_rtcp_schedule(tm_stream *stream, int64_t now);
 void tm_rtcp_beat(tm_stream *stream, int64_t now);
 void tm_rtcp_bye(tm_stream *stream, int64_t now);

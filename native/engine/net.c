@@ -55,13 +55,18 @@ static void set_port(tm_address *address, uint16_t port)
   else ((struct sockaddr_in *)(void *)&address->storage)->sin_port = htons(port);
 }
 
+static uint16_t port_of(const struct sockaddr_storage *storage)
+{
+  return ntohs(storage->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)storage)->sin6_port
+                                              : ((const struct sockaddr_in *)(const void *)storage)->sin_port);
+}
+
 static uint16_t bound_port(int fd)
 {
   struct sockaddr_storage storage;
   socklen_t octets = sizeof storage;
   if (getsockname(fd, (struct sockaddr *)&storage, &octets) < 0) return 0;
-  return ntohs(storage.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&storage)->sin6_port
-                                             : ((struct sockaddr_in *)(void *)&storage)->sin_port);
+  return port_of(&storage);
 }
 
 // A bound socket or -errno. Marking is a wish: a host that refuses it still talks.
@@ -124,4 +129,57 @@ void tm_socket_pair_close(tm_socket_pair *pair)
   if (pair->rtp >= 0) close(pair->rtp);
   if (pair->rtcp >= 0) close(pair->rtcp);
   pair->rtp = pair->rtcp = -1;
+}
+
+static const struct in6_addr *v6_of(const tm_address *address)
+{
+  return &((const struct sockaddr_in6 *)(const void *)&address->storage)->sin6_addr;
+}
+
+static in_addr_t v4_of(const tm_address *address)
+{
+  return ((const struct sockaddr_in *)(const void *)&address->storage)->sin_addr.s_addr;
+}
+
+bool tm_address_same_host(const tm_address *a, const tm_address *b)
+{
+  if (a->storage.ss_family != b->storage.ss_family) return false;
+  if (a->storage.ss_family == AF_INET6) return IN6_ARE_ADDR_EQUAL(v6_of(a), v6_of(b));
+  return v4_of(a) == v4_of(b);
+}
+
+bool tm_address_equal(const tm_address *a, const tm_address *b)
+{
+  return tm_address_same_host(a, b) && port_of(&a->storage) == port_of(&b->storage);
+}
+
+bool tm_address_unspecified(const tm_address *address)
+{
+  if (address->storage.ss_family == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(v6_of(address));
+  return v4_of(address) == htonl(INADDR_ANY);
+}
+
+bool tm_socket_send(int fd, const void *data, size_t octets, const tm_address *to)
+{
+  ssize_t sent = sendto(fd, data, octets, MSG_NOSIGNAL, (const struct sockaddr *)&to->storage, to->octets);
+  if (sent < 0 && errno == ECONNREFUSED)
+    sent = sendto(fd, data, octets, MSG_NOSIGNAL, (const struct sockaddr *)&to->storage, to->octets);
+  return sent >= 0;
+}
+
+ssize_t tm_socket_receive(int fd, void *data, size_t capacity, tm_address *from)
+{
+  from->octets = sizeof from->storage;
+  return recvfrom(fd, data, capacity, MSG_TRUNC, (struct sockaddr *)&from->storage, &from->octets);
+}
+
+bool tm_socket_connect(int fd, const tm_address *peer)
+{
+  return connect(fd, (const struct sockaddr *)&peer->storage, peer->octets) == 0;
+}
+
+void tm_socket_disconnect(int fd)
+{
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  (void)connect(fd, &none, sizeof none);
 }

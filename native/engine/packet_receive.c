@@ -1,35 +1,56 @@
-// Packet thread, receiving: RTP from any source address (26.114 7.2), statistics (RFC 3550 A), telephone events (RFC 4733 2.5.2).
+// Packet thread, receiving: RTP of the peer and nobody else (origin.h), statistics (RFC 3550 A), telephone events (RFC 4733 2.5.2).
 #include <string.h>
 
 #include "engine_private.h"
 #include "clock.h"
 #include "tm_rtp.h"
 
-enum { MAX_DATAGRAMS = 16 };  // in one go, so that a flood does not hold up the beats
+enum {
+  MAX_DATAGRAMS = 16,   // in one go, so that a flood does not hold up the beats
+  MAX_IN_A_BEAT = 400,  // 20,000 a second: some percent of a core, whatever comes
+  PRESENT_MS = 100,     // a source that was heard since is not replaced
+};
 
 static void discard(tm_stream *stream)
 {
   tm_count(&stream->counters.packets_discarded, 1);
 }
 
-// A second packet of a new SSRC makes it the source; a lone one does not.
-static bool follow_source(tm_stream *stream, const tm_rtp_packet *packet)
+// RFC 3550 8.2: another SSRC of the same peer is followed when its packets are in sequence and the present one has fallen silent.
+static bool succeeds(tm_packet_side *side, const tm_rtp_packet *packet, int64_t now)
+{
+  bool in_sequence = side->has_candidate && side->candidate_ssrc == packet->ssrc &&
+                     packet->sequence == (uint16_t)(side->candidate_sequence + 1);
+  side->has_candidate = true;
+  side->candidate_ssrc = packet->ssrc;
+  side->candidate_sequence = packet->sequence;
+  return in_sequence && now - side->source_heard_ns >= PRESENT_MS * TM_NS_PER_MS;
+}
+
+static void begin_source(tm_stream *stream, const tm_rtp_packet *packet)
 {
   tm_packet_side *side = &stream->packet;
-  if (side->has_source && side->source.ssrc == packet->ssrc) {
-    side->has_candidate = false;
-    return true;
-  }
-  if (side->has_source && !(side->has_candidate && side->candidate_ssrc == packet->ssrc)) {
-    side->has_candidate = true;
-    side->candidate_ssrc = packet->ssrc;
-    return false;
-  }
   if (side->has_source) side->lost_before += tm_rtp_source_lost(&side->source);
   tm_rtp_source_init(&side->source, packet->ssrc, packet->sequence, side->config.clock_hz);
   side->has_source = true;
-  side->has_candidate = false;
   atomic_store_explicit(&stream->counters.remote_ssrc, packet->ssrc, memory_order_relaxed);
+}
+
+// True when the packet is one of the source that the stream listens to. Only what was negotiated makes a source.
+static bool follow_source(tm_stream *stream, const tm_rtp_packet *packet, const tm_address *from, bool known, int64_t now)
+{
+  tm_packet_side *side = &stream->packet;
+  bool same_place = tm_origin_is(&side->origin, from);
+  if (!same_place && !known) return false;
+  if (!side->has_source || side->source.ssrc != packet->ssrc) {
+    if (!known || (side->has_source && same_place && !succeeds(side, packet, now))) return false;
+    begin_source(stream, packet);
+  }
+  side->has_candidate = false;
+  side->source_heard_ns = now;
+  tm_origin_heard(&side->origin, from, now);
+  if (tm_origin_certain(&side->origin) && !side->connected)
+    side->connected = tm_socket_connect(stream->sockets.rtp, &side->config.remote);
   return true;
 }
 
@@ -97,17 +118,20 @@ static void hand_over(tm_stream *stream, const tm_rtp_packet *packet, bool sound
   if (tm_ring_write(stream->rx, &item, sizeof item.record + item.record.octets) != TM_OK) discard(stream);
 }
 
-static void take_packet(tm_stream *stream, const uint8_t *datagram, size_t octets, int64_t now)
+static void take_packet(tm_stream *stream, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
 {
   tm_packet_side *side = &stream->packet;
   tm_rtp_packet packet;
-  if (tm_rtp_parse(datagram, octets, &packet) != TM_OK) {
+  if (!tm_origin_takes(&side->origin, from, now) || tm_rtp_parse(datagram, octets, &packet) != TM_OK) {
     discard(stream);
     return;
   }
-  bool sound = packet.payload_type == side->config.payload_type && packet.payload_bytes > 0;
-  bool event = side->config.dtmf_payload_type >= 0 && packet.payload_type == side->config.dtmf_payload_type;
-  if (!follow_source(stream, &packet)) return;
+  bool sound = packet.payload_type == side->config.receive_payload_type && packet.payload_bytes > 0;
+  bool event = packet.payload_type == side->config.dtmf_receive_payload_type;
+  if (!follow_source(stream, &packet, from, sound || event, now)) {
+    discard(stream);
+    return;
+  }
   account(stream, &packet, event, now);
   if (!side->config.receive) return;
   if (event) take_event(stream, &packet, now);
@@ -119,15 +143,31 @@ static void take_packet(tm_stream *stream, const uint8_t *datagram, size_t octet
   hand_over(stream, &packet, sound, now);
 }
 
-void tm_packet_receive(tm_stream *stream)
+bool tm_intake_take(tm_intake *intake, unsigned most, int64_t now)
+{
+  if (now >= intake->refill_ns) {
+    intake->left = most;
+    intake->refill_ns = now + TM_UNIT_NS;
+  }
+  if (intake->left == 0) return false;
+  intake->left--;
+  return true;
+}
+
+bool tm_packet_receive(tm_stream *stream)
 {
   uint8_t datagram[TM_DATAGRAM_OCTETS];
+  tm_packet_side *side = &stream->packet;
+  tm_address from;
   for (int i = 0; i < MAX_DATAGRAMS; i++) {
-    ssize_t octets = recv(stream->sockets.rtp, datagram, sizeof datagram, MSG_TRUNC);
-    if (octets < 0) return;
+    int64_t now = tm_now_ns();
+    if (!tm_intake_take(&side->rtp_intake, MAX_IN_A_BEAT, now)) return false;
+    ssize_t octets = tm_socket_receive(stream->sockets.rtp, datagram, sizeof datagram, &from);
+    if (octets < 0) return true;
     // Before the first offer or answer nobody knows what these octets mean.
-    if (!stream->packet.configured || stream->packet.closing) continue;
+    if (!side->configured || side->closing) continue;
     if ((size_t)octets > sizeof datagram) discard(stream);
-    else take_packet(stream, datagram, (size_t)octets, tm_now_ns());
+    else take_packet(stream, datagram, (size_t)octets, &from, now);
   }
+  return true;
 }

@@ -7,14 +7,12 @@
 #include "tm_rtcp.h"
 
 enum {
-  // 26.114 A.2: b=RS:0, b=RR:2000, as our offers say; below a report in 5 s the minimum rules.
-  RS_BITS = 0,
-  RR_BITS = 2000,
   MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   TYPICAL_OCTETS = 120,  // first guess of a compound with its IP and UDP header
   HEADERS_V4 = 28,
   HEADERS_V6 = 48,
   MAX_DATAGRAMS = 8,
+  MAX_IN_A_BEAT = 16,
 };
 
 // splitmix64: spreads the reports of many streams; nothing secret hangs on it.
@@ -48,8 +46,8 @@ void tm_rtcp_schedule(tm_stream *stream, int64_t now)
 {
   tm_packet_side *side = &stream->packet;
   if (side->rtcp_average <= 0) side->rtcp_average = TYPICAL_OCTETS;
-  tm_rtcp_timing timing = {.rs_bits = RS_BITS,
-                           .rr_bits = RR_BITS,
+  tm_rtcp_timing timing = {.rs_bits = side->config.rtcp_senders_bps,
+                           .rr_bits = side->config.rtcp_receivers_bps,
                            .members = side->has_source ? 2 : 1,
                            .senders = (is_sender(stream) ? 1u : 0u) + (side->has_source ? 1u : 0u),
                            .we_sent = is_sender(stream),
@@ -89,10 +87,10 @@ static void send_report(tm_stream *stream, int64_t now, bool bye)
                              .cname = side->config.cname,
                              .bye = bye};
   if (tm_rtcp_build(&content, datagram, sizeof datagram, &octets) != TM_OK) return;
-  ssize_t sent = sendto(stream->sockets.rtcp, datagram, octets, MSG_NOSIGNAL,
-                        (const struct sockaddr *)&side->config.remote_rtcp.storage, side->config.remote_rtcp.octets);
-  if (sent < 0) tm_count(&stream->counters.send_errors, 1);
-  else tm_count(&stream->counters.rtcp_sent, 1);
+  if (!tm_address_unspecified(&side->config.remote_rtcp)) {
+    bool sent = tm_socket_send(stream->sockets.rtcp, datagram, octets, &side->config.remote_rtcp);
+    tm_count(sent ? &stream->counters.rtcp_sent : &stream->counters.send_errors, 1);
+  }
   side->received_at_report = received;
   side->sent_at_report[0] = side->sent_at_report[1];
   side->sent_at_report[1] = packets_sent(stream);
@@ -110,8 +108,10 @@ void tm_rtcp_beat(tm_stream *stream, int64_t now)
 
 void tm_rtcp_bye(tm_stream *stream, int64_t now)
 {
+  const tm_packet_side *side = &stream->packet;
+  bool off = side->config.rtcp_senders_bps == 0 && side->config.rtcp_receivers_bps == 0;
   // RFC 3550 6.3.7: who never sent anything does not say goodbye.
-  if (stream->packet.configured && (stream->packet.sent_any || stream->packet.rtcp_any)) send_report(stream, now, true);
+  if (side->configured && !off && (side->sent_any || side->rtcp_any)) send_report(stream, now, true);
 }
 
 static void take_report(tm_stream *stream, const tm_rtcp_report *report)
@@ -149,13 +149,25 @@ static void take_compound(tm_stream *stream, const uint8_t *datagram, size_t oct
   }
 }
 
-void tm_rtcp_receive(tm_stream *stream)
+// Reports come from the host that RTP comes from or that the SDP names; who else sends some wants to mislead.
+static bool is_welcome(const tm_packet_side *side, const tm_address *from)
+{
+  return tm_origin_shares_host(&side->origin, from) || tm_address_same_host(&side->config.remote_rtcp, from);
+}
+
+bool tm_rtcp_receive(tm_stream *stream)
 {
   uint8_t datagram[TM_DATAGRAM_OCTETS];
+  tm_packet_side *side = &stream->packet;
+  tm_address from;
   for (int i = 0; i < MAX_DATAGRAMS; i++) {
-    ssize_t octets = recv(stream->sockets.rtcp, datagram, sizeof datagram, MSG_TRUNC);
-    if (octets < 0) return;
-    if (!stream->packet.configured || stream->packet.closing || (size_t)octets > sizeof datagram) continue;
-    take_compound(stream, datagram, (size_t)octets, tm_now_ns());
+    int64_t now = tm_now_ns();
+    if (!tm_intake_take(&side->rtcp_intake, MAX_IN_A_BEAT, now)) return false;
+    ssize_t octets = tm_socket_receive(stream->sockets.rtcp, datagram, sizeof datagram, &from);
+    if (octets < 0) return true;
+    if (!side->configured || side->closing) continue;
+    if ((size_t)octets > sizeof datagram || !is_welcome(side, &from)) tm_count(&stream->counters.packets_discarded, 1);
+    else take_compound(stream, datagram, (size_t)octets, now);
   }
+  return true;
 }

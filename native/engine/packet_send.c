@@ -18,10 +18,20 @@ void tm_packet_configure(tm_stream *stream, const tm_packet_config *config, int6
   bool first = !side->configured;
   bool clock_changed = first || side->config.dtmf_clock_hz != config->dtmf_clock_hz;
   if (!side->config.send || side->config.coding != config->coding) side->marker = true;
-  if (first || !side->config.send) side->next_unit = tm_stream_beat_after(stream, now);
+  if (first || !side->config.send) {
+    side->next_unit = tm_stream_beat_after(stream, now);
+    side->flowing = false;
+  }
   if (side->has_source && side->config.clock_hz != config->clock_hz) {
     side->lost_before += tm_rtp_source_lost(&side->source);
     side->has_source = false;
+  }
+  bool other_bandwidth = first || side->config.rtcp_senders_bps != config->rtcp_senders_bps ||
+                         side->config.rtcp_receivers_bps != config->rtcp_receivers_bps;
+  if (first || !tm_address_equal(&side->config.remote, &config->remote)) {
+    tm_origin_init(&side->origin, &config->remote);
+    if (side->connected) tm_socket_disconnect(stream->sockets.rtp);
+    side->connected = false;
   }
   side->config = *config;
   side->configured = true;
@@ -34,7 +44,7 @@ void tm_packet_configure(tm_stream *stream, const tm_packet_config *config, int6
     tm_dtmf_receiver_init(&side->dtmf_in, config->dtmf_clock_hz);
     side->dtmf_pending = 0;
   }
-  if (first) tm_rtcp_schedule(stream, now);
+  if (other_bandwidth) tm_rtcp_schedule(stream, now);
 }
 
 void tm_packet_queue_dtmf(tm_stream *stream, const char *digits, uint32_t duration_ms, uint32_t gap_ms)
@@ -61,9 +71,7 @@ static void send_rtp(tm_stream *stream, tm_rtp_packet *packet)
     tm_count(&stream->counters.send_errors, 1);
     return;
   }
-  ssize_t sent = sendto(stream->sockets.rtp, datagram, octets, MSG_NOSIGNAL,
-                        (const struct sockaddr *)&side->config.remote.storage, side->config.remote.octets);
-  if (sent < 0) {
+  if (!tm_socket_send(stream->sockets.rtp, datagram, octets, &side->config.remote)) {
     tm_count(&stream->counters.send_errors, 1);
     return;
   }
@@ -124,6 +132,7 @@ static void send_record(tm_stream *stream, const tm_tx_record *record, const uin
 // Sends what is due up to `unit`. True when the packet of `unit` itself was there.
 static bool serve(tm_stream *stream, uint64_t unit)
 {
+  tm_packet_side *side = &stream->packet;
   tm_tx_record record;
   uint8_t payload[TM_TX_PAYLOAD_OCTETS];
   bool found = false;
@@ -132,6 +141,7 @@ static bool serve(tm_stream *stream, uint64_t unit)
     if (record.octets > 0 && tm_ring_read(stream->tx, payload, record.octets) != TM_OK) return found;
     if (record.unit + MAX_BEATS_LATE > unit) send_record(stream, &record, payload);
     found = record.unit == unit;
+    side->flowing = side->flowing || found;
   }
   return found;
 }
@@ -143,7 +153,7 @@ static void retry(tm_stream *stream, int64_t now)
   side->retry_ns = TM_NEVER;
   if (serve(stream, unit)) return;
   if (now < tm_stream_due(stream, unit) + RETRY_LIMIT_MS * TM_NS_PER_MS) side->retry_ns = now + RETRY_MS * TM_NS_PER_MS;
-  else tm_count(&stream->counters.ticks_missed, 1);
+  else if (side->flowing) tm_count(&stream->counters.ticks_missed, 1);
 }
 
 void tm_packet_beat(tm_stream *stream, int64_t now)
@@ -162,7 +172,7 @@ void tm_packet_beat(tm_stream *stream, int64_t now)
   }
   while (tm_stream_due(stream, side->next_unit) <= now) {
     uint64_t unit = side->next_unit++;
-    if (!tm_packet_ends(unit, side->config.units_per_packet)) continue;
+    if (!tm_packet_ends(unit, &side->config.packing)) continue;
     if (!serve(stream, unit)) side->retry_ns = now + RETRY_MS * TM_NS_PER_MS;
   }
 }

@@ -20,6 +20,20 @@ static tm_stream *by_id(const tm_worker *worker, uint32_t id)
   return NULL;
 }
 
+// A socket that was flooded is listened to again with the next beat.
+static void listen_again(tm_worker *worker, const tm_stream *stream, tm_intake *intake, bool rtcp, int64_t now)
+{
+  if (!intake->deaf || now < intake->refill_ns) return;
+  intake->deaf = tm_loop_add(&worker->loop, rtcp ? stream->sockets.rtcp : stream->sockets.rtp, tag_of(stream, rtcp)) != 0;
+}
+
+static void receive(tm_worker *worker, tm_stream *stream, bool rtcp)
+{
+  tm_intake *intake = rtcp ? &stream->packet.rtcp_intake : &stream->packet.rtp_intake;
+  intake->deaf = !(rtcp ? tm_rtcp_receive(stream) : tm_packet_receive(stream));
+  if (intake->deaf) tm_loop_remove(&worker->loop, rtcp ? stream->sockets.rtcp : stream->sockets.rtp);
+}
+
 static void begin_close(tm_worker *worker, tm_stream *stream, int64_t now)
 {
   tm_rtcp_bye(stream, now);
@@ -47,13 +61,15 @@ static void obey(tm_worker *worker, const tm_command *command, int64_t now)
   }
 }
 
-static void beat(tm_stream *stream, int64_t now)
+static void beat(tm_worker *worker, tm_stream *stream, int64_t now)
 {
   tm_dtmf_change change;
   tm_packet_side *side = &stream->packet;
   if (side->closing) return;
   tm_packet_beat(stream, now);
   tm_rtcp_beat(stream, now);
+  listen_again(worker, stream, &side->rtp_intake, false, now);
+  listen_again(worker, stream, &side->rtcp_intake, true, now);
   if (side->dtmf_in.active && tm_dtmf_receiver_tick(&side->dtmf_in, (uint64_t)(now / TM_NS_PER_US), &change)) {
     tm_event event = {.kind = TM_EVENT_DTMF,
                       .stream = stream->id,
@@ -73,8 +89,11 @@ static int64_t deadline_of(const tm_stream *stream, int64_t now)
 {
   const tm_packet_side *side = &stream->packet;
   if (side->closing) return now + CLOSE_RETRY_MS * TM_NS_PER_MS;
-  if (!side->configured) return TM_NEVER;
-  int64_t deadline = earlier(side->next_rtcp_ns, side->retry_ns);
+  int64_t deadline = TM_NEVER;
+  if (side->rtp_intake.deaf) deadline = earlier(deadline, side->rtp_intake.refill_ns);
+  if (side->rtcp_intake.deaf) deadline = earlier(deadline, side->rtcp_intake.refill_ns);
+  if (!side->configured) return deadline;
+  deadline = earlier(deadline, earlier(side->next_rtcp_ns, side->retry_ns));
   if (side->config.send) deadline = earlier(deadline, tm_stream_due(stream, side->next_unit));
   if (side->dtmf_in.active) deadline = earlier(deadline, now + TM_UNIT_NS);
   return deadline;
@@ -100,12 +119,10 @@ void *tm_packet_thread(void *context)
     int count = tm_loop_wait(&worker->loop, events, MAX_SOCKET_EVENTS);
     int64_t now = tm_now_ns();
     // Beats first: a packet that comes can wait, one that goes cannot.
-    for (unsigned i = 0; i < worker->count; i++) beat(worker->streams[i], now);
+    for (unsigned i = 0; i < worker->count; i++) beat(worker, worker->streams[i], now);
     for (int i = 0; i < count; i++) {
       tm_stream *stream = by_id(worker, (uint32_t)(events[i].data.u64 >> 1));
-      if (!stream) continue;
-      if (events[i].data.u64 & RTCP_BIT) tm_rtcp_receive(stream);
-      else tm_packet_receive(stream);
+      if (stream) receive(worker, stream, events[i].data.u64 & RTCP_BIT);
     }
     while (tm_queue_pop(worker->commands, &command)) obey(worker, &command, tm_now_ns());
     pass_on_closed(engine, worker);

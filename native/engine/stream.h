@@ -7,6 +7,7 @@
 #include "audio.h"
 #include "engine.h"
 #include "net.h"
+#include "origin.h"
 #include "tm_codec.h"
 #include "tm_dtmf.h"
 #include "tm_level.h"
@@ -16,7 +17,7 @@
 
 enum {
   TM_UNIT_MS = 20,  // what a codec codes at once, and the beat of both threads
-  TM_MAX_UNITS_PER_PACKET = 5,
+  TM_MAX_UNITS_PER_PACKET = 4,  // 26.114 7.4.2: never more than 4 frames that are no repetition
   TM_DATAGRAM_OCTETS = 2048,
   TM_TX_PAYLOAD_OCTETS = 1000,  // TM_MAX_UNITS_PER_PACKET of G.711, with room
   TM_NO_PAYLOAD_TYPE = -1,
@@ -51,15 +52,28 @@ typedef struct {
   uint8_t payload_type;
 } tm_tx_record;
 
+/** How beats become packets: `units` each, the first of one at every beat that is `phase` modulo `units`. */
+typedef struct {
+  unsigned units, phase;
+} tm_packing;
+
+/** How much one socket may bring in one beat: the rest of a flood waits in the kernel or is dropped there. */
+typedef struct {
+  unsigned left;
+  int64_t refill_ns;
+  bool deaf;  // not listened to until then
+} tm_intake;
+
 /** What the packet thread has to know; handed over by value. */
 typedef struct {
   tm_address remote, remote_rtcp;
   uint32_t coding;
   uint32_t clock_hz;
-  int payload_type;
-  int dtmf_payload_type;
+  int receive_payload_type;
+  int dtmf_payload_type, dtmf_receive_payload_type;
   uint32_t dtmf_clock_hz;
-  unsigned units_per_packet;
+  uint32_t rtcp_senders_bps, rtcp_receivers_bps;
+  tm_packing packing;
   bool send, receive;
   char cname[TM_ENGINE_MAX_CNAME];
 } tm_packet_config;
@@ -68,7 +82,7 @@ typedef struct {
 typedef struct {
   tm_coding *coding;  // NULL: the present one stays
   uint8_t payload_type;
-  unsigned units_per_packet;
+  tm_packing packing;
   bool send, receive;
 } tm_codec_thread_config;
 
@@ -91,6 +105,7 @@ typedef struct {
   int64_t retry_ns;  // a frame was not there at its time: look again then; TM_NEVER: no
   uint16_t sequence;
   bool marker;       // set on the next packet
+  bool flowing;      // a packet was there since sending was switched on
   bool sent_any, rtcp_any;
   uint64_t sent_at_report[2];  // packets_sent at the last two reports
   uint32_t last_timestamp;  // of the last beat, sent or not
@@ -101,8 +116,13 @@ typedef struct {
   bool has_source, heard;
   tm_rtp_source source;
   uint64_t lost_before;  // of earlier sources
+  int64_t source_heard_ns;
   uint32_t candidate_ssrc;
+  uint16_t candidate_sequence;
   bool has_candidate;
+  tm_origin origin;
+  bool connected;  // the kernel keeps everybody else out
+  tm_intake rtp_intake, rtcp_intake;
   uint64_t received_at_report;
   tm_dtmf_sender dtmf_out;
   uint32_t dtmf_clock_position, dtmf_segment, dtmf_rtp_timestamp;
@@ -140,6 +160,8 @@ typedef struct tm_stream {
   uint16_t port;
   uint32_t codings;
   tm_codec_config coding_config;
+  tm_packing packing;
+  bool sends;
   bool has_coding, has_dtmf, close_asked;
 } tm_stream;
 

@@ -12,7 +12,13 @@ export interface StreamOptions {
 }
 
 export interface StreamConfiguration {
-  readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort?: number };
+  readonly remote: {
+    readonly address: string;
+    readonly port: number;
+    /** When it is another one than that of RTP. */
+    readonly rtcpAddress?: string;
+    readonly rtcpPort?: number;
+  };
   readonly codec: {
     readonly name: CodecName;
     /** Of the packets that we send. */
@@ -22,8 +28,6 @@ export interface StreamConfiguration {
     readonly clockRate: number;
     readonly octetAligned?: boolean;
     readonly modeSet?: number[];
-    readonly modeChangePeriod?: number;
-    readonly modeChangeNeighbor?: boolean;
   };
   readonly dtmf?: {
     readonly payloadType: number;
@@ -33,8 +37,8 @@ export interface StreamConfiguration {
   readonly ptimeMs: number;
   readonly send: boolean;
   readonly receive: boolean;
-  /** False: both RTCP bandwidths are zero, none is sent. */
-  readonly rtcp?: boolean;
+  /** Bandwidths in bit/s, absent ones by default; not enabled: none is sent. */
+  readonly rtcp?: { readonly enabled: boolean; readonly senders?: number; readonly receivers?: number };
   readonly cname: string;
 }
 

@@ -59,27 +59,43 @@ export class Sound {
       if (this.#last) this.#configure({ ...this.#last, send: false, receive: false });
       return;
     }
-    const { address, addressType } = agreement.remote;
-    if (isIP(address) !== 0) {
-      this.#set(agreement, address, early);
+    const { address, rtcp } = agreement.remote;
+    if (isIP(address) !== 0 && isIP(rtcp.address) !== 0) {
+      this.#set(agreement, { address, rtcpAddress: rtcp.address }, early);
       return;
     }
     const round = this.#round;
-    this.#world
-      .resolveHost(address, addressType === 'IP4' ? 4 : 6)
-      .then((found) => {
+    Promise.all([this.#resolve(agreement, address), this.#resolve(agreement, rtcp.address)])
+      .then(([found, rtcpAddress]) => {
         if (round !== this.#round) return;
-        if (found !== undefined) this.#set(agreement, found, early);
+        if (found !== undefined) this.#set(agreement, { address: found, rtcpAddress }, early);
         else this.onTrouble.emit(unknownHost(address));
       })
       .catch((cause: unknown) => this.onTrouble.emit(TandemError.from(cause, 'call.media-address')));
   }
 
-  #set(agreement: AudioAgreement, address: string, early: boolean): void {
+  async #resolve(agreement: AudioAgreement, host: string): Promise<string | undefined> {
+    return isIP(host) === 0
+      ? this.#world.resolveHost(host, agreement.remote.addressType === 'IP4' ? 4 : 6)
+      : host;
+  }
+
+  #set(
+    agreement: AudioAgreement,
+    { address, rtcpAddress }: { readonly address: string; readonly rtcpAddress: string | undefined },
+    early: boolean,
+  ): void {
     const { codec, dtmf, remote } = agreement;
+    // RTCP of another family has no way out of our socket.
+    const apart = rtcpAddress !== undefined && rtcpAddress !== address && isIP(rtcpAddress) === isIP(address);
     this.#codec = codec;
     this.#configure({
-      remote: { address, port: remote.port, rtcpPort: remote.rtcp.port },
+      remote: {
+        address,
+        port: remote.port,
+        ...(apart ? { rtcpAddress } : {}),
+        rtcpPort: remote.rtcp.port,
+      },
       codec: {
         name: codec.name,
         payloadType: codec.sendPayloadType,
@@ -87,8 +103,6 @@ export class Sound {
         clockRate: codec.clockRate,
         ...(codec.amr ? { octetAligned: codec.amr.octetAligned } : {}),
         ...(codec.amr?.modeSet ? { modeSet: [...codec.amr.modeSet] } : {}),
-        ...(codec.amr?.modeChangePeriod ? { modeChangePeriod: codec.amr.modeChangePeriod } : {}),
-        ...(codec.amr?.modeChangeNeighbor ? { modeChangeNeighbor: true } : {}),
       },
       ...(dtmf
         ? {
@@ -102,7 +116,7 @@ export class Sound {
       ptimeMs: agreement.ptime,
       send: agreement.send && !early,
       receive: agreement.receive,
-      rtcp: agreement.rtcp.enabled,
+      rtcp: agreement.rtcp,
       cname: this.#cname,
     });
   }

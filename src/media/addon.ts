@@ -23,19 +23,25 @@ export interface NativeEndpoint {
 export interface NativeConfig {
   readonly address: string;
   readonly port: number;
+  readonly rtcpAddress: string;
   /** 0: RTP port + 1. */
   readonly rtcpPort: number;
   readonly codec: number;
   readonly payloadType: number;
+  readonly receivePayloadType: number;
   readonly octetAligned: boolean;
   /** Bit n allows mode n; 0 allows all. */
   readonly modeSet: number;
   /** -1: no telephone-event. */
   readonly dtmfPayloadType: number;
+  readonly dtmfReceivePayloadType: number;
   readonly dtmfClockRate: number;
   readonly ptimeMs: number;
   readonly send: boolean;
   readonly receive: boolean;
+  /** bit/s; both 0: no RTCP is sent. */
+  readonly rtcpSenders: number;
+  readonly rtcpReceivers: number;
   readonly cname: string;
 }
 

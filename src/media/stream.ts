@@ -1,6 +1,7 @@
 // One audio stream of a call: RTP to and from a peer, a source and a sink. Everything timed happens in the engine.
 import type { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
+import { bandwidthAs } from '#src/sdp/codecs.ts';
 import {
   type Addon,
   CODEC_NUMBERS,
@@ -18,23 +19,40 @@ export type CodecName = keyof typeof CODEC_NUMBERS;
 export const CODEC_CLOCKS: Readonly<Record<CodecName, number>> = { PCMU: 8000, PCMA: 8000, 'AMR-WB': 16000 };
 
 export interface StreamConfig {
-  /** IP literal of the family of the stream's own address; `rtcpPort` is the RTP port + 1 unless told. */
-  readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort?: number };
+  /**
+   * IP literals of the family of the stream's own address; RTCP goes to the same one, RTP port + 1, unless told.
+   * Nothing is sent to the unspecified address.
+   */
+  readonly remote: {
+    readonly address: string;
+    readonly port: number;
+    readonly rtcpAddress?: string;
+    readonly rtcpPort?: number;
+  };
   readonly codec: {
     readonly name: CodecName;
+    /** Of what is sent. */
     readonly payloadType: number;
+    /** Of what is received, when it is another one (RFC 3264 6.1). */
+    readonly receivePayloadType?: number;
     readonly clockRate: number;
     /** AMR-WB: RFC 4867 4.4; default bandwidth-efficient. */
     readonly octetAligned?: boolean;
-    /** AMR-WB: modes 0 to 8 that may be sent; default all. */
+    /** AMR-WB: modes 0 to 8 that may be sent, default all; changed every other frame, to a neighbour (26.114 7.5.2.1.2). */
     readonly modeSet?: readonly number[];
   };
   /** telephone-event, RFC 4733; absent: none was negotiated. */
-  readonly dtmf?: { readonly payloadType: number; readonly clockRate: number };
-  /** What the peer asked for; met in steps of 20 ms, at least 20, at most 100. */
+  readonly dtmf?: {
+    readonly payloadType: number;
+    readonly receivePayloadType?: number;
+    readonly clockRate: number;
+  };
+  /** Of what is sent, as the peer asked for; met in steps of 20 ms, at least 20, at most 80 (26.114 7.4.2). */
   readonly ptimeMs: number;
   readonly send: boolean;
   readonly receive: boolean;
+  /** Bandwidths in bit/s (b=RS, b=RR), by default those of RFC 3556 2. Not enabled: none is sent, what comes is taken. */
+  readonly rtcp?: { readonly enabled: boolean; readonly senders?: number; readonly receivers?: number };
   /** RTCP canonical name, RFC 3550 6.5.1; 1 to 63 octets. */
   readonly cname: string;
 }
@@ -48,7 +66,7 @@ export interface StreamStats {
   readonly lost: number;
   /** Came after their time to be played. */
   readonly late: number;
-  /** Malformed, of another payload type, double. */
+  /** Malformed, of another payload type, from somebody else, double. */
   readonly discarded: number;
   /** Payload octets. */
   readonly octetsSent: number;
@@ -187,30 +205,58 @@ function toNativeConfig(config: StreamConfig): NativeConfig {
   for (const port of [remote.port, remote.rtcpPort ?? remote.port])
     if (!Number.isInteger(port) || port < 1 || port > MAX_PORT)
       throw mediaError('address', `remote port ${port}`);
-  for (const type of [codec.payloadType, dtmf?.payloadType ?? 0])
+  const receivePayloadType = codec.receivePayloadType ?? codec.payloadType;
+  const dtmfReceivePayloadType = dtmf?.receivePayloadType ?? dtmf?.payloadType ?? -1;
+  for (const type of [codec.payloadType, receivePayloadType, dtmf?.payloadType ?? 0])
     if (!Number.isInteger(type) || type < 0 || type > MAX_PAYLOAD_TYPE)
       throw mediaError('argument', `payload type ${type}`);
   for (const mode of codec.modeSet ?? [])
     if (!Number.isInteger(mode) || mode < 0 || mode > MAX_MODE) throw mediaError('codec', `mode ${mode}`);
   if (!Number.isInteger(config.ptimeMs) || config.ptimeMs < 1 || config.ptimeMs > MAX_PTIME_MS)
     throw mediaError('argument', `packet time of ${config.ptimeMs} ms`);
+  const rtcp = rtcpBandwidths(config);
   const octets = Buffer.byteLength(config.cname);
   if (octets < 1 || octets > MAX_CNAME_OCTETS) throw mediaError('argument', `CNAME of ${octets} octets`);
   return {
     address: remote.address,
     port: remote.port,
+    rtcpAddress: remote.rtcpAddress ?? remote.address,
     rtcpPort: remote.rtcpPort ?? 0,
     codec: number,
     payloadType: codec.payloadType,
+    receivePayloadType,
     octetAligned: codec.octetAligned ?? false,
     modeSet: (codec.modeSet ?? []).reduce((mask, mode) => mask | (1 << mode), 0),
     dtmfPayloadType: dtmf?.payloadType ?? -1,
+    dtmfReceivePayloadType,
     dtmfClockRate: dtmf?.clockRate ?? 0,
     ptimeMs: config.ptimeMs,
     send: config.send,
     receive: config.receive,
+    rtcpSenders: rtcp.senders,
+    rtcpReceivers: rtcp.receivers,
     cname: config.cname,
   };
+}
+
+/** RFC 3550 6.2, RFC 3556 2: a twentieth of the session, a quarter of it for senders. */
+const RTCP_SHARE = 0.05;
+const SENDERS_SHARE = 0.25;
+/** More would change nothing: the minimum interval rules long before. */
+const MAX_RTCP_BITS = 1_000_000;
+
+function rtcpBandwidths({ codec, rtcp }: StreamConfig): {
+  readonly senders: number;
+  readonly receivers: number;
+} {
+  if (rtcp && !rtcp.enabled) return { senders: 0, receivers: 0 };
+  const total = bandwidthAs(codec.name, 'IP4', codec.modeSet, codec.octetAligned) * 1000 * RTCP_SHARE;
+  const senders = rtcp?.senders ?? total * SENDERS_SHARE;
+  const receivers = rtcp?.receivers ?? total * (1 - SENDERS_SHARE);
+  for (const bits of [senders, receivers])
+    if (!(bits >= 0)) throw mediaError('argument', `RTCP bandwidth of ${bits} bit/s`);
+  const whole = (bits: number): number => Math.min(Math.ceil(bits), MAX_RTCP_BITS);
+  return { senders: whole(senders), receivers: whole(receivers) };
 }
 
 const MAX_PORT = 65_535;

@@ -41,6 +41,8 @@ export const DTMF_EVENTS = '0-15';
 /** 26.114 tables 6.1 to 6.4. */
 export const PTIME = Milliseconds(20);
 export const MAXPTIME = Milliseconds(240);
+/** What we put in one packet at most: four frames that are no repetition (26.114 7.4.2). */
+export const MAX_SENT_PTIME = Milliseconds(80);
 export const MAX_RED = 220;
 export const MODE_CHANGE_CAPABILITY = 2;
 /** b=RS and b=RR for speech, bit/s (26.114 7.3.1). */

@@ -6,7 +6,7 @@ import {
   CODECS,
   type Codec,
   type CodecName,
-  MAXPTIME,
+  MAX_SENT_PTIME,
   PREFERRED_WB_MODES,
   PTIME,
   TELEPHONE_EVENT,
@@ -83,9 +83,9 @@ export function findTelephoneEvent(media: MediaDescription, clockRate: number): 
   return events.find((event) => event.clockRate === clockRate) ?? events[0];
 }
 
-/** Milliseconds a packet that the peer wants: maxprate before ptime (26.114 6.2.2), whole frames, within bounds. */
+/** Milliseconds in a packet that we send: as the peer wants, maxprate before ptime (26.114 6.2.2), whole frames, within bounds. */
 export function packetTime(media: MediaDescription): Milliseconds {
-  const limit = Math.min(media.maxptime ?? MAXPTIME, MAXPTIME);
+  const limit = Math.min(media.maxptime ?? MAX_SENT_PTIME, MAX_SENT_PTIME);
   const wanted = media.maxprate ? 1000 / media.maxprate : (media.ptime ?? PTIME);
   const frames = Math.ceil(Math.min(wanted, limit) / PTIME);
   const whole = Math.min(frames, Math.floor(limit / PTIME));

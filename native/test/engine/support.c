@@ -59,10 +59,13 @@ tm_stream_config support_config(tm_codec_name codec, uint16_t port)
                              .remote_port = port,
                              .codec = codec,
                              .payload_type = types[codec],
+                             .receive_payload_type = types[codec],
                              .dtmf_payload_type = -1,
+                             .dtmf_receive_payload_type = -1,
                              .ptime_ms = 20,
                              .send = true,
-                             .receive = true};
+                             .receive = true,
+                             .rtcp_receivers_bps = 2000};
   snprintf(config.cname, sizeof config.cname, "test@localhost");
   return config;
 }

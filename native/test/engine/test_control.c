@@ -36,13 +36,13 @@ static void refused(void)
   bad.remote_address = "::1";
   CHECK_INT(tm_stream_configure(engine, id, &bad, &error), TM_ENGINE_ADDRESS);
   bad = good;
-  bad.dtmf_payload_type = 0;
+  bad.dtmf_payload_type = bad.dtmf_receive_payload_type = 0;
   bad.dtmf_clock_rate = 8000;
   CHECK_INT(tm_stream_configure(engine, id, &bad, &error), TM_ENGINE_ARGUMENT);
   CHECK_INT(tm_stream_send_dtmf(engine, id, "1", 0, 0, &error), TM_ENGINE_ARGUMENT);
   CHECK_INT(tm_stream_configure(engine, id, &good, &error), TM_ENGINE_OK);
   CHECK_INT(tm_stream_send_dtmf(engine, id, "1", 0, 0, &error), TM_ENGINE_ARGUMENT);
-  good.dtmf_payload_type = 101;
+  good.dtmf_payload_type = good.dtmf_receive_payload_type = 101;
   good.dtmf_clock_rate = 8000;
   CHECK_INT(tm_stream_configure(engine, id, &good, &error), TM_ENGINE_OK);
   CHECK_INT(tm_stream_send_dtmf(engine, id, "1x", 0, 0, &error), TM_ENGINE_ARGUMENT);
@@ -157,7 +157,7 @@ static void stress(void)
       config.send = what != 5;
       config.receive = what != 6;
       config.ptime_ms = (uint16_t)(20 * (1 + what % 3));
-      config.dtmf_payload_type = 101;
+      config.dtmf_payload_type = config.dtmf_receive_payload_type = 101;
       config.dtmf_clock_rate = 8000;
       CHECK_INT(tm_stream_configure(engine, ids[slot], &config, NULL), TM_ENGINE_OK);
       CHECK_INT(tm_stream_send_dtmf(engine, ids[slot], "1", 0, 0, NULL), TM_ENGINE_OK);

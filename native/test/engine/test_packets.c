@@ -15,7 +15,7 @@ static uint32_t start(tm_codec_name codec, int dtmf_type, uint32_t dtmf_clock)
   if (!engine || !support_peer_open(&peer)) return 0;
   uint32_t id = support_open(engine, support_tone(440), support_null());
   tm_stream_config config = support_config(codec, peer.port);
-  config.dtmf_payload_type = dtmf_type;
+  config.dtmf_payload_type = config.dtmf_receive_payload_type = dtmf_type;
   config.dtmf_clock_rate = dtmf_clock;
   return tm_stream_configure(engine, id, &config, NULL) == TM_ENGINE_OK ? id : 0;
 }
