@@ -1,7 +1,6 @@
 // Who calls, and whom they called (IR.92 2.2.3, NG.110 2.3.12 and 2.4.6.2; details 1.5).
 import type { SipMessage } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
-import { toText } from '#src/sip/message/octets.ts';
 import { SipUri, TelUri, type Uri } from '#src/sip/message/uri.ts';
 import { sameIdentity } from './identity.ts';
 import type { CallParty } from './snapshot.ts';
@@ -13,12 +12,7 @@ const MAX_NAME = 128;
 
 /** A display name from the network is shown as one line of printable text. */
 function shownName(name: string | undefined): string | undefined {
-  const text =
-    name === undefined
-      ? ''
-      : toText(name)
-          .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
-          .trim();
+  const text = (name ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
   return text === '' ? undefined : text.slice(0, MAX_NAME);
 }
 

@@ -1,10 +1,10 @@
 // CANCEL of a ringing call: the table of labels (NG.110 2.7), and its races (RFC 3261 9, 15).
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import type { CallObject } from './support/agent.ts';
 import { ack, ackRefusal, callSetUp, cancel, hangUp, inDialog, invite, rings } from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
 import { expect, has, keep, pause, type Step, scenario } from './scenarios/xml.ts';
+import type { CallObject } from './support/agent.ts';
 
 const test = suite('peers/sipp-cancel');
 const peers = ['SIPp'];
@@ -105,7 +105,9 @@ test('the Reason of the CANCEL is kept with the call', { peers }, async () => {
   assert.equal(end?.reason, { protocol: 'SIP', cause: 200, text: 'Call completed elsewhere' });
 });
 
-test('a CANCEL that meets the 200 gets its own 200; the call stands and the BYE ends it', { peers }, async () => {
+test('a CANCEL that meets the 200 gets its own 200; the call stands and the BYE ends it', {
+  peers,
+}, async () => {
   const user = 'crossing';
   await stage.called(
     user,

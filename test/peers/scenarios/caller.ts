@@ -7,7 +7,7 @@ export interface RequestFields {
   readonly branch?: string;
   readonly from?: string;
   readonly headers?: readonly string[];
-  readonly body?: readonly string[];
+  readonly body?: readonly string[] | undefined;
   readonly type?: string;
   readonly uri?: string;
   /** Another dialog or transaction of the same SIPp call: SIPp ignores what stands before `///`. */
@@ -61,10 +61,7 @@ export const cancel = (user: string, headers: readonly string[] = [], fields: Re
 export const inDialog = (method: string, user: string, fields: RequestFields & { cseq: number }): Step =>
   send(request(method, user, { toTag: 'peer', ...fields }));
 
-export const rings = (more: Expectation = {}): Step[] => [
-  expect(100, { optional: true }),
-  expect(180, more),
-];
+export const rings = (more: Expectation = {}): Step[] => [expect(100, { optional: true }), expect(180, more)];
 
 /** INVITE to the ACK of the 200. */
 export const callSetUp = (user: string, fields: RequestFields = {}, answer: Expectation = {}): Step[] => [
@@ -94,6 +91,14 @@ export const reply = (
   '[last_CSeq:]',
   ...headers,
   ...body(content),
+];
+
+/** INVITE that rings first, then is refused with this status. */
+export const refusedAfterRinging = (user: string, status: number, fields: RequestFields = {}): Step[] => [
+  invite(user, fields),
+  ...rings(),
+  expect(status),
+  ackRefusal(user, { ...(fields.from ? { from: fields.from } : {}) }),
 ];
 
 /** INVITE that is refused with this status, acknowledged. */

@@ -66,7 +66,8 @@ export class Stage {
     try {
       await body(sipp).catch((error: unknown) => {
         // What SIPp saw explains most of what the owner did not.
-        if (error instanceof Error) error.message += `\n${sipp.messages().slice(-3000)}`;
+        if (error instanceof Error)
+          error.message += `\n${sipp.peer.output.slice(0, 1000)}\n${sipp.messages().slice(-3000)}`;
         throw error;
       });
       await sipp.succeeded();

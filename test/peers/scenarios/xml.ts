@@ -3,13 +3,13 @@
 /** One step, as XML. */
 export type Step = string;
 
-const escape = (text: string): string =>
+const markup = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 const attributes = (values: Readonly<Record<string, string | number | boolean | undefined>>): string =>
   Object.entries(values)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${name}="${escape(String(value))}"`)
+    .map(([name, value]) => ` ${name}="${markup(String(value))}"`)
     .join('');
 
 /** A whole scenario; every variable that its steps set counts as used. */
@@ -45,9 +45,7 @@ export interface Expectation {
 export function expect(what: number | string, { checks = [], ...options }: Expectation = {}): Step {
   const kind = typeof what === 'number' ? { response: what } : { request: what };
   const start = `<recv${attributes({ ...kind, ...options })}`;
-  return checks.length === 0
-    ? `${start}/>`
-    : `${start}>\n<action>\n${checks.join('\n')}\n</action>\n</recv>`;
+  return checks.length === 0 ? `${start}/>` : `${start}>\n<action>\n${checks.join('\n')}\n</action>\n</recv>`;
 }
 
 /** The header field must hold this (a POSIX extended expression). */
@@ -61,6 +59,10 @@ export const contains = (regexp: string): string =>
 /** The message must not hold this. */
 export const lacks = (regexp: string): string =>
   `<ereg${attributes({ regexp, search_in: 'msg', check_it_inverse: true, assign_to: 'seen' })}/>`;
+
+/** The header field, if it is there, must not hold this. */
+export const lacksIn = (header: string, regexp: string): string =>
+  `<ereg${attributes({ regexp, search_in: 'hdr', header: `${header}:`, check_it_inverse: true, assign_to: 'seen' })}/>`;
 
 /** Keeps the first group of the expression under a name. */
 export const keep = (header: string, regexp: string, name: string): string =>
