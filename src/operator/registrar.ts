@@ -70,7 +70,10 @@ export class Registrar {
       SipResponse.reply(request, status, { toTag: random.bytes(6).toString('hex'), headers });
     if (!names.isHome(request.requestUri)) return reply(404);
     const verdict = this.#digest.verify(request, 'www');
-    if (verdict.outcome === 'missing') return reply(401, this.#digest.challenge('www'));
+    if (verdict.outcome === 'missing') {
+      const plain = verdict.username === undefined;
+      return reply(401, plain ? this.plainChallenge('www') : this.#digest.challenge('www'));
+    }
     if (verdict.outcome === 'rejected') {
       return verdict.reason === 'nonce'
         ? reply(401, this.#digest.challenge('www', { stale: true }))
