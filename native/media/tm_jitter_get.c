@@ -107,7 +107,7 @@ static tm_jitter_result play_nothing(tm_jitter *jitter, uint64_t now_us, int64_t
     return TM_JITTER_NONE;
   }
   if (excess >= 0) jitter->cursor += jitter->config.frame_ticks;
-  if (jitter->quiet) {
+  if (jitter->quiet || jitter->noting) {
     jitter->stats.frames_dtx++;
     return TM_JITTER_DTX;
   }

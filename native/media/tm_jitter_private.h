@@ -43,6 +43,7 @@ struct tm_jitter {
   int64_t cursor;           // ticks of the next frame to play
   int64_t played_sequence;  // of the last played frame
   bool quiet;               // the last played frame was SID or NO_DATA
+  bool noting;              // the newest packet holds no sound: an event runs
   bool missing;             // the last frame was not there in time
   int64_t lead_us;          // how long before its playout a frame is taken out, at most
 };

@@ -47,6 +47,7 @@ static void start_stream(tm_jitter *jitter, const tm_jitter_packet *packet) {
   memset(jitter->seen, 0, sizeof jitter->seen);
   jitter->late_only = false;
   jitter->playing = false;
+  jitter->noting = false;
   jitter->joint = true;
   tm_delay_rebase(&jitter->delay);
 }
@@ -151,6 +152,7 @@ tm_jitter_verdict tm_jitter_put(tm_jitter *jitter, const tm_jitter_packet *packe
     return TM_JITTER_DUPLICATE;
   }
   if (sequence < jitter->highest_sequence) jitter->stats.reordered++;
+  if (sequence > jitter->highest_sequence) jitter->noting = packet->count == 0;
   mark_seen(jitter, sequence);
   if (packet->count == 0) return TM_JITTER_STORED;
 
