@@ -181,9 +181,9 @@ function Federation({ status }: { status: Status | undefined }): ComponentChild 
             h(
               'li',
               { key: device.instance ?? device.uri },
-              h('strong', null, device.self ? 'This device' : shortUri(device.uri)),
+              h('strong', null, device.self ? 'This device' : 'Another device'),
               ` ${device.state} `,
-              h('span', { class: 'hint' }, device.instance ?? device.uri),
+              h('span', { class: 'hint' }, device.self ? '' : shortUri(device.uri)),
             ),
           ),
         ),

@@ -1,0 +1,85 @@
+// What the demonstration prints, and the keys it knows.
+import type { CallSnapshot } from '#src/call/snapshot.ts';
+import type { RegistrationState } from '#src/ims/registration-state.ts';
+import { type DemoSound, type DemoWorld, DOMAIN, GUEST, NUMBER } from './world.ts';
+
+export const say = (line = ''): void => void process.stdout.write(`${line}\n`);
+
+export interface Introduction {
+  readonly world: DemoWorld;
+  readonly proxy: string;
+  readonly operatorUrl: string | undefined;
+  readonly page: string;
+  readonly sound: DemoSound;
+  readonly folder: string;
+  readonly keys: boolean;
+}
+
+export function introduce({ world, proxy, operatorUrl, page, sound, folder, keys }: Introduction): void {
+  const { user, password } = world.guest;
+  const card = sound.capture.startsWith('alsa:');
+  say(`
+Tandem: a phone and this device share the number ${shown(NUMBER)}.
+
+  page       ${page}
+             (good once; another one: scripts/tandem status --link)
+  operator   SIP ${proxy} (UDP, TCP)${operatorUrl === undefined ? '' : `, ${operatorUrl}/phones`}
+  sound      ${card ? "this machine's sound card" : `no sound card: the device sends ${sound.capture} and records`}
+             what each party hears: ${folder}/*.wav, whole once the call has ended
+  guest      user ${user}, password ${password}, proxy ${proxy}
+             baresip account:  <${GUEST};transport=udp>;auth_user=${user};auth_pass=${password};outbound="sip:${proxy};transport=udp"
+             then dial         ${NUMBER}
+             any softphone will do: domain ${DOMAIN}
+${keys ? `\n${KEY_HELP}\n` : ''}`);
+}
+
+const KEY_HELP =
+  'keys: r ring me · a answer on the device · p answer on the phone · d decline on the device · h hang up · q quit';
+
+const shown = (uri: string): string => uri.replace(/^sips?:/, '').replace(`@${DOMAIN}`, '');
+
+export function sayRegistration(state: RegistrationState): void {
+  const why = state.error ? `: ${state.error.message}` : '';
+  say(`device    ${state.state === 'registered' ? `registered at ${state.pcscf ?? ''}` : state.state}${why}`);
+}
+
+/** Tells each new state of a call once. */
+export class CallTeller {
+  readonly #party: string;
+  readonly #told = new Map<string, string>();
+
+  constructor(party: string) {
+    this.#party = party.padEnd(9);
+  }
+
+  tell(call: CallSnapshot): void {
+    const now = call.state === 'ended' ? `ended: ${call.end?.label ?? ''}` : call.state;
+    if (this.#told.get(call.id) === now) return;
+    this.#told.set(call.id, now);
+    say(`${this.#party} ${call.direction === 'in' ? 'from' : 'to'} ${shown(call.remote.uri)} ${now}`);
+  }
+}
+
+export type Key = 'r' | 'a' | 'p' | 'd' | 'h' | 'q';
+const KEYS: readonly string[] = ['r', 'a', 'p', 'd', 'h', 'q'] satisfies readonly Key[];
+const INTERRUPT = '\u0003';
+
+const isKey = (text: string): text is Key => KEYS.includes(text);
+
+/** Hears keys until the function that it gives is called. */
+export function hearKeys(heard: (key: Key) => void): () => void {
+  const { stdin } = process;
+  const take = (data: Buffer): void => {
+    for (const text of data.toString('latin1')) {
+      if (text === INTERRUPT) process.kill(process.pid, 'SIGINT');
+      else if (isKey(text)) heard(text);
+    }
+  };
+  stdin.setRawMode(true);
+  stdin.on('data', take);
+  return () => {
+    stdin.off('data', take);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+}
