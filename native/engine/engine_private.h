@@ -93,6 +93,8 @@ void tm_packet_configure(tm_stream *stream, const tm_packet_config *config, int6
 void tm_packet_beat(tm_stream *stream, int64_t now);
 /** Takes datagrams that wait, a few at a time. False: this beat has brought enough, listen again at the intake's refill_ns. */
 bool tm_packet_receive(tm_stream *stream);
+/** One datagram that came from `from`. */
+void tm_packet_take(tm_stream *stream, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now);
 void tm_packet_queue_dtmf(tm_stream *stream, const char *digits, uint32_t duration_ms, uint32_t gap_ms);
 bool tm_rtcp_receive(tm_stream *stream);
 /** One datagram out of at most `most` in a beat. False: none is left. */

@@ -97,7 +97,14 @@ static int open_pair(const tm_address *local, uint16_t port, tm_socket_pair *pai
 {
   int rtp = open_socket(local, port);
   if (rtp < 0) return rtp;
-  uint16_t actual = port ? port : bound_port(rtp);
+  uint16_t actual = port;
+  if (port == 0) {
+    // Bound anew by its number: Linux takes a port that it chose itself away with tm_socket_disconnect.
+    actual = bound_port(rtp);
+    close(rtp);
+    rtp = open_socket(local, actual);
+    if (rtp < 0) return rtp;
+  }
   int rtcp = actual % 2 == 0 && actual != 0 ? open_socket(local, (uint16_t)(actual + 1)) : -EADDRINUSE;
   if (rtcp < 0) {
     close(rtp);

@@ -118,7 +118,7 @@ static void hand_over(tm_stream *stream, const tm_rtp_packet *packet, bool sound
   if (tm_ring_write(stream->rx, &item, sizeof item.record + item.record.octets) != TM_OK) discard(stream);
 }
 
-static void take_packet(tm_stream *stream, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
+void tm_packet_take(tm_stream *stream, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
 {
   tm_packet_side *side = &stream->packet;
   tm_rtp_packet packet;
@@ -167,7 +167,7 @@ bool tm_packet_receive(tm_stream *stream)
     // Before the first offer or answer nobody knows what these octets mean.
     if (!side->configured || side->closing) continue;
     if ((size_t)octets > sizeof datagram) discard(stream);
-    else take_packet(stream, datagram, (size_t)octets, &from, now);
+    else tm_packet_take(stream, datagram, (size_t)octets, &from, now);
   }
   return true;
 }

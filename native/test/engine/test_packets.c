@@ -1,9 +1,10 @@
-// What a stranger sees on the wire: RTP header fields and pace, DSCP, telephone events, RTCP, and what it may send.
+// What a stranger sees on the wire: RTP header fields, DSCP, telephone events, RTCP, and what it may send.
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "support.h"
+#include "tm_amr_payload.h"
 #include "tm_test.h"
 
 static tm_engine *engine;
@@ -42,18 +43,6 @@ static void header_fields(void)
     CHECK_INT(packet.ssrc, last.ssrc);
     last = packet;
   }
-  stop();
-}
-
-// 40 ms wanted, 100 packets of 20 ms: the last one is where the first one and arithmetic say.
-static void no_drift(void)
-{
-  tm_rtp_packet packet;
-  CHECK(start(TM_CODEC_NAME_PCMU, -1, 0) != 0);
-  CHECK(support_peer_rtp(&peer, &packet, 1000));
-  int64_t first = peer.arrival_ns;
-  for (int i = 0; i < 100; i++) CHECK(support_peer_rtp(&peer, &packet, 500));
-  CHECK_RANGE((double)(peer.arrival_ns - first) / 1e6, 1950, 2050);
   stop();
 }
 
@@ -177,13 +166,143 @@ static void bad_input(void)
   stop();
 }
 
+static bool send_packet(int fd, uint16_t port, uint8_t type, uint16_t sequence, const uint8_t *payload, size_t octets)
+{
+  uint8_t out[SUPPORT_DATAGRAM];
+  size_t size = 0;
+  tm_rtp_packet packet = {.payload_type = type, .sequence = sequence, .timestamp = sequence * 320u, .ssrc = 9,
+                          .payload = payload, .payload_bytes = octets};
+  return tm_rtp_build(&packet, out, sizeof out, &size) == TM_OK && support_peer_send(fd, port, out, size);
+}
+
+// Waits until so many packets were taken; the limit is for a broken engine only.
+static bool received(uint32_t id, uint64_t count)
+{
+  tm_stream_stats stats = {0};
+  for (int i = 0; i < 2000 && stats.packets_received < count; i++) {
+    support_sleep(2);
+    tm_stream_stats_get(engine, id, &stats);
+  }
+  return stats.packets_received == count;
+}
+
+// RFC 3264 6.1: the peer numbers what it wants to hear, we number what we want to hear.
+static void types_by_direction(void)
+{
+  static const uint8_t silence[3] = {0xf7, 0xc0, 0}, key[4] = {7, 0x8a, 3, 0x20};
+  tm_stream_config config = support_config(TM_CODEC_NAME_AMR_WB, 0);
+  tm_rtp_packet packet;
+  tm_stream_stats stats;
+  tm_event event;
+  bool digit_heard = false;
+  engine = support_engine();
+  CHECK(engine && support_peer_open(&peer));
+  uint32_t id = support_open(engine, support_tone(440), support_null());
+  uint16_t port = tm_stream_port(engine, id);
+  config.remote_port = peer.port;
+  config.receive_payload_type = 97;
+  config.dtmf_payload_type = 101;
+  config.dtmf_receive_payload_type = 102;
+  config.dtmf_clock_rate = 16000;
+  CHECK_INT(tm_stream_configure(engine, id, &config, NULL), TM_ENGINE_OK);
+  CHECK(support_peer_rtp(&peer, &packet, 1000));
+  CHECK_INT(packet.payload_type, 96);
+  CHECK(send_packet(peer.rtp, port, 96, 1, silence, sizeof silence));
+  CHECK(send_packet(peer.rtp, port, 101, 2, key, sizeof key));
+  for (uint16_t i = 3; i < 6; i++) CHECK(send_packet(peer.rtp, port, 97, i, silence, sizeof silence));
+  CHECK(send_packet(peer.rtp, port, 102, 6, key, sizeof key));
+  CHECK(received(id, 4));
+  CHECK_INT(tm_stream_stats_get(engine, id, &stats), TM_ENGINE_OK);
+  CHECK_INT(stats.packets_discarded, 2);
+  CHECK_INT(stats.dtmf_received, 1);
+  while (tm_engine_next_event(engine, &event)) digit_heard = digit_heard || (event.kind == TM_EVENT_DTMF && event.digit == '7');
+  CHECK(digit_heard);
+  CHECK_INT(tm_stream_send_dtmf(engine, id, "1", 0, 0, NULL), TM_ENGINE_OK);
+  for (int i = 0; i < 50 && packet.payload_type != 101; i++) CHECK(support_peer_rtp(&peer, &packet, 1000));
+  CHECK_INT(packet.payload_type, 101);
+  stop();
+}
+
+// mode-set=0,2,4,7; mode-change-period=2; mode-change-neighbor=1 (26.114 A.2.2), and the peer's request (RFC 4867 4.3.1).
+static void modes(void)
+{
+  static const int neighbours[] = {0, 2, 4, 7};
+  enum { MODES = 4, PACKETS = 80, ASKED_AFTER = 20 };
+  uint8_t request[8], cmr = 0;
+  size_t octets = 0, count = 0;
+  tm_frame frame, none = {.kind = TM_FRAME_NO_DATA, .type = TM_AMR_FT_NO_DATA, .samples = 320};
+  tm_stream_config config = support_config(TM_CODEC_NAME_AMR_WB, 0);
+  int place = -1, highest = 0, parity = -1, found;
+  engine = support_engine();
+  CHECK(engine && support_peer_open(&peer));
+  uint32_t id = support_open(engine, support_tone(440), support_null());
+  config.remote_port = peer.port;
+  config.mode_set = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 7;
+  CHECK_INT(tm_stream_configure(engine, id, &config, NULL), TM_ENGINE_OK);
+  CHECK_INT(tm_amr_pack(&TM_AMR_WB, false, 0, &none, 1, request, sizeof request, &octets), TM_OK);
+  for (int i = 0; i < PACKETS && (i < ASKED_AFTER || place > 0); i++) {
+    tm_rtp_packet packet;
+    CHECK(support_peer_rtp(&peer, &packet, 1000));
+    if (i == ASKED_AFTER) CHECK(send_packet(peer.rtp, tm_stream_port(engine, id), 96, 1, request, octets));
+    CHECK_INT(tm_amr_unpack(&TM_AMR_WB, false, packet.payload, packet.payload_bytes, &cmr, &frame, 1, &count), TM_OK);
+    for (found = 0; found < MODES && neighbours[found] != frame.type; found++) continue;
+    CHECK(found < MODES);
+    if (place >= 0 && found != place) {
+      CHECK_INT(abs(found - place), 1);
+      if (parity < 0) parity = packet.sequence % 2;
+      CHECK_INT(packet.sequence % 2, parity);
+    }
+    place = found;
+    if (found > highest) highest = found;
+  }
+  CHECK_INT(highest, MODES - 1);
+  CHECK_INT(place, 0);
+  stop();
+}
+
+// Once the peer of the SDP was heard, the kernel drops what others send: a flood costs the engine nothing.
+static void flood(void)
+{
+  uint8_t payload[160];
+  support_peer other;
+  tm_stream_stats stats;
+  uint32_t id = start(TM_CODEC_NAME_PCMU, -1, 0);
+  uint16_t port = tm_stream_port(engine, id);
+  CHECK(id != 0 && support_peer_open(&other));
+  memset(payload, 0xff, sizeof payload);
+  CHECK(send_packet(other.rtp, port, 0, 0, payload, sizeof payload));
+  CHECK(received(id, 1));
+  CHECK(send_packet(peer.rtp, port, 0, 1, payload, sizeof payload));
+  CHECK(received(id, 2));
+  for (uint16_t i = 2; i < 50; i++) {
+    // Nobody is there for them: some of the strangers' packets bring an ICMP error back.
+    for (uint16_t k = 0; k < 200; k++) (void)send_packet(other.rtp, port, 0, (uint16_t)(i * 200 + k), payload, sizeof payload);
+    CHECK(send_packet(peer.rtp, port, 0, i, payload, sizeof payload));
+    CHECK(received(id, i + 1u));
+  }
+  CHECK_INT(tm_stream_stats_get(engine, id, &stats), TM_ENGINE_OK);
+  CHECK_INT(stats.packets_discarded, 0);
+  CHECK_INT(stats.packets_lost, 0);
+  // Another SDP: the other one is the peer now.
+  tm_stream_config config = support_config(TM_CODEC_NAME_PCMU, other.port);
+  CHECK_INT(tm_stream_configure(engine, id, &config, NULL), TM_ENGINE_OK);
+  tm_rtp_packet mine;
+  CHECK(support_peer_rtp(&other, &mine, 1000));
+  CHECK(send_packet(other.rtp, port, 0, 50, payload, sizeof payload));
+  CHECK(received(id, 51));
+  support_peer_close(&other);
+  stop();
+}
+
 int main(void)
 {
   tm_test_run("header fields, marker on the first packet, DSCP EF", header_fields);
-  tm_test_run("pace without drift", no_drift);
   tm_test_run("telephone event at the sound's clock", events_same_clock);
   tm_test_run("telephone event at 8 kHz beside wide-band sound", events_other_clock);
   tm_test_run("sender report, round trip, far loss, BYE", rtcp_and_bye);
+  tm_test_run("payload types by direction", types_by_direction);
+  tm_test_run("AMR-WB modes: set, period, neighbour, request", modes);
+  tm_test_run("a flood from elsewhere is nothing to the peer", flood);
   tm_test_run("bad input, and sound from another address", bad_input);
   return tm_test_end();
 }
