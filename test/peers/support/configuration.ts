@@ -34,7 +34,7 @@ export function deviceConfig(settings: DeviceSettings): string {
   return `profile = "${settings.profile ?? 'ims'}"
 [account]
 impu = "${settings.impu ?? IMPU}"
-${settings.profile === 'sip' && pcscf.length === 0 ? '' : `impi = "${settings.impi ?? 'tablet@op.example'}"\npassword = "${settings.password ?? 'tablet-secret'}"\ndomain = "${REALM}"`}
+${settings.profile === 'sip' && pcscf.length === 0 && settings.password === undefined ? '' : `impi = "${settings.impi ?? 'tablet@op.example'}"\npassword = "${settings.password ?? 'tablet-secret'}"\ndomain = "${REALM}"`}
 ${pcscf.length ? `[pcscf]\nuri = ${list(pcscf)}` : ''}
 ${settings.ca ? `ca = "${settings.ca}"` : ''}
 ${settings.instance ? `[instance]\nid = "${settings.instance}"` : ''}

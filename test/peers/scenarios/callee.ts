@@ -1,0 +1,64 @@
+// SIPp as the side that a device calls.
+import { body, type Expectation, expect, keep, type Step, sdp, send } from './xml.ts';
+
+/** Takes the INVITE and keeps what later messages are made of. */
+export const called = ({ checks = [], ...more }: Expectation = {}): Step =>
+  expect('INVITE', {
+    ...more,
+    checks: [
+      keep('Via', '(.*)', 'via'),
+      keep('From', '(.*)', 'from'),
+      keep('To', '(.*)', 'to'),
+      keep('CSeq', '(.*)', 'cseq'),
+      keep('Contact', '<([^>]*)>', 'target'),
+      ...checks,
+    ],
+  });
+
+export interface ResponseFields {
+  /** Each is a dialog of its own. */
+  readonly tag?: string;
+  readonly headers?: readonly string[];
+  readonly body?: readonly string[];
+}
+
+/** A response to the INVITE, whatever came since. */
+export const respond = (status: number, fields: ResponseFields = {}): Step =>
+  send([
+    `SIP/2.0 ${status} Answer`,
+    'Via:[$via]',
+    'From:[$from]',
+    `To:[$to]${status === 100 ? '' : `;tag=${fields.tag ?? 'callee'}`}`,
+    'Call-ID: [call_id]',
+    'CSeq:[$cseq]',
+    `Contact: <sip:${fields.tag ?? 'callee'}@[local_ip]:[local_port];transport=[transport]>`,
+    ...(fields.headers ?? []),
+    ...body(fields.body),
+  ]);
+
+/** 200 with an answer, and its ACK. */
+export const accept = (fields: ResponseFields = {}, ack: Expectation = {}): Step[] => [
+  respond(200, { body: sdp({ formats: '0' }), ...fields }),
+  expect('ACK', ack),
+];
+
+/** A final refusal, and its ACK. */
+export const refuse = (status: number, fields: ResponseFields = {}): Step[] => [
+  respond(status, fields),
+  expect('ACK'),
+];
+
+/** A request of SIPp's own in the dialog. */
+export const ask = (method: string, cseq: number, tag = 'callee'): Step =>
+  send([
+    `${method} [$target] SIP/2.0`,
+    `Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-${method}${cseq}`,
+    `From:[$to];tag=${tag}`,
+    'To:[$from]',
+    'Call-ID: [call_id]',
+    `CSeq: ${cseq} ${method}`,
+    'Max-Forwards: 70',
+    `Contact: <sip:${tag}@[local_ip]:[local_port]>`,
+    'Content-Length: 0',
+    '',
+  ]);
