@@ -12,6 +12,7 @@ import type { CallContext, Refusal } from './facts.ts';
 import { dialogHeaders } from './headers.ts';
 import { mediaAddress, newOffers, refusalOf } from './offers.ts';
 import type { Sound } from './sound.ts';
+import { connectionOf } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 const TRYING = 100;
@@ -63,6 +64,7 @@ export class CalleeRole {
     const { request, flow, localTag } = this.#incoming;
     const contact = line.contact({ privacy: false, to: flow });
     const dialog = Dialog.uas(request, { localTag, contact });
+    dialog.flow = connectionOf(dialog, flow);
     // Ports come with the answer; until then nothing is negotiated in this dialog.
     const offers = newOffers(this.#world, {
       address: mediaAddress(this.#world, flow),

@@ -16,7 +16,7 @@ import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { mediaAddress, newOffers } from './offers.ts';
 import type { Sound } from './sound.ts';
-import { literalTarget } from './way.ts';
+import { connectionOf, literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 export interface OutgoingCall {
@@ -37,6 +37,8 @@ export class CallerRole {
   readonly #outgoing: OutgoingCall;
   #offers: OfferAnswer | undefined;
   #sending: Sending | undefined;
+  /** Of the last answer. */
+  #flow: Flow | undefined;
   /** The dialog whose early media plays. */
   #playing: Leg | undefined;
   #over = false;
@@ -96,11 +98,22 @@ export class CallerRole {
     this.#sending = ua.send(
       request,
       {
-        onProvisional: (response) => this.#provisional(response),
-        onFinal: (response) => this.#final(response),
+        onProvisional: (response, flow) => {
+          this.#flow = flow;
+          this.#provisional(response);
+        },
+        onFinal: (response, flow) => {
+          this.#flow = flow;
+          this.#final(response);
+        },
         onFailure: (error) => this.#call.dispatch('failed', { error }),
       },
-      { ...lineSending(line), ...(targets ? { targets } : {}) },
+      {
+        ...lineSending(line),
+        ...(targets ? { targets } : {}),
+        // Where we do not listen (TLS, as a rule), the Contact names our end of the connection, which exists only now.
+        prepare: (sent, flow) => sent.headers.set('Contact', line.contact({ privacy, to: flow }).toString()),
+      },
     );
   }
 
@@ -137,7 +150,8 @@ export class CallerRole {
   }
 
   #legOf(response: SipResponse): Leg | undefined {
-    const tag = response.to.tag;
+    // A peer of RFC 2543 answers without a tag (RFC 3261 12.1.2); its 2xx wants an ACK all the same.
+    const tag = response.to.tag ?? (response.isSuccess ? '' : undefined);
     const request = this.#request;
     if (tag === undefined || !request || !this.#offers) return undefined;
     const known = this.#dialogs.find(tag);
@@ -147,7 +161,9 @@ export class CallerRole {
     }
     // One that was given up comes back only with a 2xx, which must be acknowledged.
     if (!response.isSuccess && (known || this.#dialogs.isFull)) return undefined;
-    return this.#dialogs.add(Dialog.uac(request, response), this.#offers.fork(), 'early');
+    const dialog = Dialog.uac(request, response);
+    if (this.#flow) dialog.flow = connectionOf(dialog, this.#flow);
+    return this.#dialogs.add(dialog, this.#offers.fork(), 'early');
   }
 
   /** 199, or a BYE of the callee: this dialog only. */

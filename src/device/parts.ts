@@ -76,7 +76,7 @@ function accessSetting({ network }: Config): AccessSetting {
 }
 
 export function registrationConfig(config: Config): RegistrationConfig {
-  const { account, profile, sip, instance } = config;
+  const { account, pcscf, profile, sip, instance } = config;
   return {
     profile,
     register: account.register,
@@ -86,6 +86,7 @@ export function registrationConfig(config: Config): RegistrationConfig {
     password: account.password ?? '',
     domain: account.domain ?? '',
     pcscf: account.register ? pcscfUris(config) : [],
+    byDomain: pcscf.uri === undefined,
     instance: instance.id,
     expires: Seconds(sip.expires),
     backoff: { base: Seconds(sip.retry_base), max: Seconds(sip.retry_max) },

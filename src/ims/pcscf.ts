@@ -41,6 +41,7 @@ export function pcscfRoute({ target }: Pcscf): NameAddr {
 export class PcscfList {
   readonly #uris: readonly SipUri[];
   readonly #resolver: PcscfResolver;
+  readonly #asWritten: boolean;
   readonly #clock: Clock;
   readonly #blocks = new Map<string, Block>();
   #named: SipUri | undefined;
@@ -52,7 +53,9 @@ export class PcscfList {
   #seen: Pcscf[] = [];
   #failure: TandemError | undefined;
 
-  constructor(uris: readonly SipUri[], resolver: PcscfResolver, clock: Clock) {
+  /** `asWritten`: a URI without `transport=` leaves the choice to RFC 3263. */
+  constructor(uris: readonly SipUri[], resolver: PcscfResolver, clock: Clock, asWritten = false) {
+    this.#asWritten = asWritten;
     this.#uris = uris;
     this.#resolver = resolver;
     this.#clock = clock;
@@ -131,7 +134,7 @@ export class PcscfList {
   }
 
   async #lookUp(configured: SipUri): Promise<Pcscf[]> {
-    const uri = secured(configured);
+    const uri = this.#asWritten ? configured : secured(configured);
     try {
       return (await this.#resolver.resolve(uri)).map((target) => ({ uri, target }));
     } catch (error) {

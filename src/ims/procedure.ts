@@ -23,7 +23,8 @@ export interface ProcedureDeps {
 export interface Register {
   /** An address for an initial registration, which gets a connection of its own; the registered flow later. */
   readonly to: Target | Flow;
-  readonly contact: NameAddr;
+  /** The Contact for a way; asked again when the flow is known. */
+  readonly contact: (way: Target | Flow) => NameAddr;
   readonly expires: Seconds;
   readonly redirects: number;
 }
@@ -64,7 +65,7 @@ export class Procedure {
       domain: config.domain,
       identity: config.identity,
       displayName: config.displayName,
-      contact: register.contact,
+      contact: register.contact(register.to),
       expires: register.expires,
       callId: this.#callId,
       fromTag: this.#fromTag,
@@ -103,6 +104,10 @@ export class Procedure {
       {
         digest: this.digest,
         viaParams: [['keep']],
+        // Where we do not listen, the Contact names our end of the connection, which exists only now.
+        prepare: (sent, flow) => {
+          if (turn === this.#turn) sent.headers.set('Contact', register.contact(flow).toString());
+        },
         ...(isFlow(register.to) ? { flow: register.to } : { targets: [register.to], fresh: true }),
       },
     );

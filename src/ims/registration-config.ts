@@ -21,6 +21,8 @@ export interface RegistrationConfig {
   readonly domain: string;
   /** In order of trial; without `transport=` TLS is meant. */
   readonly pcscf: readonly SipUri[];
+  /** No P-CSCF was configured, `pcscf` is the domain: RFC 3263 finds transport and server. */
+  readonly byDomain?: boolean;
   /** Configured `+sip.instance` URN. */
   readonly instance?: string | undefined;
   readonly expires?: Seconds | undefined;

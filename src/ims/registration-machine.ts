@@ -6,7 +6,7 @@ import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import { Milliseconds, Seconds, toMilliseconds, toSeconds } from '#src/base/units.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { isReliable } from '#src/sip/transport/address.ts';
+import { isReliable, type Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { Backoff, DEFAULT_BACKOFF } from './backoff.ts';
@@ -57,6 +57,8 @@ const EXPIRES = { ims: Seconds(600_000), sip: Seconds(3600) } as const;
 const BLOCK_EXTRA = Seconds(300);
 /** RFC 5626 4.5: a flow that lived this long was no failure of the attempt that made it. */
 const STABLE_AFTER = Seconds(120);
+/** RFC 5626 4.4.2: most NATs remember a UDP pair for at least 30 seconds. */
+const UNASKED = Seconds(29);
 /** The agent's stop takes no longer. */
 const STOP_TIME = Seconds(4);
 const EVENTS_OF_NETWORK: ReadonlySet<RegistrationEvent> = new Set([
@@ -110,7 +112,8 @@ export class RegistrationMachine {
 
   constructor(deps: MachineDeps) {
     this.#deps = deps;
-    this.#pcscfs = new PcscfList(deps.config.pcscf, deps.resolver, deps.clock);
+    const { pcscf, byDomain } = deps.config;
+    this.#pcscfs = new PcscfList(pcscf, deps.resolver, deps.clock, byDomain);
     this.#backoff = new Backoff(deps.config.backoff ?? DEFAULT_BACKOFF, deps.random);
     this.#timers = new Timers(deps.clock);
     this.#procedure = new Procedure(deps);
@@ -274,13 +277,14 @@ export class RegistrationMachine {
       return;
     }
     const features = config.profile === 'ims' ? config.features : undefined;
-    const local = ua.transport.localContact(to);
-    const contact = registeredContact(
-      { user, local, instance, features },
-      purpose === 'remove' ? 'remove' : 'bind',
-    );
     const leaves = purpose === 'remove' || purpose === 'remove-flow';
-    if (!leaves) this.#contact = contact;
+    const contact = (way: Target | Flow): NameAddr => {
+      const local = ua.transport.localContact(way);
+      const fields = { user, local, instance, features };
+      const found = registeredContact(fields, purpose === 'remove' ? 'remove' : 'bind');
+      if (!leaves) this.#contact = found;
+      return found;
+    };
     const expires = leaves ? Seconds(0) : this.#interval();
     this.counters.registers += 1;
     this.#procedure.send({ to, contact, expires, redirects: this.#redirects }, (answer) =>
@@ -340,6 +344,8 @@ export class RegistrationMachine {
     this.#redirects = 0;
     this.#watch(flow);
     if (grant.keepAlive !== undefined) flow.keepAlive({ interval: grant.keepAlive, kind: 'auto' });
+    // A plain registrar says nothing of keep-alives, yet the NAT in between, and its own idle limit, forget us without.
+    else if (config.profile === 'sip') flow.keepAlive({ interval: UNASKED, kind: 'crlf', answered: false });
     this.#schedule(grant.expires, 'rule');
     this.onBound.emit({ binding, initial });
   }

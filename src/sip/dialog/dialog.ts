@@ -150,6 +150,12 @@ export class Dialog {
     return this.#routeSet;
   }
 
+  /** 8.1.2: the next hop when it is a strict router; it stands in the Request-URI then, not in the first Route. */
+  get strictHop(): Uri | undefined {
+    const first = this.#routeSet[0]?.uri;
+    return first && !isLoose(first) ? first : undefined;
+  }
+
   /** CSeq of the last request of ours. */
   get localSeq(): number {
     return this.#localSeq;

@@ -8,7 +8,7 @@ import type { Transport } from '#src/sip/transport/transport.ts';
 import type { TransactionCounter } from './counters.ts';
 import { type MachineParts, type OwnAction, TransactionMachine } from './machine.ts';
 import { type ClientState, type Event, MACHINES } from './table.ts';
-import type { ClientHandlers, ClientTransaction } from './transaction.ts';
+import type { ClientHandlers, ClientTransaction, RequestOptions } from './transaction.ts';
 
 export interface ClientParts extends Pick<MachineParts, 'clock' | 'timers'> {
   readonly transport: Transport;
@@ -17,6 +17,7 @@ export interface ClientParts extends Pick<MachineParts, 'clock' | 'timers'> {
   readonly branch: string;
   readonly target: Target | Flow;
   readonly fresh: boolean;
+  readonly prepare: RequestOptions['prepare'];
   readonly handlers: ClientHandlers;
   readonly onEnd: () => void;
 }
@@ -98,11 +99,11 @@ export class Client implements ClientTransaction {
   }
 
   #send(): void {
-    const { transport, counters, target, fresh } = this.#parts;
+    const { transport, counters, target, fresh, prepare } = this.#parts;
     if (!this.#started) {
       this.#started = true;
       const exact = isFlow(target) && this.request.method === 'CANCEL';
-      transport.send(this.request, target, { fresh, exact }).then(
+      transport.send(this.request, target, { fresh, exact, ...(prepare ? { prepare } : {}) }).then(
         (flow) => this.#sent(flow),
         (error: unknown) => this.#failed(error),
       );

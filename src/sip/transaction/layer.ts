@@ -73,7 +73,20 @@ export class TransactionLayer {
     const fresh = options.fresh === true;
     const onEnd = (): void => void this.#clients.delete(key);
     const { counters } = this;
-    const parts = { transport, clock, timers, counters, request, branch, target, fresh, handlers, onEnd };
+    const { prepare } = options;
+    const parts = {
+      transport,
+      clock,
+      timers,
+      counters,
+      request,
+      branch,
+      target,
+      fresh,
+      prepare,
+      handlers,
+      onEnd,
+    };
     const client = new Client(parts);
     this.#clients.set(key, client);
     counters.add('sip_client_transactions_total');

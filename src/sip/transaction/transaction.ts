@@ -17,6 +17,8 @@ export interface RequestOptions {
   readonly viaParams?: readonly (readonly [name: string, value?: string])[];
   /** A new connection even when one exists (TS 33.203 O.2.3). */
   readonly fresh?: boolean;
+  /** As `SendOptions.prepare`: once, before the request leaves for the first time. */
+  readonly prepare?: (request: SipRequest, flow: Flow) => void;
 }
 
 export interface ClientTransaction {

@@ -85,7 +85,7 @@ export abstract class BaseFlow implements Flow {
       interval: options.interval,
       repeat: stun,
       // RFC 5626 4.4.1 is for connections: nobody answers CRLF over UDP.
-      answered: stun || !udp,
+      answered: (stun || !udp) && options.answered !== false,
       ping: (again) => (stun ? this.#pingStun(again) : this.#push(PING)),
       onFailure: () =>
         this.fail('The far end of the connection does not answer any more.', 'no answer to a ping'),

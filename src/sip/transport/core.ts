@@ -83,24 +83,25 @@ export abstract class TransportCore implements Transport {
   async #sendRequest(request: SipRequest, to: Target | Flow, options: SendOptions): Promise<BaseFlow> {
     const flow = isFlow(to) ? this.#own(to) : await this.open(to, options.fresh === true);
     if (options.exact) return await this.#write(flow, request.toBuffer());
-    const bytes = await this.#prepare(request, flow);
+    const bytes = await this.#prepare(request, flow, options);
     if (flow.transport !== 'udp' || bytes.length <= this.parts.settings.maxUdpRequest) {
       return await this.#write(flow, bytes);
     }
     const connection = await this.#openInstead(flow.remote);
     if (connection) {
       this.counters.add('sip_size_switched_total');
-      return await this.#write(connection, await this.#prepare(request, connection));
+      return await this.#write(connection, await this.#prepare(request, connection, options));
     }
     this.counters.add('sip_size_fallbacks_total');
-    return await this.#write(flow, await this.#prepare(request, flow));
+    return await this.#write(flow, await this.#prepare(request, flow, options));
   }
 
-  async #prepare(request: SipRequest, flow: BaseFlow): Promise<Buffer> {
+  async #prepare(request: SipRequest, flow: BaseFlow, options: SendOptions): Promise<Buffer> {
     await flow.prepare();
     const { host, port } = this.localContact(flow);
     // Over UDP the port that is really sent from: RFC 3261 18.1.1 and RFC 3581 4.
     fillSentBy(request, flow.transport, { host, port: flow.transport === 'udp' ? flow.local.port : port });
+    options.prepare?.(request, flow);
     return request.toBuffer();
   }
 

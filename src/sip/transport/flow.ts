@@ -11,6 +11,8 @@ export interface KeepAliveOptions {
   /** Longest pause between two pings; each one is shortened by up to 20 % at random (RFC 5626 4.4.1). */
   readonly interval: Seconds;
   readonly kind: KeepAliveKind;
+  /** False: the far end has promised no answer, so its silence means nothing. Default true. */
+  readonly answered?: boolean;
 }
 
 /**

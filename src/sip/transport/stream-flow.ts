@@ -26,6 +26,9 @@ export interface StreamParts extends FlowParts {
 /** How long what was written last may take to leave after a close. */
 export const LINGER = Milliseconds(1000);
 
+/** Silence after which the kernel asks whether the far end is still there (RFC 1122 4.2.3.6). */
+const PROBE_AFTER = Milliseconds(60_000);
+
 /** Octets are taken from the socket as they come and never stored beyond one message (the framer's limit). */
 export class StreamFlow extends BaseFlow {
   readonly #socket: Socket;
@@ -42,6 +45,8 @@ export class StreamFlow extends BaseFlow {
     this.#stream = parts;
     this.#lastActive = parts.clock.now();
     socket.setNoDelay(true);
+    // The kernel notices a far end that went away without a word, whatever the two of us agreed about pings.
+    socket.setKeepAlive(true, PROBE_AFTER);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.end(this.#broken(systemCode(error) ?? describe(error))));
     socket.on('end', () => this.end(this.#broken('closed by the far end')));

@@ -1,7 +1,7 @@
 // RFC 3261 18: what every SIP transport offers, real or in memory.
 import type { Signal } from '#src/base/events.ts';
 import type { Milliseconds } from '#src/base/units.ts';
-import type { SipMessage } from '#src/sip/message/message.ts';
+import type { SipMessage, SipRequest } from '#src/sip/message/message.ts';
 import type { MessageFault } from '#src/sip/message/parse.ts';
 import type { ListenAddress, Target, TransportName } from './address.ts';
 import type { CounterSet, TransportCounter } from './counters.ts';
@@ -12,6 +12,8 @@ export interface SendOptions {
   readonly fresh?: boolean;
   /** The message as it is, on the given flow: no Via filled in, no size rule. For retransmissions, CANCEL and ACK. */
   readonly exact?: boolean;
+  /** Called when the flow of a request is known and before its octets are made: for a Contact that names that flow. */
+  readonly prepare?: (request: SipRequest, flow: Flow) => void;
 }
 
 export interface Received {

@@ -3,12 +3,14 @@ import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import type { Dialog, InDialogFields } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { Uri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import { type Core, locate, transactionSpan } from './core.ts';
 
 interface Kept {
   readonly ack: SipRequest;
+  readonly hop: Uri | undefined;
   to: Target | Flow | undefined;
   readonly timer: Timer;
 }
@@ -33,7 +35,7 @@ export class AckKeeper {
     const key = keyOf(dialog.callId, dialog.localTag, dialog.remoteTag, invite.cseq.number);
     this.#kept.get(key)?.timer.cancel();
     const timer = this.#core.clock.after(transactionSpan(this.#core), () => void this.#kept.delete(key));
-    const kept: Kept = { ack, to: flow?.alive ? flow : undefined, timer };
+    const kept: Kept = { ack, hop: dialog.strictHop, to: flow?.alive ? flow : undefined, timer };
     this.#kept.set(key, kept);
     this.#transmit(kept).catch((error: unknown) => this.#report(error, ack));
   }
@@ -54,7 +56,7 @@ export class AckKeeper {
 
   async #transmit(kept: Kept): Promise<void> {
     const { layer, decorate } = this.#core;
-    const targets = kept.to ? [kept.to] : await locate(this.#core, kept.ack);
+    const targets = kept.to ? [kept.to] : await locate(this.#core, kept.ack, kept.hop);
     let failure: unknown;
     for (const target of targets) {
       try {

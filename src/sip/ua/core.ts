@@ -44,8 +44,11 @@ export function nextHop(request: SipRequest): Uri {
 }
 
 /** The addresses of the next hop in order of trial; rejects with a TandemError when there is none. */
-export async function locate(core: Core, request: SipRequest): Promise<Target[]> {
-  const hop = nextHop(request);
+export async function locate(
+  core: Core,
+  request: SipRequest,
+  hop: Uri = nextHop(request),
+): Promise<Target[]> {
   if (!(hop instanceof SipUri)) {
     throw new TandemError(
       'caller',

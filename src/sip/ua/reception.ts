@@ -9,6 +9,9 @@ import type { Core } from './core.ts';
 import { type Incoming, IncomingRequest } from './incoming.ts';
 import type { DialogUser } from './user-agent.ts';
 
+/** RFC 3261 15, RFC 3311 5, RFC 3262 3, RFC 6086 4.2, RFC 6665 4.1.3: these mean nothing without a dialog. */
+const IN_DIALOG_ONLY: ReadonlySet<string> = new Set(['BYE', 'UPDATE', 'PRACK', 'INFO', 'NOTIFY']);
+
 type Handler = (incoming: Incoming) => void;
 
 export class Reception {
@@ -117,7 +120,7 @@ export class Reception {
     if (request.method === 'OPTIONS') {
       if (this.#optionsHandler) this.#optionsHandler(incoming);
       else this.#answerOptions(incoming);
-    } else if (request.method === 'BYE') this.#unknownDialog(incoming);
+    } else if (IN_DIALOG_ONLY.has(request.method)) this.#unknownDialog(incoming);
     else if (this.#handler) this.#handler(incoming);
     else incoming.respond(480);
   }

@@ -5,6 +5,7 @@ import { Seconds } from '#src/base/units.ts';
 import type { DigestClient } from '#src/sip/digest/client.ts';
 import { newRound } from '#src/sip/digest/client.ts';
 import { SipRequest, type SipResponse } from '#src/sip/message/message.ts';
+import type { Uri } from '#src/sip/message/uri.ts';
 import type { ClientTransaction, RequestOptions } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
@@ -35,6 +36,8 @@ export interface SendingOptions extends RequestOptions {
   readonly flow?: Flow | undefined;
   /** Instead of what RFC 3263 finds for the route. */
   readonly targets?: readonly Target[];
+  /** The next hop when the request itself does not tell it: a strict router (RFC 3261 12.2.1.1). */
+  readonly hop?: Uri | undefined;
   /** The CSeq of a try after a challenge; default one higher. In a dialog the dialog counts. */
   readonly nextCseq?: () => number;
 }
@@ -106,7 +109,7 @@ export class OutgoingRequest implements Sending {
       this.#fire('located');
       return;
     }
-    locate(this.#core, this.#request).then(
+    locate(this.#core, this.#request, this.#options.hop).then(
       (found) => {
         this.#targets = found;
         this.#fire('located');
@@ -177,8 +180,12 @@ export class OutgoingRequest implements Sending {
     if (!this.#authorized) this.#options.digest?.preempt(this.#request);
     this.#authorized = false;
     core.decorate(this.#request, to);
-    const { viaParams } = this.#options;
-    const options = { fresh: this.#fresh, ...(viaParams ? { viaParams } : {}) };
+    const { viaParams, prepare } = this.#options;
+    const options = {
+      fresh: this.#fresh,
+      ...(viaParams ? { viaParams } : {}),
+      ...(prepare ? { prepare } : {}),
+    };
     this.#fresh = false;
     const request = this.#request;
     this.#transaction = core.layer.request(

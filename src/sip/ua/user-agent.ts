@@ -152,6 +152,7 @@ export class UserAgent {
       {
         ...options,
         flow,
+        hop: dialog.strictHop,
         nextCseq: () => {
           dialog.noteSent(dialog.localSeq + 1);
           return dialog.localSeq;

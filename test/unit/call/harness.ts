@@ -138,6 +138,8 @@ export interface ReplyOptions {
   readonly body?: string;
   readonly headers?: Headers;
   readonly contact?: string;
+  /** As RFC 2543 let one answer. */
+  readonly untagged?: boolean;
 }
 
 /** The far end. It does nothing by itself. */
@@ -198,7 +200,7 @@ export class RawPeer {
     }
     if (options.body !== undefined) headers.push(['Content-Type', 'application/sdp']);
     const response = SipResponse.reply(request, status, {
-      toTag: options.tag ?? 'peer',
+      ...(options.untagged ? {} : { toTag: options.tag ?? 'peer' }),
       headers,
       ...(options.body === undefined ? {} : { body: options.body }),
     });
@@ -373,7 +375,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
   const log = silentLogger();
   const network = new MemoryNetwork({ clock, random });
   const transport = network.transport([{ transport: 'udp', ...DEVICE }], DEVICE.host);
-  const peerTransport = network.transport([{ transport: 'udp', ...PEER }], PEER.host);
+  const peerListen = (['udp', 'tls'] as const).map((each) => ({ transport: each, ...PEER }));
+  const peerTransport = network.transport(peerListen, PEER.host);
   const resolver = new Resolver({ clock, random });
   const ua = new UserAgent({
     transport,
@@ -399,7 +402,11 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
     route: [],
     flow: undefined,
     digest: undefined,
-    contact: () => NameAddr.of(uri(`sip:dev@${DEVICE.host}:${DEVICE.port}`)),
+    contact: ({ to }) => {
+      const at = to ? transport.localContact(to) : { ...DEVICE, transport: 'udp' };
+      const kind = at.transport === 'udp' ? '' : `;transport=${at.transport}`;
+      return NameAddr.of(uri(`sip:dev@${at.host}:${at.port}${kind}`));
+    },
     trusts: () => false,
     ...options.line,
   };

@@ -299,6 +299,41 @@ for (const [what, body] of [
   });
 }
 
+test('a peer that answers without a tag is acknowledged and hung up', async () => {
+  const world = await makeWorld();
+  const { call, invite } = await dialled(world);
+  await world.peer.reply(invite, 200, { untagged: true, body: sdp() });
+  assert.is(call.snapshot.state, 'active');
+  assert.is(world.peer.requests('ACK').length, 1);
+  call.hangup();
+  await world.advance(5);
+  assert.is(world.peer.last('BYE').to.tag, undefined);
+  await world.peer.reply(world.peer.last('BYE'), 200, { untagged: true });
+  await clean(world);
+});
+
+test('over TLS without listening: Contact names our connection, ACK and BYE take it both ways', async () => {
+  const world = await makeWorld();
+  const call = world.manager.dial({
+    to: `sip:peer@door.example:${PEER.port};transport=tls;maddr=${PEER.host}`,
+  });
+  await world.advance(5);
+  const invite = world.peer.last('INVITE');
+  const contact = `<sip:peer@${PEER.host}:${PEER.port};transport=tls>`;
+  await world.peer.reply(invite, 200, { body: sdp(), contact });
+  assert.is(call.snapshot.state, 'active');
+  const ends = world.network.packets
+    .filter(({ bytes, transport }) => transport === 'tls' && bytes.length === 0)
+    .map(({ from }) => from.port);
+  assert.is(ends.length, 1, 'one connection for INVITE and ACK');
+  assert.is(invite.contacts[0]?.toString(), `<sip:dev@192.0.2.1:${ends[0]};transport=tls>`);
+  call.hangup();
+  await world.advance(5);
+  await world.peer.reply(world.peer.last('BYE'), 200);
+  assert.is(world.network.packets.filter(({ bytes }) => bytes.length === 0).length, 1);
+  await clean(world);
+});
+
 test('a repeated 200 is acknowledged again and changes nothing', async () => {
   const world = await makeWorld();
   const { call, invite } = await dialled(world);

@@ -10,7 +10,7 @@ import { isRequest, type SipRequest } from '#src/sip/message/message.ts';
 import { parseMessage } from '#src/sip/message/parse.ts';
 import { isSipUri, parseUri, type SipUri, type Uri } from '#src/sip/message/uri.ts';
 import { IMS_TIMERS } from '#src/sip/transaction/timers.ts';
-import { isTransportName, type Target } from '#src/sip/transport/address.ts';
+import { isTransportName, type Target, type TransportName } from '#src/sip/transport/address.ts';
 import { MemoryNetwork } from '#src/sip/transport/memory.ts';
 import { type Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
 
@@ -86,8 +86,9 @@ export class Net {
   async device(
     settings: Partial<RegistrationConfig> = {},
     store: RegistrationStore = memoryStore(),
+    transports: readonly TransportName[] = ['udp', 'tcp', 'tls'],
   ): Promise<{ ua: UserAgent; registration: Registration }> {
-    const ua = this.#agent(DEVICE);
+    const ua = this.#agent(DEVICE, transports);
     await ua.start();
     const registration = new Registration({
       ua,
@@ -131,8 +132,8 @@ export class Net {
       .flatMap((parsed) => (parsed.ok && isRequest(parsed.value) ? [parsed.value] : []));
   }
 
-  #agent(host: string): UserAgent {
-    const listen = (['udp', 'tcp', 'tls'] as const).map((transport) => ({
+  #agent(host: string, transports: readonly TransportName[] = ['udp', 'tcp', 'tls']): UserAgent {
+    const listen = transports.map((transport) => ({
       transport,
       host,
       port: transport === 'tls' ? 5061 : 5060,

@@ -66,6 +66,13 @@ test('[MD-2.2.2a3] one that failed comes last until its time is over; one with R
   assert.equal(hosts(await round(list)), ['192.0.2.1', '192.0.2.2', '192.0.2.3']);
 });
 
+test('a list made from the domain leaves the transport to RFC 3263', async () => {
+  const asked: string[] = [];
+  const list = new PcscfList([sip('sip:fritz.example')], names(asked), new VirtualClock(), true);
+  await round(list);
+  assert.equal(asked, ['sip:fritz.example']);
+});
+
 test('a proxy named by a 305 is tried first, once', async () => {
   const list = new PcscfList([sip('sip:192.0.2.1')], names(), new VirtualClock());
   list.redirect(sip('sip:192.0.2.7'));

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { SystemRandom } from '#src/base/random.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
 import { DigestServer } from '#src/sip/digest/server.ts';
+import { isSipUri } from '#src/sip/message/uri.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { suite } from '#test/support/suite.ts';
 import {
@@ -610,6 +611,59 @@ test('profile sip: a plain registrar gets a plain REGISTER, and requests need no
   assert.is(registration.state.state, 'registered');
   assert.equal(registration.route, []);
   assert.ok(registration.flow?.alive);
+});
+
+test('where we do not listen, the Contact names our end of the connection, from the first REGISTER on', async () => {
+  const net = new Net();
+  await net.server();
+  net.answer('REGISTER', ok({ expires: 120 }));
+  const { registration } = await net.device({ expires: Seconds(120) }, undefined, ['udp']);
+  registration.start();
+  await net.pass(100);
+  const hosts = net.of('REGISTER').map(({ request }) => {
+    const at = request.contacts[0]?.uri;
+    return isSipUri(at) ? [at.hostPort, at.transport, request.topVia.sentBy] : [];
+  });
+  const port = registration.flow?.local.port;
+  assert.is(hosts.length, 2);
+  for (const each of hosts) assert.equal(each, [`${DEVICE}:${port}`, 'tls', `${DEVICE}:${port}`]);
+});
+
+test('profile sip: a registrar that says nothing of keep-alives gets some, and owes no answer', async () => {
+  for (const transport of ['udp', 'tcp']) {
+    const net = new Net();
+    await net.server();
+    const { registration } = await net.device({
+      profile: 'sip',
+      pcscf: [sipUri(`sip:${PCSCF};transport=${transport}`)],
+    });
+    registration.start();
+    await net.pass(300);
+    const pings = net.network.packets.filter(
+      ({ from, bytes }) => from.host === DEVICE && bytes.toString() === '\r\n\r\n',
+    );
+    assert.ok(pings.length >= 10, `${pings.length} by ${transport}`);
+    assert.is(net.of('REGISTER').length, 1);
+    assert.is(registration.state.state, 'registered');
+  }
+});
+
+test('a Contact rewritten by a border controller is known by its user part among others', async () => {
+  const net = new Net();
+  await net.server();
+  net.answer('REGISTER', (incoming) => {
+    const own = incoming.request.contacts[0]?.uri;
+    const user = isSipUri(own) ? own.user : '';
+    const list = `<sip:other@198.51.100.7>;expires=30, <sip:${user}@203.0.113.5:4711>;expires=1000`;
+    incoming.respond(200, { headers: [['Contact', list]] });
+  });
+  const { registration } = await net.device({
+    profile: 'sip',
+    pcscf: [sipUri(`sip:${PCSCF};transport=udp`)],
+  });
+  registration.start();
+  await net.pass(1);
+  between(registration.state.expires, 998, 1000);
 });
 
 test('without a registrar the state is off, and the contact is our address', async () => {

@@ -104,6 +104,21 @@ test('a TCP peer that does not answer a ping in 10 s: the flow fails', async () 
   assert.is(near.counters.get('sip_flows_failed_total'), 1);
 });
 
+test('pings to which no answer was promised fail nothing', async () => {
+  const clock = new VirtualClock();
+  const near = await started(['tcp:127.0.0.1:0'], { clock });
+  const accepted = next(near.onFlow);
+  const peer = await rawTcp(targetOf(near, 'tcp'));
+  const flow = await accepted;
+  peer.socket.write(sampleRequest({ via: 'SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKx' }).toBuffer());
+  await next(near.onMessage);
+  flow.keepAlive({ interval: Seconds(30), kind: 'crlf', answered: false });
+  const pinged = peer.until(/(\r\n){4}/);
+  await clock.advance(Milliseconds(600_000));
+  assert.match(await pinged, /^(\r\n){4}/);
+  assert.ok(flow.alive);
+});
+
 async function memoryPair() {
   const clock = new VirtualClock();
   const network = new MemoryNetwork({ clock, random: new SeededRandom(7) });

@@ -216,6 +216,16 @@ inRig('requests for dialogs that do not exist are 481 and counted', async ({ bob
   assert.is(bob.ua.counters.get('sip_unknown_notify_total'), 1);
 });
 
+inRig('what means nothing outside a dialog is 481 there, and nobody hears of it', async (each) => {
+  const { bob, script, advance } = each;
+  bob.ua.onRequest(() => assert.unreachable());
+  for (const method of ['NOTIFY', 'BYE', 'UPDATE']) {
+    script.send(scripted(method, BOB), bob.target);
+    await advance(20);
+  }
+  assert.equal(new Set(script.statuses()), new Set([481]));
+});
+
 inRig('a CANCEL for nothing is 481, an ACK for nothing is counted', async ({ bob, script, advance }) => {
   script.send(scripted('CANCEL', BOB, [], 'z9hG4bKnone'), bob.target);
   script.send(ackFor(scripted('INVITE', BOB), 't', 'z9hG4bKack'), bob.target);

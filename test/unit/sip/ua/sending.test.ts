@@ -294,6 +294,32 @@ inRig(
   },
 );
 
+inRig('behind a strict router ACK and BYE go to it, and not to the loose one after it', async (each) => {
+  const { alice, script, advance } = each;
+  script.answer = (incoming) => {
+    const path = `<sip:192.0.2.2;lr>, <sip:${SCRIPT_HOST}>`;
+    if (incoming.method !== 'ACK') script.reply(incoming, 200, 't', [['Record-Route', path]]);
+  };
+  const told = send(alice, request('INVITE', SCRIPT));
+  await advance(20);
+  const [response] = told.final;
+  assert.ok(response);
+  if (!response) return;
+  const dialog = Dialog.uac(told.sending.request, response);
+  alice.ua.ack(dialog, told.sending.request);
+  const done: number[] = [];
+  alice.ua.sendInDialog(dialog, dialog.createRequest('BYE'), {
+    onFinal: ({ status }) => done.push(status),
+    onFailure: () => assert.unreachable(),
+  });
+  await advance(20);
+  assert.equal(done, [200]);
+  for (const method of ['ACK', 'BYE']) {
+    assert.is(script.of(method).at(0)?.requestUri.toString(), `sip:${SCRIPT_HOST}`);
+    assert.is(script.of(method).at(0)?.routes.join(), `<sip:192.0.2.2;lr>,<sip:script@${SCRIPT_HOST}>`);
+  }
+});
+
 inRig('the ACK carries the credentials and CSeq of the INVITE and takes the route', async (each) => {
   const { alice, script, advance } = each;
   script.answer = (incoming) => {
