@@ -2,7 +2,7 @@
 import { Seconds } from '#src/base/units.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { isSipUri, uriEquals } from '#src/sip/message/uri.ts';
+import { isSipUri, type Uri, uriEquals } from '#src/sip/message/uri.ts';
 import { bareInstance } from './reg-info.ts';
 
 export interface Grant {
@@ -57,15 +57,19 @@ const uncompressed = (route: NameAddr): NameAddr =>
 export const isListed = (response: SipResponse, contact: NameAddr): boolean =>
   response.contacts.some(({ uri, params }) => uriEquals(uri, contact.uri) && params.get('expires') !== '0');
 
-/** The binding that is ours: by address, else by instance id, else the only one (some border controllers rewrite it). */
+/** The binding that is ours: by address, else by instance id, else by its user part, which nobody else has (NAT and border controllers rewrite the rest), else the only one. */
 function ownContact(contacts: readonly NameAddr[], contact: NameAddr): NameAddr | undefined {
   const instance = contact.params.get('+sip.instance');
   return (
     contacts.find(({ uri }) => uriEquals(uri, contact.uri)) ??
     contacts.find(({ params }) => sameInstance(params.get('+sip.instance'), instance)) ??
+    contacts.find(({ uri }) => sameUser(uri, contact.uri)) ??
     (contacts.length === 1 ? contacts[0] : undefined)
   );
 }
+
+const sameUser = (a: Uri, b: Uri): boolean =>
+  isSipUri(a) && isSipUri(b) && a.user !== undefined && a.user === b.user;
 
 const sameInstance = (a: string | undefined, b: string | undefined): boolean =>
   a !== undefined && b !== undefined && bareInstance(a)?.toLowerCase() === bareInstance(b)?.toLowerCase();

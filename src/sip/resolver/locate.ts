@@ -37,6 +37,9 @@ const SRV_PREFIX: Readonly<Record<TransportName, string>> = {
 /** RFC 6761 6.3: this machine, whatever a name server says; it is not asked. */
 export const isLocalName = (host: string): boolean => /^(?:.+\.)?localhost\.?$/i.test(host);
 
+/** RFC 6762 3: answered by the neighbours, who have no service records of the DNS; asking for those only costs time. */
+const isNeighbour = (host: string): boolean => /\.local\.?$/i.test(host);
+
 /** The transport a URI names; `sips` turns TCP into TLS (RFC 3261 26.2.2). */
 function namedTransport(uri: SipUri): TransportName | undefined {
   const named = uri.transport?.toLowerCase();
@@ -70,7 +73,7 @@ export async function locate(uri: SipUri, parts: LocateParts, failures: Failures
   const named = namedTransport(uri);
   const usual = uri.scheme === 'sips' ? 'tls' : 'udp';
   // 4.1: a numeric host or a port leaves nothing to look up but the address.
-  if (isIP(host) || uri.port !== undefined || isLocalName(host)) {
+  if (isIP(host) || uri.port !== undefined || isLocalName(host) || isNeighbour(host)) {
     const transport = named ?? usual;
     return [{ transport, host, port: uri.port ?? DEFAULT_PORT[transport] }];
   }

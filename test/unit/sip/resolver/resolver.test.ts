@@ -37,6 +37,7 @@ const ZONE: Readonly<Record<string, DnsRecord[]>> = {
   's1.example.com': [a('192.0.2.1'), aaaa('2001:db8::1')],
   's2.example.com': [a('192.0.2.2'), a('192.0.2.3')],
   'plain.example': [a('192.0.2.9')],
+  'door.local': [a('192.0.2.44')],
   'srvonly.example': [],
   '_sip._udp.srvonly.example': [srv('s2.example.com', 5066)],
   'absent.example': [],
@@ -98,6 +99,11 @@ test('a numeric host, a port, a transport, maddr: nothing more is asked than nee
     assert.equal(dns.asked, []);
     assert.equal(await ask('sip:example.com:5099'), ['udp 192.0.2.200 5099']);
     assert.equal(dns.asked.sort(), ['A example.com', 'AAAA example.com']);
+    assert.equal(await ask('sip:door.local;transport=tcp'), ['tcp 192.0.2.44 5060']);
+    assert.equal(
+      dns.asked.filter((each) => /NAPTR|SRV/.test(each)),
+      [],
+    );
   }));
 
 test('NAPTR decides the transports, SRV the hosts, both in their order (RFC 3263 4.1)', () =>
