@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { Signal } from '#src/base/events.ts';
 import type { AudioStream, StreamConfig } from '#src/media/stream.ts';
 import { suite } from '#test/support/suite.ts';
-import { configTo, LOCAL, openStream, PCMU, withEngine } from './sound.ts';
+import { configTo, eventually, LOCAL, openStream, PCMU, withEngine } from './sound.ts';
 
 const test = suite('media/wire');
 
@@ -19,12 +19,16 @@ class Ear {
   readonly #heard = new Signal<Packet>();
   readonly packets: Packet[] = [];
 
-  async open(): Promise<number> {
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  async open(host = LOCAL): Promise<number> {
     this.#socket.on('message', (bytes, from) => {
       this.packets.push({ bytes, from });
       this.#heard.emit({ bytes, from });
     });
-    await new Promise<void>((resolve) => this.#socket.bind(0, LOCAL, resolve));
+    await new Promise<void>((resolve) => this.#socket.bind(0, host, resolve));
     return this.#socket.address().port;
   }
 
@@ -48,6 +52,10 @@ class Ear {
   /** Sends on what comes, from this socket's own port: an access gateway that is none of the stream's. */
   relayTo(port: number): void {
     this.#heard.on(({ bytes }) => this.#socket.send(bytes, port, LOCAL));
+  }
+
+  send(bytes: Buffer, port: number): void {
+    this.#socket.send(bytes, port, LOCAL);
   }
 
   close(): void {
@@ -102,6 +110,8 @@ test.proof('[MD-2.9.1f1] every RTP packet leaves from the port that receives, af
 const RTCP_TYPES = [200, 201];
 /** RFC 3550 6.2: half of 5 s at first, times 1.5 at most. */
 const FIRST_REPORT_MS = 4500;
+/** Long enough for what was sent on this host before. */
+const SILENCE_MS = 200;
 
 const rtcpOnHold = (relayed: boolean): Promise<void> =>
   withFar(async ({ rtp, rtcp, stream, configure }) => {
@@ -146,5 +156,47 @@ test.proof('[MD-2.4.3g] digits leave as telephone events of the negotiated paylo
   run: () => digits(EVENT_TYPE),
   control: () => digits(EVENT_TYPE + 1),
 });
+
+/** How many reports a third place hears of a stream that sends and says goodbye. */
+async function reportsElsewhere(enabled: boolean): Promise<number> {
+  const elsewhere = new Ear();
+  const rtcpPort = await elsewhere.open('127.0.0.2');
+  await withFar(async ({ rtp, rtcp, stream, configure }) => {
+    const remote = { address: LOCAL, port: rtp.port, rtcpAddress: '127.0.0.2', rtcpPort };
+    configure({ remote, rtcp: { enabled } });
+    await rtp.until(1, 2000);
+    await stream.close();
+    await elsewhere.until(1, enabled ? 2000 : SILENCE_MS);
+    assert.is(rtcp.packets.length, 0);
+  });
+  elsewhere.close();
+  return elsewhere.packets.length;
+}
+
+test('RTCP goes where a=rtcp says, and with both bandwidths zero nowhere', async () => {
+  assert.is(await reportsElsewhere(true), 1);
+  assert.is(await reportsElsewhere(false), 0);
+});
+
+/** An RTP packet of 20 ms of G.711. */
+function soundPacket(payloadType: number, sequence: number): Buffer {
+  const packet = Buffer.alloc(172, 0xff);
+  packet.set([0x80, payloadType], 0);
+  packet.writeUInt16BE(sequence, 2);
+  packet.writeUInt32BE(sequence * 160, 4);
+  packet.writeUInt32BE(7, 8);
+  return packet;
+}
+
+test('what is received has the payload type that we named, what is sent the one of the peer', () =>
+  withFar(async ({ rtp, stream, configure }) => {
+    configure({ codec: { name: 'PCMA', payloadType: 96, receivePayloadType: 97, clockRate: 8000 } });
+    const [sent] = await rtp.until(1, 2000);
+    assert.is((sent?.bytes[1] ?? 0) & 0x7f, 96);
+    for (let sequence = 0; sequence < 10; sequence += 1)
+      rtp.send(soundPacket(sequence < 5 ? 96 : 97, sequence), stream.port);
+    await eventually(() => stream.stats().received === 5);
+    assert.is(stream.stats().discarded, 5);
+  }));
 
 test.run();

@@ -342,6 +342,7 @@ test('packet time: the wish of the peer, whole frames, maxprate first', () => {
   assert.is(ptime('a=ptime:80', 'a=maxptime:60'), 60);
   assert.is(ptime('a=ptime:20', 'a=maxprate:25'), 40);
   assert.is(ptime('a=ptime:10', 'a=maxptime:10'), 20);
+  assert.is(ptime('a=ptime:240'), 80, 'no more than four frames in a packet');
 });
 
 test('two of us agree from any codecs and directions, and each sends what the other receives', () => {
