@@ -50,8 +50,7 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
       ),
     );
     closing.unshift(() => operator.stop());
-    const proxy =
-      operator.listening.find((address) => address.startsWith('tcp:'))?.slice('tcp:'.length) ?? '';
+    const [udp, tcp] = [addressOf(operator, 'udp'), addressOf(operator, 'tcp')];
     const sound = await findSound(folder);
     const store = Store.open(join(folder, 'state'));
     closing.unshift(() => store.close());
@@ -68,7 +67,7 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
     let withdraw = (): void => undefined;
     closing.unshift(() => withdraw());
     const supervisor = await onPort(webPort, WEB_PORT, 'web.listen', (port) => {
-      writeFileSync(file, deviceConfig(world, proxy, `127.0.0.1:${port}`, sound), { mode: 0o600 });
+      writeFileSync(file, deviceConfig(world, tcp, `127.0.0.1:${port}`, sound), { mode: 0o600 });
       return Supervisor.start({ ...parts, file, store, env: {}, ring }, (agent) => {
         withdraw();
         withdraw = announce(store.folder, agent.web.url);
@@ -79,7 +78,7 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
     closing.unshift(() => supervisor.stop());
     const page = supervisor.makeLink() ?? '';
     const keys = process.stdin.isTTY && process.stdout.isTTY;
-    introduce({ world, proxy, operatorUrl: operator.url, page, sound, folder, keys });
+    introduce({ world, udp, tcp, operatorUrl: operator.url, page, sound, folder, keys });
     if (keys) closing.unshift(hearKeys((key) => press(key, operator, supervisor)));
     if (!values['no-browser']) openBrowser(page);
     await told;
@@ -89,6 +88,10 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
   }
   return EXIT.done;
 }
+
+/** `127.0.0.1:5060`; with any port, UDP and TCP have different ones. */
+const addressOf = ({ listening }: Operator, transport: 'udp' | 'tcp'): string =>
+  listening.find((address) => address.startsWith(transport))?.slice(transport.length + 1) ?? '';
 
 function portOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;

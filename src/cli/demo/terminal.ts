@@ -7,7 +7,8 @@ export const say = (line = ''): void => void process.stdout.write(`${line}\n`);
 
 export interface Introduction {
   readonly world: DemoWorld;
-  readonly proxy: string;
+  readonly udp: string;
+  readonly tcp: string;
   readonly operatorUrl: string | undefined;
   readonly page: string;
   readonly sound: DemoSound;
@@ -15,7 +16,7 @@ export interface Introduction {
   readonly keys: boolean;
 }
 
-export function introduce({ world, proxy, operatorUrl, page, sound, folder, keys }: Introduction): void {
+export function introduce({ world, udp, tcp, operatorUrl, page, sound, folder, keys }: Introduction): void {
   const { user, password } = world.guest;
   const card = sound.capture.startsWith('alsa:');
   say(`
@@ -23,11 +24,11 @@ Tandem: a phone and this device share the number ${shown(NUMBER)}.
 
   page       ${page}
              (good once; another one: scripts/tandem status --link)
-  operator   SIP ${proxy} (UDP, TCP)${operatorUrl === undefined ? '' : `, ${operatorUrl}/phones`}
+  operator   SIP udp:${udp} tcp:${tcp}${operatorUrl === undefined ? '' : `, ${operatorUrl}/phones`}
   sound      ${card ? "this machine's sound card" : `no sound card: the device sends ${sound.capture} and records`}
              what each party hears: ${folder}/*.wav, whole once the call has ended
-  guest      user ${user}, password ${password}, proxy ${proxy}
-             baresip account:  <${GUEST};transport=udp>;auth_user=${user};auth_pass=${password};outbound="sip:${proxy};transport=udp"
+  guest      user ${user}, password ${password}, proxy ${udp} (UDP)
+             baresip account:  <${GUEST};transport=udp>;auth_user=${user};auth_pass=${password};outbound="sip:${udp};transport=udp"
              then dial         ${NUMBER}
              any softphone will do: domain ${DOMAIN}
 ${keys ? `\n${KEY_HELP}\n` : ''}`);
