@@ -166,11 +166,13 @@ static void bad_input(void)
   stop();
 }
 
+static uint32_t sender_ssrc = 9;
+
 static bool send_packet(int fd, uint16_t port, uint8_t type, uint16_t sequence, const uint8_t *payload, size_t octets)
 {
   uint8_t out[SUPPORT_DATAGRAM];
   size_t size = 0;
-  tm_rtp_packet packet = {.payload_type = type, .sequence = sequence, .timestamp = sequence * 320u, .ssrc = 9,
+  tm_rtp_packet packet = {.payload_type = type, .sequence = sequence, .timestamp = sequence * 320u, .ssrc = sender_ssrc,
                           .payload = payload, .payload_bytes = octets};
   return tm_rtp_build(&packet, out, sizeof out, &size) == TM_OK && support_peer_send(fd, port, out, size);
 }
@@ -294,6 +296,45 @@ static void flood(void)
   stop();
 }
 
+// Before the peer was heard nobody knows that the flood is none of it: it is taken in portions, and ends with the peer's first packet.
+static void flood_first(void)
+{
+  uint8_t payload[160];
+  support_peer other;
+  tm_stream_stats stats = {0};
+  tm_rtp_packet mine;
+  uint32_t id = start(TM_CODEC_NAME_PCMU, -1, 0);
+  uint16_t port = tm_stream_port(engine, id), sequence = 0;
+  CHECK(id != 0 && support_peer_open(&other));
+  CHECK(support_peer_rtp(&peer, &mine, 1000));
+  memset(payload, 0xff, sizeof payload);
+  for (uint16_t i = 0; i < 5000; i++) CHECK(send_packet(other.rtp, port, 0, i, payload, sizeof payload));
+  tm_stream_stats_get(engine, id, &stats);
+  CHECK(stats.packets_received < 5000);
+  // Among such a crowd packets of the peer get lost too, but not all.
+  while (stats.remote_ssrc != 10) {
+    CHECK(sequence < 500);
+    sender_ssrc = 10;
+    CHECK(send_packet(peer.rtp, port, 0, sequence++, payload, sizeof payload));
+    sender_ssrc = 9;
+    for (uint16_t k = 0; k < 10; k++) (void)send_packet(other.rtp, port, 0, k, payload, sizeof payload);
+    support_sleep(5);
+    tm_stream_stats_get(engine, id, &stats);
+  }
+  uint64_t before = stats.packets_received;
+  sender_ssrc = 10;
+  for (uint16_t i = 0; i < 5; i++) CHECK(send_packet(peer.rtp, port, 0, sequence++, payload, sizeof payload));
+  sender_ssrc = 9;
+  for (int i = 0; i < 1000 && stats.packets_received < before + 5; i++) {
+    support_sleep(2);
+    tm_stream_stats_get(engine, id, &stats);
+  }
+  CHECK(stats.packets_received >= before + 5);
+  CHECK_INT(stats.remote_ssrc, 10);
+  support_peer_close(&other);
+  stop();
+}
+
 int main(void)
 {
   tm_test_run("header fields, marker on the first packet, DSCP EF", header_fields);
@@ -303,6 +344,7 @@ int main(void)
   tm_test_run("payload types by direction", types_by_direction);
   tm_test_run("AMR-WB modes: set, period, neighbour, request", modes);
   tm_test_run("a flood from elsewhere is nothing to the peer", flood);
+  tm_test_run("a flood before the peer was heard", flood_first);
   tm_test_run("bad input, and sound from another address", bad_input);
   return tm_test_end();
 }
