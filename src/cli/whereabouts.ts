@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -34,7 +35,18 @@ export function announce(state: string, url: string, env: NodeJS.ProcessEnv = pr
   if (folder !== undefined) files.push(place(folder, `${process.pid}.json`, { state: resolve(state) }));
   return () => {
     for (const file of files) rmSync(file, { force: true });
+    if (folder !== undefined) removeEmpty(folder);
   };
+}
+
+/** The last agent to go takes the folder along. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT' && code !== 'EEXIST') throw error;
+  }
 }
 
 function place(folder: string, name: string, content: object): string {
