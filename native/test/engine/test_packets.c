@@ -296,6 +296,31 @@ static void flood(void)
   stop();
 }
 
+// A report cut off anywhere says nothing; the whole one after them does, though more came in one beat than are looked at.
+static void cut_reports(void)
+{
+  uint8_t out[SUPPORT_DATAGRAM];
+  size_t octets = 0;
+  tm_rtp_packet rtp;
+  tm_stream_stats stats = {0};
+  uint32_t id = start(TM_CODEC_NAME_PCMU, -1, 0);
+  uint16_t port = (uint16_t)(tm_stream_port(engine, id) + 1);
+  CHECK(id != 0 && support_peer_rtp(&peer, &rtp, 1000));
+  tm_rtcp_report report = {.ssrc = rtp.ssrc, .fraction_lost = 64};
+  tm_rtcp_content content = {.ssrc = 7, .reports = &report, .report_count = 1, .cname = "peer"};
+  CHECK_INT(tm_rtcp_build(&content, out, sizeof out, &octets), TM_OK);
+  for (size_t cut = 0; cut <= octets; cut++) CHECK(support_peer_send(peer.rtcp, port, out, cut));
+  for (int i = 0; i < 2000 && stats.rtcp_received + stats.packets_discarded <= octets; i++) {
+    support_sleep(2);
+    tm_stream_stats_get(engine, id, &stats);
+  }
+  // Cut where the next packet of the compound begins, it is a whole one.
+  CHECK_INT(stats.rtcp_received, 2);
+  CHECK_INT(stats.packets_discarded, octets - 1);
+  CHECK_RANGE(stats.far_loss, 0.25, 0.25);
+  stop();
+}
+
 // Before the peer was heard nobody knows that the flood is none of it: it is taken in portions, and ends with the peer's first packet.
 static void flood_first(void)
 {
@@ -345,6 +370,7 @@ int main(void)
   tm_test_run("AMR-WB modes: set, period, neighbour, request", modes);
   tm_test_run("a flood from elsewhere is nothing to the peer", flood);
   tm_test_run("a flood before the peer was heard", flood_first);
+  tm_test_run("reports cut off", cut_reports);
   tm_test_run("bad input, and sound from another address", bad_input);
   return tm_test_end();
 }
