@@ -408,15 +408,19 @@ for (const status of [401, 407] as const) {
   });
 }
 
-test('[MD-2.2.3a] a password refused twice ends the call, and is not tried for ever', { peers }, async () => {
+test('[MD-2.2.3a] a password refused again and again ends the call, and is not tried for ever', {
+  peers,
+}, async () => {
   const row = await dialAfresh('refusedpassword', [
     called(),
     ...challenge(407, 'first'),
     called(),
     ...challenge(407, 'second'),
-    // Once more, for a server that forgot to say `stale`.
+    // Twice more, for servers that forget to say `stale`.
     called(),
     ...challenge(407, 'third'),
+    called(),
+    ...challenge(407, 'fourth'),
     silence(500),
   ]);
   assert.equal([row.end?.label, row.end?.sip], ['failed', 407]);

@@ -10,6 +10,8 @@ export interface RequestFields {
   readonly body?: readonly string[] | undefined;
   readonly type?: string;
   readonly uri?: string;
+  /** Who is called, when it is not the address that SIPp sends to. */
+  readonly device?: string;
   /** Another dialog or transaction of the same SIPp call: SIPp ignores what stands before `///`. */
   readonly callId?: string;
   /** `none`: outside a dialog. `peer`: the tag that the device gave. Else a tag of the test's own. */
@@ -26,10 +28,10 @@ const toTag = (tag: string): string =>
 
 /** Lines of a request of the caller `user`. */
 export const request = (method: string, user: string, fields: RequestFields = {}): string[] => [
-  `${method} ${fields.uri ?? DEVICE_URI} SIP/2.0`,
+  `${method} ${fields.uri ?? fields.device ?? DEVICE_URI} SIP/2.0`,
   fields.via ?? `${VIA}-${fields.branch ?? `${method}${fields.cseq ?? 1}`}`,
   `From: ${fields.from ?? `<sip:${user}@[local_ip]:[local_port]>`};tag=[pid]caller`,
-  `To: <${DEVICE_URI}>${toTag(fields.toTag ?? 'none')}`,
+  `To: <${fields.device ?? DEVICE_URI}>${toTag(fields.toTag ?? 'none')}`,
   `Call-ID: ${fields.callId ? `${fields.callId}///` : ''}[call_id]`,
   `CSeq: ${fields.cseq ?? 1} ${method}`,
   'Max-Forwards: 70',

@@ -1,0 +1,379 @@
+// A scripted registrar: what it grants, refuses and says later, and what the device makes of it (24.229 5.1.1, NG.110 2.2.2).
+import * as assert from 'uvu/assert';
+import { suite } from '#test/support/suite.ts';
+import { withLonelyRegistrar, withRegistrar } from './scenarios/registered.ts';
+import { deny, grant, leaves, NO_EVENTS, registers } from './scenarios/registrar.ts';
+import type { Stage } from './scenarios/stage.ts';
+import { expect, has, lacks, lacksIn, type Step, silence } from './scenarios/xml.ts';
+import type { StatusObject } from './support/agent.ts';
+import { freePort, until } from './support/process.ts';
+import type { Sipp } from './support/sipp.ts';
+
+const test = suite('peers/sipp-registrar');
+const peers = ['SIPp'];
+const PUBLIC = 'sip:+46701234567@op.example';
+
+const pcscfAt = (port: number): string => `sip:127.0.0.1:${port};transport=udp`;
+
+const registration = async (stage: Stage): Promise<StatusObject['registration']> =>
+  (await stage.device.status()).registration;
+
+/** Waits for a state; gives what stands there when it does not come. */
+const settled = async (
+  stage: Stage,
+  fits: (now: StatusObject['registration']) => boolean,
+  limitMs = 4000,
+): Promise<StatusObject['registration']> =>
+  until(
+    'the registration',
+    async () => {
+      const now = await registration(stage);
+      return fits(now) && now;
+    },
+    limitMs,
+  ).catch(() => registration(stage));
+
+const refresh = (checks: readonly string[], timeout = 4000): Step => expect('REGISTER', { checks, timeout });
+
+test.proof('[MD-2.2.2a3] a registration is refreshed at half its time', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => refreshed(4),
+  control: () => refreshed(8),
+});
+
+const refreshed = (granted: number): Promise<void> =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        steps: [
+          grant(granted),
+          silence(1500),
+          refresh([has('CSeq', '2 REGISTER')], 1500),
+          grant(3600),
+          ...leaves(),
+        ],
+      },
+      NO_EVENTS,
+    ],
+    async ({ stage, registrar: sipp }) => {
+      await stage.device.registered();
+      await until(
+        'the refresh, or the end of SIPp',
+        () => refreshes(sipp) > 0 || sipp.peer.exitCode !== undefined,
+      );
+    },
+  );
+
+const refreshes = (sipp: Sipp): number => sipp.messages().split('CSeq: 2 REGISTER').length - 1;
+
+test.proof('[MD-2.2.2a3] after 423 the Min-Expires is asked for, then and in every later REGISTER', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => tooBrief(800_000),
+  control: () => tooBrief(700_000),
+});
+
+const tooBrief = (least: number): Promise<void> =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        first: { checks: [has('Expires', '600000')] },
+        steps: [
+          deny(423, [`Min-Expires: ${least}`]),
+          refresh([has('Expires', '800000')]),
+          grant(2),
+          refresh([has('Expires', '800000')]),
+          grant(3600),
+          ...leaves(),
+        ],
+      },
+      NO_EVENTS,
+    ],
+    async ({ stage, registrar: sipp }) => {
+      await stage.device.registered();
+      await until(
+        'the refresh',
+        () => sipp.messages().includes('CSeq: 3 REGISTER') || sipp.peer.exitCode !== undefined,
+      );
+    },
+  );
+
+test.proof(
+  '[MD-2.2.2a3] a first REGISTER that is answered 403 is told to the owner, and not repeated at once',
+  {
+    peers,
+    timeoutMs: 40_000,
+    run: () => forbidden(deny(403)),
+    control: () => forbidden(deny(404)),
+  },
+);
+
+const forbidden = (answer: Step): Promise<void> =>
+  withRegistrar(
+    [{ method: 'REGISTER', steps: [answer, silence(1000)] }],
+    async ({ stage, registrar: sipp }) => {
+      const now = await settled(stage, ({ state }) => state === 'failed');
+      assert.equal([now.state, now.error?.id], ['failed', 'registration.forbidden']);
+      assert.ok(new Date(now.error?.retry_at ?? 0).getTime() > Date.now() + 10_000);
+      await sipp.peer.ended(5000);
+      assert.is(sipp.messages().match(/^REGISTER /gm)?.length, 1);
+    },
+  );
+
+test.proof('[MD-2.2.2a3] a refresh that is answered 403 begins the registration afresh', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => afresh(deny(403)),
+  control: () => afresh(grant(3600)),
+});
+
+const afresh = (answer: Step): Promise<void> =>
+  withRegistrar(
+    [
+      { method: 'REGISTER', steps: [grant(2), refresh([has('CSeq', '2 REGISTER')]), answer] },
+      registers(),
+      NO_EVENTS,
+      NO_EVENTS,
+    ],
+    async ({ stage, registrar: sipp }) => {
+      await stage.device.registered();
+      const firsts = (): number => sipp.messages().split('CSeq: 1 REGISTER').length - 1;
+      // Each stands twice: request and response.
+      const again = await until('a new registration', () => firsts() >= 4, 4000).catch(() => false);
+      assert.ok(again);
+      await stage.device.registered();
+    },
+  );
+
+test('[MD-2.2.2a3] a short Retry-After is waited for, at the same P-CSCF', { peers }, () =>
+  withRegistrar(
+    [{ method: 'REGISTER', steps: [deny(503, ['Retry-After: 1']), silence(700)] }, registers(), NO_EVENTS],
+    ({ stage }) => stage.device.registered(),
+  ),
+);
+
+test('[MD-2.2.2a3] the second P-CSCF is used when the first is dead', { peers }, async () => {
+  const dead = await freePort();
+  await withRegistrar(
+    [registers(), NO_EVENTS],
+    async ({ stage, registrar: sipp }) => {
+      const now = await settled(stage, ({ state }) => state === 'registered', 8000);
+      assert.is(now.pcscf, `127.0.0.1:${sipp.port}`);
+    },
+    {},
+    (own) => [pcscfAt(dead), own],
+  );
+});
+
+test.proof('[MD-2.2.2a3] the second P-CSCF is used when the first has a long Retry-After', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => busyFirst('Retry-After: 3600'),
+  control: () => busyFirst('Retry-After: 3'),
+});
+
+async function busyFirst(header: string): Promise<void> {
+  await withLonelyRegistrar([registers(), NO_EVENTS], async (second) => {
+    await withRegistrar(
+      [{ method: 'REGISTER', steps: [deny(503, [header])] }],
+      async ({ stage }) => {
+        const now = await settled(stage, ({ state }) => state === 'registered', 700);
+        assert.is(now.pcscf, `127.0.0.1:${second.port}`);
+      },
+      {},
+      (own) => [own, pcscfAt(second.port)],
+    );
+  });
+}
+
+test('305 names the proxy to use', { peers }, async () => {
+  await withLonelyRegistrar([registers(), NO_EVENTS], async (second) => {
+    const contact = `Contact: <sip:127.0.0.1:${second.port};transport=udp>`;
+    await withRegistrar([{ method: 'REGISTER', steps: [deny(305, [contact])] }], async ({ stage }) => {
+      const now = await settled(stage, ({ state }) => state === 'registered');
+      assert.is(now.pcscf, `127.0.0.1:${second.port}`);
+    });
+  });
+});
+
+test('[MD-2.2.3a] a nonce that is stale is replaced, and the count begins again', { peers }, () =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        // 33.203 N.2.1.1: the private identity is told before there is a challenge.
+        first: {
+          checks: [has('Authorization', 'username="tablet@op.example"'), has('Authorization', 'response=""')],
+        },
+        steps: [
+          deny(401, [challenge('one')]),
+          refresh([has('Authorization', 'nonce="one"'), has('Authorization', 'nc=00000001')]),
+          deny(401, [`${challenge('two')}, stale=true`]),
+          refresh([
+            has('Authorization', 'nonce="two"'),
+            has('Authorization', 'nc=00000001'),
+            has('Authorization', 'response="[0-9a-f]{32}"'),
+          ]),
+          grant(2),
+          refresh([has('Authorization', 'nonce="two"'), has('Authorization', 'nc=00000002')]),
+          grant(3600),
+          ...leaves(),
+        ],
+      },
+      NO_EVENTS,
+    ],
+    async ({ stage, registrar: sipp }) => {
+      await stage.device.registered();
+      await until(
+        'the refresh',
+        () => sipp.messages().includes('nc=00000002') || sipp.peer.exitCode !== undefined,
+      );
+    },
+  ),
+);
+
+const challenge = (nonce: string, algorithm = 'MD5'): string =>
+  `WWW-Authenticate: Digest realm="op.example", nonce="${nonce}", algorithm=${algorithm}, qop="auth"`;
+
+test('[MD-2.2.3a] of several challenges the strongest is answered', { peers }, () =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        steps: [
+          deny(401, [challenge('strong', 'SHA-256'), challenge('weak')]),
+          refresh([
+            has('Authorization', 'algorithm=SHA-256'),
+            has('Authorization', 'nonce="strong"'),
+            has('Authorization', 'response="[0-9a-f]{64}"'),
+          ]),
+          grant(3600),
+          ...leaves(),
+        ],
+      },
+      NO_EVENTS,
+    ],
+    ({ stage }) => stage.device.registered(),
+  ),
+);
+
+test.proof('[MD-2.2.3a] a password that is refused again and again is told, not tried for ever', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => refused(true),
+  control: () => refused(false),
+});
+
+const refused = (wrong: boolean): Promise<void> =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        steps: [
+          deny(401, [challenge('one')]),
+          refresh([has('Authorization', 'nonce="one"')]),
+          ...(wrong
+            ? [
+                deny(401, [challenge('two')]),
+                refresh([has('Authorization', 'nonce="two"')]),
+                deny(401, [challenge('three')]),
+                refresh([has('Authorization', 'nonce="three"')]),
+                deny(401, [challenge('four')]),
+                silence(1000),
+              ]
+            : [grant(3600), ...leaves()]),
+        ],
+      },
+      ...(wrong ? [] : [NO_EVENTS]),
+    ],
+    async ({ stage }) => {
+      const now = await settled(stage, ({ state }) => state === 'failed', 3000);
+      assert.equal([now.state, now.error?.id], ['failed', 'auth.rejected']);
+    },
+  );
+
+const AKA =
+  'WWW-Authenticate: Digest realm="op.example", nonce="rJw0AQECAwQFBgcICQoLDA0ODw==", algorithm=AKAv1-MD5, qop="auth"';
+
+test.proof('[MD-1.4.2b] a challenge that only a UICC could answer is never answered', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => akaOnly(AKA),
+  control: () => akaOnly(challenge('plain')),
+});
+
+const akaOnly = (header: string): Promise<void> =>
+  withRegistrar(
+    [{ method: 'REGISTER', steps: [deny(401, [header]), silence(1500)] }],
+    async ({ stage, registrar: sipp }) => {
+      const now = await settled(stage, ({ state }) => state === 'failed', 3000);
+      assert.equal([now.state, now.error?.id], ['failed', 'auth.unsupported']);
+      await sipp.peer.ended(5000);
+      assert.is(sipp.messages().match(/^REGISTER /gm)?.length, 1);
+    },
+  );
+
+const associated = (...uris: string[]): string =>
+  `P-Associated-URI: ${uris.map((uri) => `<${uri}>`).join(', ')}`;
+const SECOND = 'sip:second@op.example';
+const THIRD = 'tel:+46701234567';
+
+test.proof('[MD-2.2.2b] the identities are those of the last 200: three, then two', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => identities([PUBLIC, THIRD]),
+  control: () => identities([PUBLIC, SECOND, THIRD]),
+});
+
+const identities = (later: readonly string[]): Promise<void> =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        steps: [
+          grant(4, [associated(PUBLIC, SECOND, THIRD)]),
+          refresh([]),
+          grant(3600, [associated(...later)]),
+          ...leaves(),
+        ],
+      },
+      NO_EVENTS,
+    ],
+    async ({ stage }) => {
+      const listed = (now: StatusObject['registration']): string[] => now.identities.map(({ uri }) => uri);
+      const three = await settled(stage, (now) => now.identities.length === 3);
+      assert.equal(listed(three), [PUBLIC, SECOND, THIRD]);
+      assert.is(three.identities.find(({ kind }) => kind === 'default')?.uri, PUBLIC);
+      const two = await settled(stage, (now) => now.identities.length === 2);
+      assert.equal(listed(two), [PUBLIC, THIRD]);
+      // What is not listed any more is barred.
+      const answer = await stage.device.fetch('POST', 'calls', { to: '+46709999999', identity: SECOND });
+      assert.ok(answer.status >= 400, `status ${answer.status}`);
+    },
+  );
+
+test('[MD-2.2.7] nothing that the device sends wishes compression', { peers }, () =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        first: { checks: [lacks('[Ss]ig[Cc]omp'), lacksIn('Via', 'comp=')] },
+        steps: [
+          grant(3600, ['Service-Route: <sip:[local_ip]:[local_port];lr;comp=sigcomp>']),
+          expect('REGISTER', { checks: [lacks('[Ss]ig[Cc]omp')] }),
+          deny(200),
+        ],
+      },
+      { method: 'SUBSCRIBE', first: { checks: [lacks('[Ss]ig[Cc]omp')] }, steps: [deny(489)] },
+    ],
+    async ({ stage }) => {
+      await stage.device.registered();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    },
+  ),
+);
+
+test.run();
