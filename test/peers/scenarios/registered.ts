@@ -1,6 +1,8 @@
 // A device at a SIPp that plays its P-CSCF and registrar.
+
+import type { StatusObject } from '../support/agent.ts';
 import type { DeviceSettings } from '../support/configuration.ts';
-import { scratch } from '../support/process.ts';
+import { scratch, until } from '../support/process.ts';
 import { Sipp } from '../support/sipp.ts';
 import { type Branch, registrar } from './registrar.ts';
 import { Stage } from './stage.ts';
@@ -60,3 +62,21 @@ export const withRegistrar = (
       await stage.close();
     }
   });
+
+const registration = async (stage: Stage): Promise<StatusObject['registration']> =>
+  (await stage.device.status()).registration;
+
+/** Waits for a state; gives what stands there when it does not come. */
+export const settled = async (
+  stage: Stage,
+  fits: (now: StatusObject['registration']) => boolean,
+  limitMs = 4000,
+): Promise<StatusObject['registration']> =>
+  until(
+    'the registration',
+    async () => {
+      const now = await registration(stage);
+      return fits(now) && now;
+    },
+    limitMs,
+  ).catch(() => registration(stage));
