@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { canonicalAddress } from './address.ts';
+import { canonicalAddress, packAddress } from './address.ts';
 
 /** One address of this machine. */
 export interface OwnAddress {
@@ -26,34 +26,79 @@ export function ownAddresses(): OwnAddress[] {
   );
 }
 
-/** The interface of the default route, as Linux tells; undefined elsewhere or without one. */
-export function defaultInterface(family: 4 | 6): string | undefined {
-  try {
-    if (family === 4) {
-      const lines = readFileSync('/proc/net/route', 'utf8').split('\n').slice(1);
-      return lines
-        .map((line) => line.split('\t'))
-        .find(([, to, , , , , , mask]) => to === ZERO4 && mask === ZERO4)?.[0];
-    }
-    const routes = readFileSync('/proc/net/ipv6_route', 'utf8').split('\n');
-    const columns = routes.map((line) => line.trim().split(/\s+/));
-    return columns.find(
-      ([to, length, , , , , , , , name]) => to === ZERO6 && length === '00' && name !== 'lo',
-    )?.[9];
-  } catch {
-    // No such file: another system, where the first address has to do.
-    return undefined;
-  }
+/** The kernel's tables as Linux prints them: `/proc/net/route` and `/proc/net/ipv6_route`. */
+export interface RouteTables {
+  readonly four: string;
+  readonly six: string;
 }
 
-const ZERO4 = '00000000';
-const ZERO6 = '0'.repeat(32);
+interface Route {
+  readonly network: Buffer;
+  readonly prefix: number;
+  readonly metric: number;
+  readonly interface: string;
+}
 
-/** The address on the same link as `remote`, else the one of the default route, else any, else loopback. */
+/** RTF_REJECT of linux/route.h: nothing goes there. */
+const REJECT = 0x200;
+
+/** The interface of the most exact route to `remote`; undefined without one, and elsewhere than on Linux. */
+export function routeInterface(remote: string, tables: RouteTables = readTables()): string | undefined {
+  const host = packAddress(remote);
+  const routes = host.length === 4 ? routesOf4(tables.four) : routesOf6(tables.six);
+  return routes
+    .filter(({ network, prefix }) => sharePrefix(network, host, prefix))
+    .sort((a, b) => b.prefix - a.prefix || a.metric - b.metric)[0]?.interface;
+}
+
+function readTables(): RouteTables {
+  const read = (path: string): string => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      // No such file: another system, where the first address has to do.
+      return '';
+    }
+  };
+  return { four: read('/proc/net/route'), six: read('/proc/net/ipv6_route') };
+}
+
+const rowsOf = (text: string): string[][] => text.split('\n').map((line) => line.trim().split(/\s+/));
+
+/** Addresses stand there in the byte order of the machine, which is little-endian on all that we run on. */
+function routesOf4(text: string): Route[] {
+  return rowsOf(text)
+    .slice(1)
+    .flatMap(([name, to, , flags, , , metric, mask]) => {
+      if (!name || !to || !mask || Number.parseInt(flags ?? '', 16) & REJECT) return [];
+      const ones = Number.parseInt(mask, 16).toString(2).replaceAll('0', '').length;
+      const network = Buffer.from(to, 'hex').reverse();
+      return [{ network, prefix: ones, metric: Number(metric), interface: name }];
+    });
+}
+
+function routesOf6(text: string): Route[] {
+  return rowsOf(text).flatMap(([to, length, , , , metric, , , flags, name]) => {
+    if (!name || !to || name === 'lo' || Number.parseInt(flags ?? '', 16) & REJECT) return [];
+    const prefix = Number.parseInt(length ?? '', 16);
+    return [
+      { network: Buffer.from(to, 'hex'), prefix, metric: Number.parseInt(metric ?? '', 16), interface: name },
+    ];
+  });
+}
+
+function sharePrefix(a: Buffer, b: Buffer, bits: number): boolean {
+  const whole = bits >> 3;
+  if (a.length !== b.length || a.compare(b, 0, whole, 0, whole) !== 0) return false;
+  const left = 8 - (bits & 7);
+  return left === 8 || (a[whole] ?? 0) >> left === (b[whole] ?? 0) >> left;
+}
+
+/** The address on the same link as `remote`, else the one its route leaves by, else any, else loopback. */
 export function addressTowards(
   remote: string,
   own: readonly OwnAddress[] = ownAddresses(),
-  defaultOf: (family: 4 | 6) => string | undefined = defaultInterface,
+  routeOf: (remote: string) => string | undefined = routeInterface,
 ): string {
   const family = isIPv6(remote) ? 6 : 4;
   const ours = own.filter(({ address }) => (isIPv6(address) ? 6 : 4) === family);
@@ -62,7 +107,7 @@ export function addressTowards(
   const near = ours.filter((each) => holds(each, remote)).sort((a, b) => b.prefix - a.prefix)[0];
   if (near) return near.address;
   const usable = ours.filter(({ address, internal }) => !internal && !IPV6_LINK_LOCAL.test(address));
-  const route = defaultOf(family);
+  const route = routeOf(remote);
   return (usable.find((each) => each.interface === route) ?? usable[0])?.address ?? LOOPBACK[family];
 }
 

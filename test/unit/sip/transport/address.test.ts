@@ -10,7 +10,7 @@ import {
   unpackAddress,
 } from '#src/sip/transport/address.ts';
 import { CounterSet, TRANSPORT_COUNTERS } from '#src/sip/transport/counters.ts';
-import { addressTowards, type OwnAddress } from '#src/sip/transport/local-address.ts';
+import { addressTowards, type OwnAddress, routeInterface } from '#src/sip/transport/local-address.ts';
 import { suite } from '#test/support/suite.ts';
 
 const test = suite('sip/transport/address');
@@ -78,6 +78,32 @@ test('our address towards a host: the same link, else the default route, else wh
     addressTowards('203.0.113.1', all.slice(0, 2), () => undefined),
     '127.0.0.1',
   );
+});
+
+test('the most exact route of the kernel decides, as behind a VPN', () => {
+  const four = [
+    'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
+    'wlan0\t00000000\t010200C0\t0003\t0\t0\t600\t00000000\t0\t0\t0',
+    'eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0',
+    'wg0\t0000080A\t00000000\t0001\t0\t0\t0\t0000FCFF\t0\t0\t0',
+    'eth0\t0002080A\t00000000\t0201\t0\t0\t0\t00FFFFFF\t0\t0\t0',
+    '',
+  ].join('\n');
+  const zero = '0'.repeat(32);
+  const six = [
+    `${zero} 00 ${zero} 00 fd000000000000000000000000000001 00000400 00000003 00000000 00000003     eth0`,
+    `fd420000000000000000000000000000 2c ${zero} 00 ${zero} 00000100 00000001 00000000 00000001     wg0`,
+    `${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo`,
+  ].join('\n');
+  const by = (remote: string): string | undefined => routeInterface(remote, { four, six });
+  assert.is(by('203.0.113.1'), 'eth0');
+  assert.is(by('10.8.0.1'), 'wg0');
+  assert.is(by('10.11.255.1'), 'wg0');
+  assert.is(by('10.12.0.1'), 'eth0');
+  assert.is(by('10.8.2.1'), 'wg0', 'a route that rejects is none');
+  assert.is(by('fd42:0:f::1'), 'wg0');
+  assert.is(by('fd42:0:10::1'), 'eth0');
+  assert.is(routeInterface('10.8.0.1', { four: '', six: '' }), undefined);
 });
 
 test('every counter is named and documented, and shown even at zero', () => {
