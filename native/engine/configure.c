@@ -9,6 +9,7 @@
 enum {
   MAX_DTMF_CLOCK = 96000,
   AMR_WB_START_MODE = 2,  // 12.65 kbit/s
+  FEW_STREAMS = 8,        // that may well want to send at the same moment
 };
 
 static const tm_codec_id codec_ids[] = {
@@ -61,6 +62,15 @@ static unsigned units_of(uint16_t ptime_ms)
   return units > TM_MAX_UNITS_PER_PACKET ? TM_MAX_UNITS_PER_PACKET : units;
 }
 
+static const int64_t TIME_TO_CODE_NS = 2 * TM_NS_PER_MS;
+
+// Among few streams the beats of a new one begin at once: nobody waits for its first sound. Among many they keep to their places.
+// No other thread looks at the beats of a stream before its first configuration.
+static void begin_beats(const tm_engine *engine, tm_stream *stream)
+{
+  if (!stream->has_coding && engine->open <= FEW_STREAMS) stream->base_ns = tm_now_ns() + TIME_TO_CODE_NS;
+}
+
 // The first packet starts with the next beat; while packets flow, their rhythm stays.
 static tm_packing packing_of(const tm_stream *stream, const tm_stream_config *config)
 {
@@ -88,6 +98,7 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
                             .mode_set = config->mode_set,
                             .initial_mode = AMR_WB_START_MODE};
   tm_command codec = {.kind = TM_COMMAND_CONFIGURE, .stream = stream};
+  begin_beats(engine, stream);
   if (!stream->has_coding || !same_coding(&wanted, &stream->coding_config)) {
     codec.codec.coding = tm_coding_create(&wanted, stream->codings + 1, error);
     if (!codec.codec.coding) return TM_ENGINE_CODEC;
