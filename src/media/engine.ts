@@ -17,7 +17,7 @@ export interface MediaInfo {
 export interface StreamOptions {
   /** Local IP literal; the stream's sockets are bound to it. */
   readonly address: string;
-  /** Inclusive; both 0: any. RTP gets an even port, RTCP the next. */
+  /** Inclusive; both 0 for whichever are free. RTP gets an even port, RTCP the next. */
   readonly ports: { readonly from: number; readonly to: number };
   /** `"alsa:NAME"`, `"file:PATH"` (WAV that loops), `"tone:HZ"`, `"null"`. */
   readonly capture: string;

@@ -1,8 +1,12 @@
 // The device and baresip side by side, as an intercom without a server: same machine, same codec, same silence.
+import { join } from 'node:path';
 import { Device } from '#test/peers/support/agent.ts';
 import { Baresip } from '#test/peers/support/baresip.ts';
 import { deviceConfig } from '#test/peers/support/configuration.ts';
 import { freePort, scratch } from '#test/peers/support/process.ts';
+
+/** What a device runs. */
+const BUNDLE = join(import.meta.dirname, '../../dist/tandem.js');
 
 export interface Pair {
   readonly device: Device;
@@ -22,6 +26,7 @@ export async function withPair<Value>(body: (pair: Pair) => Promise<Value>): Pro
       capture: 'tone:440',
     }),
     folder.file('device'),
+    BUNDLE,
   );
   const baresip = await Baresip.start({
     folder: folder.file('baresip'),

@@ -1,4 +1,4 @@
-// RFC 3420 message/sipfrag: any beginning of a message, as the NOTIFY of a REFER carries it (RFC 3515 2.4.5).
+// RFC 3420 message/sipfrag: the beginning of a message, as the NOTIFY of a REFER carries it (RFC 3515 2.4.5).
 import { err, ok, type Result } from '#src/base/result.ts';
 import { type SyntaxFault, syntaxFault } from './fault.ts';
 import { HeaderList } from './header-list.ts';

@@ -61,13 +61,13 @@ export class Device {
     this.token = token;
   }
 
-  static command(config: string, folder: string): string[] {
+  static command(config: string, folder: string, main = MAIN): string[] {
     mkdirSync(folder, { recursive: true });
     const path = join(folder, 'tandem.toml');
     writeFileSync(path, config.includes('[web]') ? config : `${config}\n[web]\nlisten = "127.0.0.1:0"\n`);
     return [
       '--disable-warning=ExperimentalWarning',
-      MAIN,
+      main,
       'run',
       '--config',
       path,
@@ -76,8 +76,9 @@ export class Device {
     ];
   }
 
-  static async start(config: string, folder: string): Promise<Device> {
-    const peer = await Peer.start(process.execPath, Device.command(config, folder), {
+  /** `main`: another program than the sources, e.g. the bundle. */
+  static async start(config: string, folder: string, main = MAIN): Promise<Device> {
+    const peer = await Peer.start(process.execPath, Device.command(config, folder, main), {
       ready: /^listening .*$/m,
     });
     const state = join(folder, 'state');

@@ -1,4 +1,4 @@
-// Streams: any cutting gives the same events, memory is bounded, and time is linear in what comes.
+// Streams: every cutting gives the same events, memory is bounded, and time is linear in what comes.
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type FramedEvent, StreamFramer } from '#src/sip/message/framing.ts';
