@@ -88,14 +88,15 @@ export class CalleeRole {
     const { request, flow } = this.#incoming;
     const leg = this.#leg;
     if (!leg) throw new TandemError('ours', 'call.no-dialog', 'A ringing call has no dialog.');
+    const offer = sdpBytes(request);
     let body: Buffer;
     try {
-      leg.offers = newOffers(this.#world, this.#sound.open(mediaAddress(this.#world, flow)));
+      const address = mediaAddress(this.#world, flow, offer);
+      leg.offers = newOffers(this.#world, this.#sound.open(address));
     } catch (cause) {
       this.#fail({ status: SERVER_ERROR }, TandemError.from(cause, 'call.media'));
       return;
     }
-    const offer = sdpBytes(request);
     if (offer) {
       const answered = leg.offers.answerTo(offer);
       if (!answered.ok) {

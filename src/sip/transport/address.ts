@@ -79,6 +79,10 @@ export function canonicalAddress(host: string): string {
 
 export const isWildcard = (host: string): boolean => host === '0.0.0.0' || canonicalAddress(host) === '::';
 
+/** An address of this machine to itself. */
+export const isLoopback = (host: string): boolean =>
+  host.startsWith('127.') || canonicalAddress(host) === '::1';
+
 /** The address family of a numeric host. */
 export const familyOf = (host: string): 4 | 6 => (isIPv6(host) ? 6 : 4);
 

@@ -9,6 +9,7 @@ import {
   familyOf,
   formatEndpoint,
   formatListen,
+  isLoopback,
   isWildcard,
   type ListenAddress,
   sameAddress,
@@ -150,8 +151,6 @@ export class SipTransport extends TransportCore {
     );
   }
 }
-
-const isLoopback = (host: string): boolean => host.startsWith('127.') || canonicalAddress(host) === '::1';
 
 function listenError(at: ListenAddress, cause: unknown): TandemError {
   const address = formatListen(at);
