@@ -12,7 +12,7 @@ import type { CallContext, Facts, Refusal } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
-import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow } from './snapshot.ts';
+import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow, PublicCallState } from './snapshot.ts';
 import { publicState } from './snapshot.ts';
 import { Sound } from './sound.ts';
 import { type CallEvent, type CallState, outcome } from './table.ts';
@@ -162,6 +162,10 @@ export class Call {
     return this.#state;
   }
 
+  get publicState(): PublicCallState {
+    return publicState(this.#state);
+  }
+
   /** Nothing of it is left on the wire, and its ports and devices are given back when `closed` resolves. */
   get ended(): boolean {
     return this.#state === 'ended';
@@ -176,7 +180,7 @@ export class Call {
     return {
       id: this.id,
       direction: this.direction,
-      state: publicState(this.#state),
+      state: this.publicState,
       waiting: this.#intro.waiting,
       hold: this.#hold,
       remote: this.#intro.remote,
@@ -263,7 +267,7 @@ export class Call {
 
   #wrongState(action: string): TandemError {
     return new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
-      detail: { call: this.id, state: publicState(this.#state), action },
+      detail: { call: this.id, state: this.publicState, action },
     });
   }
 }

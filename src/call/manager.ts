@@ -10,6 +10,7 @@ import { sdpBody } from './body.ts';
 import { Call, type CallIntro, type ReceivedDigit } from './call.ts';
 import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
 import { dialTarget } from './dial.ts';
+import { EndedCall } from './ended-call.ts';
 import type { Refusal } from './facts.ts';
 import { chooseIdentity, sameIdentity } from './identity.ts';
 import { answerOptions } from './in-dialog.ts';
@@ -29,6 +30,8 @@ export interface DialRequest {
 
 /** Ended calls stay to be asked for (contract `GET calls`). */
 const KEPT = Seconds(600);
+/** And no more of them than this, the oldest go first: a flood of calls must not fill the memory. */
+const MOST_KEPT = 10_000;
 /** How long `close` waits for answers before it stops asking. */
 const CLOSE_PATIENCE = Milliseconds(2_000);
 /** And then for ports and devices. */
@@ -49,8 +52,11 @@ export class CallManager {
 
   readonly #world: CallWorld;
   readonly #log: CallLogStore;
-  readonly #calls = new Map<string, Call>();
-  readonly #forget = new Set<Timer>();
+  /** In the order of their beginning; a call that is over leaves its memory in its own place. */
+  readonly #calls = new Map<string, Call | EndedCall>();
+  readonly #live = new Set<Call>();
+  /** By the id of an ended call. */
+  readonly #forget = new Map<string, Timer>();
   readonly #off: () => void;
   #isClosed = false;
 
@@ -65,12 +71,13 @@ export class CallManager {
     return [...this.#calls.values()].reverse().map((call) => call.snapshot);
   }
 
-  get(id: string): Call | undefined {
+  get(id: string): Call | EndedCall | undefined {
     return this.#calls.get(id);
   }
 
-  get #live(): readonly Call[] {
-    return [...this.#calls.values()].filter((call) => call.snapshot.state !== 'ended');
+  /** Calls that the owner still has, whatever the wire has to say about others. */
+  get #liveCount(): number {
+    return [...this.#live].filter((call) => call.publicState !== 'ended').length;
   }
 
   /**
@@ -86,7 +93,7 @@ export class CallManager {
       ...(line.domain === undefined ? {} : { domain: line.domain }),
     });
     const identity = chooseIdentity(line.identities, request.identity);
-    if (this.#live.length >= LIVE_CALL_LIMIT) {
+    if (this.#liveCount >= LIVE_CALL_LIMIT) {
       throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
     }
     const intro: CallIntro = {
@@ -102,6 +109,7 @@ export class CallManager {
       call.dial();
     } catch (error) {
       this.#calls.delete(call.id);
+      this.#live.delete(call);
       throw TandemError.from(error, 'call.media');
     }
     return call;
@@ -125,7 +133,7 @@ export class CallManager {
 
   /** A further call would be refused. */
   get #isBusy(): boolean {
-    const live = this.#live.length;
+    const live = this.#liveCount;
     return live >= LIVE_CALL_LIMIT || (live > 0 && !this.#world.config.waiting);
   }
 
@@ -140,7 +148,7 @@ export class CallManager {
       remote: callingParty(request, trusted),
       identity,
       calledIdentity: called,
-      waiting: this.#live.length > 0,
+      waiting: this.#liveCount > 0,
     };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'in', incoming }));
     if (refusal) {
@@ -182,6 +190,7 @@ export class CallManager {
 
   #adopt(call: Call): Call {
     this.#calls.set(call.id, call);
+    this.#live.add(call);
     call.onChange.on((snapshot) => this.onChange.emit(snapshot));
     call.onDtmf.on((digit) => this.onDtmf.emit({ call: call.id, ...digit }));
     call.onTrouble.on((error) => this.#trouble(error));
@@ -197,11 +206,22 @@ export class CallManager {
       this.#trouble(TandemError.from(error, 'call.log', 'The call could not be written to the log.'));
     }
     if (this.#isClosed) return;
-    const timer = this.#world.clock.after(toMilliseconds(KEPT), () => {
-      this.#forget.delete(timer);
-      this.#calls.delete(call.id);
+    const forget = (id: string): void => {
+      this.#forget.get(id)?.cancel();
+      this.#forget.delete(id);
+      this.#calls.delete(id);
+    };
+    this.#forget.set(
+      call.id,
+      this.#world.clock.after(toMilliseconds(KEPT), () => forget(call.id)),
+    );
+    const [oldest] = this.#forget.keys();
+    if (this.#forget.size > MOST_KEPT && oldest !== undefined) forget(oldest);
+    // What ran it goes once its ports and devices are given back.
+    void call.closed.then(() => {
+      this.#live.delete(call);
+      if (this.#calls.has(call.id)) this.#calls.set(call.id, new EndedCall(call.sipCallId, row));
     });
-    this.#forget.add(timer);
   }
 
   #trouble(error: TandemError): void {
@@ -212,8 +232,8 @@ export class CallManager {
   /** Ends every call, BYE or CANCEL or 480, within three seconds, whatever the peers do. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const timer of this.#forget) timer.cancel();
-    const calls = [...this.#calls.values()];
+    for (const timer of this.#forget.values()) timer.cancel();
+    const calls = [...this.#live];
     const over = this.#patience(CLOSE_PATIENCE);
     await Promise.race([Promise.all(calls.map(endPolitely)), over.promise]);
     over.cancel();

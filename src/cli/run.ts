@@ -39,11 +39,14 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     // Before the line that says we serve: whoever reads it may send a signal at once.
     const reload = (): void => void supervised.promise.then((supervisor) => supervisor.reload());
     process.on('SIGHUP', reload);
-    const supervisor = await Supervisor.start({ file, store, clock, random, log, env }, (agent) => {
-      withdraw();
-      withdraw = announce(state, agent.web.url);
-      process.stdout.write(`listening ${agent.listening.join(' ')}\n`);
-    });
+    const supervisor = await Supervisor.start(
+      { file, store, clock, random, log, env },
+      (agent, { config }) => {
+        withdraw();
+        withdraw = announce(state, { url: agent.web.url, token: config.web.token });
+        process.stdout.write(`listening ${agent.listening.join(' ')}\n`);
+      },
+    );
     const notifier = new Notifier({ clock, log });
     supervised.resolve(supervisor);
     if (process.stderr.isTTY) process.stderr.write(`page (once): ${supervisor.makeLink()}\n`);

@@ -21,6 +21,8 @@ export interface SupervisorOptions {
 
 /** The store's key of the owner's settings. */
 const OWNER_KEY = 'owner.settings';
+/** Changed settings of the owner until an agent has started with them. */
+const NEXT_KEY = 'owner.settings.next';
 /** The contract allows five seconds for everything. */
 const STOP_LIMIT = Milliseconds(4500);
 /** A changed configuration is applied once no call would suffer; this often it is looked. */
@@ -33,32 +35,53 @@ type Changes = Readonly<Record<string, unknown>>;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #sessions: Sessions;
-  readonly #onStart: (agent: Agent) => void;
+  readonly #onStart: (agent: Agent, settings: AgentSettings) => void;
   #settings: AgentSettings;
   #agent: Agent | undefined;
   /** Changes of configuration one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #stopping = false;
 
-  private constructor(options: SupervisorOptions, settings: AgentSettings, onStart: (agent: Agent) => void) {
-    const { store, clock, random } = options;
+  private constructor(
+    options: SupervisorOptions,
+    settings: AgentSettings,
+    onStart: (agent: Agent, settings: AgentSettings) => void,
+  ) {
+    const { clock, random } = options;
     this.#options = options;
     this.#settings = settings;
     this.#onStart = onStart;
-    const token = settings.config.web.token ?? store.token(random);
-    this.#sessions = new Sessions({ token, clock, random });
+    this.#sessions = new Sessions({ token: this.#tokenOf(settings), clock, random });
+  }
+
+  #tokenOf({ config }: AgentSettings): string {
+    const { store, random } = this.#options;
+    return config.web.token ?? store.token(random);
   }
 
   /** Throws what stands in the way of a start; `onStart` hears of every agent that serves, the first included. */
-  static async start(options: SupervisorOptions, onStart: (agent: Agent) => void): Promise<Supervisor> {
-    const settings = await loadAgent({
-      file: options.file,
-      owner: ownerSettings(options.store),
-      env: options.env,
-    });
-    const supervisor = new Supervisor(options, settings, onStart);
-    await supervisor.#startAgent(settings);
-    return supervisor;
+  static async start(
+    options: SupervisorOptions,
+    onStart: (agent: Agent, settings: AgentSettings) => void,
+  ): Promise<Supervisor> {
+    const { file, store, env, log } = options;
+    const attempt = async (): Promise<Supervisor> => {
+      const next = store.get(NEXT_KEY);
+      const settings = await loadAgent({ file, owner: ownerSettings(store), env });
+      const supervisor = new Supervisor(options, settings, onStart);
+      await supervisor.#startAgent(settings);
+      supervisor.#keep(next);
+      return supervisor;
+    };
+    if (store.get(NEXT_KEY) === undefined) return attempt();
+    try {
+      return await attempt();
+    } catch (error) {
+      // A change that was never in use must not keep the device from starting.
+      store.delete(NEXT_KEY);
+      log.error({ reason: describe(error) }, "the owner's last change is taken back");
+      return attempt();
+    }
   }
 
   get agent(): Agent | undefined {
@@ -75,7 +98,7 @@ export class Supervisor {
     const { file, store, env, log } = this.#options;
     try {
       const next = await loadAgent({ file, owner: ownerSettings(store), env });
-      await this.#apply(next);
+      await this.#apply(next, store.get(NEXT_KEY));
       log.info('configuration read again');
     } catch (error) {
       log.error({ reason: describe(error) }, 'the configuration is as it was');
@@ -105,6 +128,7 @@ export class Supervisor {
   async #startAgent(settings: AgentSettings): Promise<void> {
     const { store, clock, random, log, ring } = this.#options;
     const port = this.#agentPort(settings);
+    this.#sessions.setToken(this.#tokenOf(settings));
     this.#agent = await startAgent({
       ...{ settings, store, clock, random, log, sessions: this.#sessions },
       changeSettings: (changes) => this.#change(changes),
@@ -113,7 +137,7 @@ export class Supervisor {
     });
     this.#settings = settings;
     this.#webPort = Number(new URL(this.#agent.web.url).port);
-    this.#onStart(this.#agent);
+    this.#onStart(this.#agent, settings);
   }
 
   #webPort: number | undefined;
@@ -127,36 +151,56 @@ export class Supervisor {
 
   /** Judges the owner's changes with all the rest, keeps them, and has them applied when no call would suffer. */
   async #change(changes: Changes): Promise<AgentSettings> {
-    const { file, store, env, clock } = this.#options;
+    const { file, store, env, clock, log } = this.#options;
     const owner = merged(ownerSettings(store), changes);
     const next = await loadAgent({ file, owner, env });
-    store.set(OWNER_KEY, JSON.stringify(owner));
+    const text = JSON.stringify(owner);
+    store.set(NEXT_KEY, text);
     clock.after(APPLY_AFTER, () => {
-      this.#apply(next).catch((error: unknown) =>
-        this.#options.log.error({ reason: describe(error) }, 'the configuration is as it was'),
-      );
+      this.#apply(next, text).catch((error: unknown) => {
+        log.error({ reason: describe(error) }, 'the configuration is as it was');
+      });
     });
     return next;
   }
 
-  #apply(next: AgentSettings): Promise<void> {
-    const done = this.#queue.then(() => this.#exchange(next));
+  /** `change`: what the owner changed, kept for good once it is in use and forgotten when it cannot be. */
+  #apply(next: AgentSettings, change: string | undefined): Promise<void> {
+    const done = this.#queue.then(() => this.#exchange(next, change));
     this.#queue = done.catch(() => undefined);
     return done;
   }
 
-  async #exchange(next: AgentSettings): Promise<void> {
+  async #exchange(next: AgentSettings, change: string | undefined): Promise<void> {
     const before = this.#settings;
-    if (JSON.stringify(next.config) === JSON.stringify(before.config)) return;
+    if (JSON.stringify(next.config) === JSON.stringify(before.config)) {
+      this.#keep(change);
+      return;
+    }
     await this.#quiet();
     if (this.#stopping) return;
     await this.#stopAgent();
     try {
       await this.#startAgent(next);
     } catch (error) {
+      this.#drop(change);
       await this.#startAgent(before);
       throw error;
     }
+    this.#keep(change);
+  }
+
+  /** The change is in use, and stays. */
+  #keep(change: string | undefined): void {
+    if (change === undefined) return;
+    this.#options.store.set(OWNER_KEY, change);
+    this.#drop(change);
+  }
+
+  /** Unless a later change waits already. */
+  #drop(change: string | undefined): void {
+    const { store } = this.#options;
+    if (change !== undefined && store.get(NEXT_KEY) === change) store.delete(NEXT_KEY);
   }
 
   /** Resolves once there is no call. */
@@ -169,7 +213,7 @@ export class Supervisor {
 }
 
 function ownerSettings(store: Store): Record<string, unknown> {
-  const text = store.get(OWNER_KEY);
+  const text = store.get(NEXT_KEY) ?? store.get(OWNER_KEY);
   const settings: unknown = text === undefined ? {} : JSON.parse(text);
   if (typeof settings === 'object' && settings !== null) return { ...settings };
   throw new TandemError('ours', 'store.corrupt', "The owner's settings in the state folder cannot be read.");

@@ -28,9 +28,16 @@ const myId = (): number => process.getuid?.() ?? 0;
 const runFolder = (env: NodeJS.ProcessEnv): string =>
   join(env.XDG_RUNTIME_DIR || tmpdir(), `tandem-${myId()}`);
 
-/** Writes both files, mode 0600, each whole or not at all. Gives the function that takes them away again. */
-export function announce(state: string, url: string, env: NodeJS.ProcessEnv = process.env): () => void {
-  const files = [place(resolve(state), 'agent.json', { url, pid: process.pid })];
+/**
+ * Writes both files, mode 0600, each whole or not at all. `token`: the configured one, else that of the state folder.
+ * Gives the function that takes them away again.
+ */
+export function announce(
+  state: string,
+  { url, token }: { readonly url: string; readonly token?: string | undefined },
+  env: NodeJS.ProcessEnv = process.env,
+): () => void {
+  const files = [place(resolve(state), 'agent.json', { url, pid: process.pid, token })];
   const folder = ownFolder(runFolder(env));
   if (folder !== undefined) files.push(place(folder, `${process.pid}.json`, { state: resolve(state) }));
   return () => {
@@ -82,7 +89,7 @@ function isOwn(folder: string): boolean {
 /** The agent of a state folder as it announced itself; it may be gone since. */
 export function addressIn(state: string): AgentAddress | undefined {
   const url = member(join(state, 'agent.json'), 'url');
-  const token = text(join(state, 'token'))?.trim();
+  const token = member(join(state, 'agent.json'), 'token') ?? text(join(state, 'token'))?.trim();
   return url === undefined || token === undefined || token === '' ? undefined : { url, token };
 }
 
@@ -115,7 +122,7 @@ function text(file: string): string | undefined {
   }
 }
 
-function member(file: string, key: 'url' | 'state'): string | undefined {
+function member(file: string, key: 'url' | 'state' | 'token'): string | undefined {
   try {
     const data: Readonly<Record<string, unknown>> = JSON.parse(text(file) ?? '{}');
     const value = data[key];

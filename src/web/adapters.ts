@@ -6,6 +6,7 @@ import { Signal } from '#src/base/events.ts';
 import { toSeconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
 import type { Call } from '#src/call/call.ts';
+import type { EndedCall } from '#src/call/ended-call.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
@@ -25,17 +26,17 @@ export interface WebParts extends MeasuredParts {
 }
 
 function callPort({ calls }: WebParts): CallPort {
-  const known = (id: string): Call => {
+  const known = (id: string): Call | EndedCall => {
     const call = calls.get(id);
     if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
     return call;
   };
-  const acted = (id: string, act: (call: Call) => void): CallSnapshot => {
+  const acted = (id: string, act: (call: Call | EndedCall) => void): CallSnapshot => {
     const call = known(id);
     act(call);
     return call.snapshot;
   };
-  const others = (id: string): Call[] =>
+  const others = (id: string): (Call | EndedCall)[] =>
     calls.list().flatMap(({ id: other, state }) => {
       const call = other !== id && state === 'active' ? calls.get(other) : undefined;
       return call ? [call] : [];

@@ -1,6 +1,7 @@
 // What must hold between values, and the defaults that follow from other values.
 import type { RawConfig } from './agent-schema.ts';
 import { splitHostPort, splitSipUri } from './formats.ts';
+import { trustFault } from './trust.ts';
 
 export interface Rule {
   /** The key that is complained about. */
@@ -45,6 +46,10 @@ export const RULES: readonly Rule[] = [
         ? 'is missing: account.register is true and there is no account.domain either'
         : undefined;
     },
+  },
+  {
+    key: 'pcscf.ca',
+    broken: ({ pcscf }) => (pcscf.ca === undefined ? undefined : trustFault(pcscf.ca)),
   },
   {
     key: 'network.bssid',

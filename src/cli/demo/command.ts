@@ -70,7 +70,7 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
       writeFileSync(file, deviceConfig(world, tcp, `127.0.0.1:${port}`, sound), { mode: 0o600 });
       return Supervisor.start({ ...parts, file, store, env: {}, ring }, (agent) => {
         withdraw();
-        withdraw = announce(store.folder, agent.web.url);
+        withdraw = announce(store.folder, { url: agent.web.url });
         agent.calls.onChange.on((call) => device.tell(call));
         agent.registration.onChange.on(sayRegistration);
       });

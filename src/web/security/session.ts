@@ -60,7 +60,7 @@ class Tickets {
 }
 
 export class Sessions {
-  readonly #token: Buffer;
+  #token: Buffer;
   readonly #links: Tickets;
   readonly #sessions: Tickets;
 
@@ -69,6 +69,11 @@ export class Sessions {
     this.#token = digest(token);
     this.#links = new Tickets(clock, random, LINK_LIFE);
     this.#sessions = new Tickets(clock, random, SESSION_LIFE);
+  }
+
+  /** From now on this one; whoever opened the page keeps it open. */
+  setToken(token: string): void {
+    this.#token = digest(token);
   }
 
   /** The secret of a link that is good once, for ten minutes. */

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { TandemError } from '#src/base/errors.ts';
 import { Seconds } from '#src/base/units.ts';
+import { EndedCall } from '#src/call/ended-call.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, sdp, type TestWorld, uri } from './harness.ts';
@@ -387,6 +388,20 @@ test('ended calls are remembered for ten minutes', async () => {
   assert.is(world.manager.list().length, 1);
   await world.advance(2_000);
   assert.is(world.manager.list().length, 0);
+});
+
+test('of an ended call only its memory stays; a flood of calls does not fill it', async () => {
+  const world = await makeWorld();
+  const peer = await rang(world, 'gone');
+  await peer.cancel();
+  await world.advance(5);
+  const { id } = world.latest();
+  const call = world.manager.get(id);
+  assert.instance(call, EndedCall);
+  assert.equal(call?.snapshot, world.log.rows[0]);
+  assert.is(call?.sipCallId, peer.callId);
+  for (const act of [() => call?.answer(), () => call?.reject(), () => call?.hangup()])
+    assert.throws(act, (error: unknown) => error instanceof TandemError && error.id === 'call.state');
 });
 
 test('closing: 480 to what rings, BYE to what talks, done within three seconds of silence', async () => {

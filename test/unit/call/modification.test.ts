@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { Call } from '#src/call/call.ts';
+import { Call } from '#src/call/call.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type PeerCall, sdp, type TestWorld } from './harness.ts';
 
@@ -20,7 +20,7 @@ async function talking(): Promise<Talk> {
   const peer = world.peer.call('talk');
   await peer.invite();
   const call = world.manager.get(world.latest().id);
-  if (!call) throw new Error('no call');
+  if (!(call instanceof Call)) throw new Error('no call');
   call.answer();
   await world.advance(5);
   await peer.ack();

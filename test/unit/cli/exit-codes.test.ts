@@ -66,11 +66,15 @@ test('3: a file that is not there; the operator judges its file the same way', a
   assert.ok(err.includes(`${file}:4: phones[0].uri `), err);
 });
 
-test('3: a CA file that cannot be read', async () => {
-  const file = bench.config(`${QUIET}[pcscf]\nca = "/nowhere/ca.pem"\n`);
-  const { code, err } = await run(file, 'ca');
-  assert.is(code, 3);
-  assert.match(err, /pcscf\.ca/);
+test('3: a CA file that cannot be read, or holds no certificate; nothing is written', async () => {
+  for (const path of ['/nowhere/ca.pem', '/etc/passwd']) {
+    const file = bench.config(`${QUIET}[pcscf]\nca = "${path}"\n`);
+    const { code, err } = await run(file, 'ca');
+    assert.is(code, 3);
+    const line = `${QUIET}[pcscf]\nca`.split('\n').length;
+    assert.ok(err.includes(`${file}:${line}: pcscf.ca `), err);
+    assert.not(existsSync(bench.path('ca')));
+  }
 });
 
 test('4: a SIP port that is taken, over UDP and TCP', async () => {

@@ -162,6 +162,37 @@ test("PATCH config keeps the owner's settings, applies them, and takes them back
   assert.is(await again.stop(), 0);
 });
 
+test('a change of the owner that cannot be used is taken back: the device starts again without it', async () => {
+  const config = bench.config(QUIET);
+  const device = await Device.start('unusable', config);
+  const unusable = { sip: { listen: ['udp:192.0.2.1:5060'] } };
+  assert.is((await device.api('PATCH', 'config', unusable)).status, 200);
+  await device.program.says(/the configuration is as it was/, 'err');
+  await device.started(2);
+  assert.is((await device.api('GET', 'config')).body.sip?.listen?.origin, 'file');
+  // And one that never came to be tried.
+  assert.is((await device.api('PATCH', 'config', unusable)).status, 200);
+  assert.is(await device.stop('SIGKILL'), null);
+  const again = await Device.start('unusable', config);
+  await again.program.says(/the owner's last change is taken back/, 'err');
+  assert.is((await again.api('GET', 'config')).body.sip?.listen?.origin, 'file');
+  assert.is(await again.stop(), 0);
+});
+
+test('a configured token is in force at once, and known to the client commands', async () => {
+  const file = bench.config(QUIET);
+  const device = await Device.start('token', file);
+  writeFileSync(file, `${QUIET}token = "brand-new"\n`);
+  device.program.kill('SIGHUP');
+  await device.program.says(/configuration read again/, 'err');
+  const status = async (token: string): Promise<number> =>
+    (await fetch(`${device.url}/api/v1/status`, { headers: { authorization: `Bearer ${token}` } })).status;
+  assert.is(await status(readFileSync(`${device.state}/token`, 'utf8').trim()), 401);
+  assert.is(await status('brand-new'), 200);
+  assert.is((await bench.run(['status', '--state', device.state])).code, 0);
+  assert.is(await device.stop(), 0);
+});
+
 test('the client commands find the agent that runs', async () => {
   const device = await Device.start('client', bench.config(QUIET));
   const status = await bench.run(['status']);

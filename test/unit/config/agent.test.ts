@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { configDocument } from '#src/base/config/document.ts';
 import { loadAgent } from '#src/base/config/load.ts';
@@ -11,6 +12,8 @@ import { suite } from '#test/support/suite.ts';
 const test = suite('config/agent');
 const folder = mkdtempSync(join(tmpdir(), 'tandem-config-'));
 const file = join(folder, 'tandem.toml');
+const authorities = join(folder, 'authorities.pem');
+test.before(() => writeFileSync(authorities, rootCertificates.slice(0, 2).join('\n')));
 test.after(() => rmSync(folder, { recursive: true }));
 
 const load = (text: string, more: { owner?: Record<string, unknown>; env?: Record<string, string> } = {}) => {
@@ -188,7 +191,7 @@ display_name = "Döör"
 register = false
 [pcscf]
 uri = ["sip:127.0.0.1", "sips:[::1]:5061"]
-ca = "/etc/ca.pem"
+ca = "${authorities}"
 [instance]
 id = "urn:uuid:00000000-0000-4000-8000-000000000001"
 [sip]

@@ -1,0 +1,46 @@
+// What is kept of a call that is over: its row and its name on the wire, nothing that once ran it.
+import { TandemError } from '#src/base/errors.ts';
+import type { Direction } from '#src/sdp/direction.ts';
+import type { LogRow } from './snapshot.ts';
+
+export class EndedCall {
+  readonly id: string;
+  /** Call-ID of its INVITE, for the trace. */
+  readonly sipCallId: string;
+  readonly snapshot: LogRow;
+  readonly state = 'ended';
+  readonly ended = true;
+
+  constructor(sipCallId: string, row: LogRow) {
+    this.id = row.id;
+    this.sipCallId = sipCallId;
+    this.snapshot = row;
+  }
+
+  /** Each of these throws TandemError `call.state`. */
+  answer(): void {
+    throw this.#over('answer');
+  }
+
+  reject(): void {
+    throw this.#over('reject');
+  }
+
+  hangup(): void {
+    throw this.#over('hangup');
+  }
+
+  sendDtmf(_digits: string): void {
+    throw this.#over('dtmf');
+  }
+
+  modify(_direction: Direction): void {
+    throw this.#over('modify');
+  }
+
+  #over(action: string): TandemError {
+    return new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
+      detail: { call: this.id, state: this.state, action },
+    });
+  }
+}
