@@ -2,6 +2,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -10,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, systemCode, TandemError } from './errors.ts';
 import { type Random, randomToken } from './random.ts';
 import { Database } from './sqlite.ts';
@@ -25,6 +26,8 @@ const OWNER_ONLY = 0o600;
 const OWNER_FOLDER = 0o700;
 const OTHERS = 0o077;
 const TOKEN_OCTETS = 32;
+/** RFC 6750 2.1; any other could not be said in a request. */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /** The open state folder. It belongs to this process until `close`. */
 export class Store {
@@ -39,7 +42,7 @@ export class Store {
   /** Opens or makes the folder. Throws TandemError `store.locked`, `store.read-only`, `store.corrupt`, `store.full`, `store.open` … */
   static open(folder: string): Store {
     try {
-      mkdirSync(folder, { recursive: true, mode: OWNER_FOLDER });
+      makeFolder(resolve(folder));
       // SQLite gives its other files the mode of this one.
       closeSync(openSync(join(folder, DATABASE), 'a', OWNER_ONLY));
     } catch (error) {
@@ -81,11 +84,34 @@ export class Store {
   }
 }
 
+/** With its parents; `recursive` of Node never ends under /proc, and gives ENOENT where a parent cannot be written. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: OWNER_FOLDER });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    const parent = dirname(folder);
+    if (code !== 'ENOENT' || parent === folder || existsSync(parent)) throw error;
+    makeFolder(parent);
+    mkdirSync(folder, { mode: OWNER_FOLDER });
+  }
+}
+
 function readToken(path: string): string | undefined {
   try {
     const token = readFileSync(path, 'utf8').trim();
     if ((statSync(path).mode & OTHERS) !== 0) chmodSync(path, OWNER_ONLY);
     if (token === '') rmSync(path);
+    else if (!BEARER.test(token))
+      throw new TandemError(
+        'caller',
+        'store.token',
+        `The file ${path} holds no token: remove it for a new one.`,
+        {
+          detail: { path },
+        },
+      );
     return token === '' ? undefined : token;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
@@ -115,6 +141,7 @@ const FOLDER_ERRORS: Readonly<Record<string, string>> = {
 };
 
 function folderError(error: unknown, folder: string): TandemError {
+  if (TandemError.is(error)) return error;
   const id = FOLDER_ERRORS[systemCode(error) ?? ''] ?? 'store.open';
   const words =
     id === 'store.full'

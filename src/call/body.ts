@@ -9,8 +9,12 @@ export type SdpBody =
   | { readonly kind: 'none' }
   | { readonly kind: 'foreign' };
 
+const PLAIN = /^(?:identity)?$/i;
+
 export function sdpBody(message: SipMessage): SdpBody {
   if (message.body.length === 0) return { kind: 'none' };
+  // RFC 3261 20.12: what is encoded we cannot read.
+  if (!PLAIN.test(message.header('Content-Encoding') ?? '')) return { kind: 'foreign' };
   const type = message.contentType;
   // A body without Content-Type is what some intercoms send; it can only be a description.
   if (type === undefined || type.value === SDP_TYPE) return { kind: 'sdp', bytes: message.body };

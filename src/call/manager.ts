@@ -40,7 +40,14 @@ const CLOSE_LAST = Milliseconds(800);
 const FORBIDDEN: Refusal = { status: 403 };
 const BUSY_HERE: Refusal = { status: 486 };
 const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
-const UNSUPPORTED_MEDIA_TYPE: Refusal = { status: 415, headers: [['Accept', SDP_TYPE]] };
+/** RFC 3261 8.2.3: what we would have taken. */
+const UNSUPPORTED_MEDIA_TYPE: Refusal = {
+  status: 415,
+  headers: [
+    ['Accept', SDP_TYPE],
+    ['Accept-Encoding', 'identity'],
+  ],
+};
 
 export class CallManager {
   /** Every change of a call that a snapshot shows. */

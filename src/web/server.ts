@@ -1,4 +1,5 @@
 // The HTTP server: one list of routes, one guard before all of them, one shape of error after all of them.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -17,7 +18,7 @@ import { laterRoutes } from './routes/later.ts';
 import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
 import { statusRoutes } from './routes/status.ts';
-import { Guard, setSecurityHeaders } from './security/guard.ts';
+import { Guard, SECURITY_HEADERS, setSecurityHeaders } from './security/guard.ts';
 import type { Sessions } from './security/session.ts';
 
 export interface WebOptions {
@@ -125,7 +126,8 @@ export class WebServer {
       bodyLimit: BODY_LIMIT,
       forceCloseConnections: true,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      http: { headersTimeout: HEADER_TIMEOUT_MS },
+      // A request without Host is refused by the guard, in words.
+      http: { headersTimeout: HEADER_TIMEOUT_MS, requireHostHeader: false },
       routerOptions: { maxParamLength: 1024, querystringParser: readQuery },
       return503OnClosing: false,
       clientErrorHandler: refuseMalformed,
@@ -140,6 +142,7 @@ export class WebServer {
       },
     });
     app.server.maxConnections = MOST_CONNECTIONS;
+    app.server.on('checkExpectation', refuseExpectation);
     // Nothing is dropped from an answer: the shapes are for openapi.json, the objects are sent as they are.
     app.setSerializerCompiler(() => (data) => JSON.stringify(data));
     app.removeAllContentTypeParsers();
@@ -208,6 +211,14 @@ function decode(body: Buffer): string {
   } catch {
     throw badRequest('The body is not UTF-8.');
   }
+}
+
+/** RFC 9110 10.1.1: anything but `100-continue`, which Node answers itself. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const error = { id: 'expectation', message: 'This server cannot do what is expected.', detail: {} };
+  const body = JSON.stringify({ error });
+  response.writeHead(417, { ...SECURITY_HEADERS, 'content-type': 'application/json', connection: 'close' });
+  response.end(body);
 }
 
 /** What Node's HTTP parser refused. */

@@ -96,6 +96,25 @@ test('a state folder that is a file is told', () => {
   );
 });
 
+test('a folder that cannot be made is told, its parents are made where they can be', () => {
+  const error = idOf(() => Store.open('/proc/tandem/state'));
+  assert.is(error, 'store.open');
+  const deep = join(fresh(), 'a/b/c');
+  Store.open(deep).close();
+  assert.is(statSync(deep).mode & 0o777, 0o700);
+});
+
+test('a token that no request could carry is told', () => {
+  const folder = fresh();
+  const store = Store.open(folder);
+  writeFileSync(join(folder, 'token'), 'two words\n');
+  assert.is(
+    idOf(() => store.token(new SeededRandom(1))),
+    'store.token',
+  );
+  store.close();
+});
+
 test('a database of a newer version is not touched', () => {
   const folder = fresh();
   const store = Store.open(folder);

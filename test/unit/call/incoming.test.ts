@@ -390,6 +390,17 @@ test('ended calls are remembered for ten minutes', async () => {
   assert.is(world.manager.list().length, 0);
 });
 
+test('a description in an encoding that we cannot read: 415 with what we take (RFC 3261 8.2.3)', async () => {
+  const world = await makeWorld();
+  const peer = world.peer.call('packed');
+  await peer.invite({ body: sdp(), headers: [['Content-Encoding', 'gzip']] });
+  assert.equal(peer.statuses(), [415]);
+  assert.is(peer.responses[0]?.header('Accept-Encoding'), 'identity');
+  const plain = world.peer.call('plain');
+  await plain.invite({ body: sdp(), headers: [['Content-Encoding', 'identity']] });
+  assert.ok(plain.statuses().includes(180));
+});
+
 test('of an ended call only its memory stays; a flood of calls does not fill it', async () => {
   const world = await makeWorld();
   const peer = await rang(world, 'gone');
