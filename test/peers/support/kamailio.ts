@@ -15,6 +15,8 @@ export interface KamailioOptions {
   /** PEM files switch TLS on. */
   readonly tls?: { readonly certificate: string; readonly key: string };
   readonly algorithm?: 'MD5' | 'SHA-256';
+  /** Route script run for every request. */
+  readonly onEvery?: string;
   /** Route script run for a REGISTER before it is saved, e.g. to add headers to the reply. */
   readonly onRegister?: string;
   /** Route script run for an INVITE before it is looked up and forked. */
@@ -24,15 +26,20 @@ export interface KamailioOptions {
   /** Challenges INVITEs with 407. */
   readonly authInvite?: boolean;
   readonly maxExpires?: number;
+  /** Seconds a nonce lives. */
+  readonly nonceExpire?: number;
+  /** How the registrar takes Path (its `path_mode`); strict refuses a REGISTER that does not support it. */
+  readonly path?: 'off' | 'lazy' | 'strict';
+  /** The whole routing script instead of ours, for a Kamailio that is no registrar. */
+  readonly script?: string;
 }
+
+const PATH_MODES = { off: 0, lazy: 1, strict: 2 } as const;
 
 /** Settings the tests speak of; everything else is Kamailio's default. */
 function configuration(options: KamailioOptions, ports: { sip: number; tls: number }): string {
   const host = options.host ?? '127.0.0.1';
   const literal = host.includes(':') ? `[${host}]` : host;
-  const passwords = Object.entries(options.users)
-    .map(([user, password]) => `    if ($aU == "${user}") { $var(password) = "${password}"; }`)
-    .join('\n');
   return `#!KAMAILIO
 debug=2
 log_stderror=yes
@@ -100,15 +107,25 @@ modparam("registrar", "append_branches", 1)
 modparam("registrar", "max_expires", ${options.maxExpires ?? 3600})
 modparam("registrar", "min_expires", 10)
 modparam("registrar", "use_path", 1)
-modparam("registrar", "path_mode", 0)
+modparam("registrar", "path_mode", ${PATH_MODES[options.path ?? 'off']})
 modparam("registrar", "received_avp", "$avp(RECEIVED)")
 modparam("nathelper", "received_avp", "$avp(RECEIVED)")
 modparam("rr", "enable_full_lr", 1)
-modparam("auth", "nonce_expire", 60)
+modparam("auth", "nonce_expire", ${options.nonceExpire ?? 60})
+modparam("pv", "shvset", "count=i:0")
 modparam("auth", "algorithm", "${options.algorithm ?? 'MD5'}")
 ${options.tls ? `modparam("tls", "private_key", "${options.tls.key}")\nmodparam("tls", "certificate", "${options.tls.certificate}")\nmodparam("tls", "tls_method", "TLSv1.2+")` : ''}
 
-route[CREDENTIALS] {
+${options.script ?? registrarScript(options)}
+`;
+}
+
+/** A registrar that forks in parallel. */
+function registrarScript(options: KamailioOptions): string {
+  const passwords = Object.entries(options.users)
+    .map(([user, password]) => `    if ($aU == "${user}") { $var(password) = "${password}"; }`)
+    .join('\n');
+  return `route[CREDENTIALS] {
     $var(password) = "";
 ${passwords}
 }
@@ -116,6 +133,7 @@ ${passwords}
 request_route {
     if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
     force_rport();
+    ${options.onEvery ?? ''}
     if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
     if (!is_method("ACK")) { if (t_precheck_trans()) { t_check_trans(); exit; } t_check_trans(); }
     if (has_totag()) {

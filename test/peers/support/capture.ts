@@ -1,0 +1,57 @@
+// The wire itself: dumpcap writes what passes the loopback, tshark reads it.
+import { spawnSync } from 'node:child_process';
+import { Peer } from './process.ts';
+
+/** dumpcap writes a packet a moment after it has passed. */
+const SETTLE_MS = 400;
+
+/** One packet, or one frame's fields by name; several values stand in order. */
+export type Packet = Readonly<Record<string, readonly string[]>>;
+
+/** Reads a packet file: the fields of each packet that the display filter lets through. */
+export function packets(
+  path: string,
+  filter: string,
+  fields: readonly string[],
+  more: readonly string[] = [],
+): Packet[] {
+  const { stdout, stderr, status } = spawnSync(
+    'tshark',
+    [
+      ...['-r', path, '-Y', filter, '-T', 'json', '--no-duplicate-keys', '-2'],
+      ...fields.flatMap((field) => ['-e', field]),
+      ...more,
+    ],
+    { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
+  );
+  if (status !== 0) throw new Error(`tshark: ${stderr}`);
+  const read: { _source: { layers?: Record<string, string[]> } }[] = JSON.parse(stdout);
+  return read.map(({ _source }) => _source.layers ?? {});
+}
+
+/** What passes the loopback while it runs. */
+export class Capture {
+  readonly path: string;
+  readonly #peer: Peer;
+
+  private constructor(peer: Peer, path: string) {
+    this.#peer = peer;
+    this.path = path;
+  }
+
+  static async start(path: string): Promise<Capture> {
+    const peer = await Peer.start('dumpcap', ['-i', 'lo', '-f', 'tcp or udp', '-w', path], {
+      ready: /^File: /m,
+    });
+    return new Capture(peer, path);
+  }
+
+  /** Ends the capture; it can be read now. */
+  async stop(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await this.#peer.stop();
+  }
+
+  packets = (filter: string, fields: readonly string[], more: readonly string[] = []): Packet[] =>
+    packets(this.path, filter, fields, more);
+}
