@@ -1,12 +1,12 @@
 // A registered device and its P-CSCF: routes and identities of calls, who is believed.
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { refuse } from './scenarios/callee.ts';
+import { respond } from './scenarios/callee.ts';
 import { refused as refusedCall } from './scenarios/caller.ts';
 import { withRegistrar } from './scenarios/registered.ts';
 import { type Branch, brings, grant, leaves, NO_EVENTS, registers } from './scenarios/registrar.ts';
 import type { Stage } from './scenarios/stage.ts';
-import { contains, expect, has, keep, lacks, pause, scenario } from './scenarios/xml.ts';
+import { differs, expect, keep, keepMessage, matches, pause, scenario } from './scenarios/xml.ts';
 import { until } from './support/process.ts';
 
 const test = suite('peers/sipp-pcscf');
@@ -25,11 +25,14 @@ const outgoing = (checks: readonly string[]): Branch => ({
       keep('From', '(.*)', 'from'),
       keep('To', '(.*)', 'to'),
       keep('CSeq', '(.*)', 'cseq'),
-      ...checks,
+      keepMessage('invite'),
     ],
   },
-  steps: refuse(486),
+  // SIPp judges only where it receives.
+  steps: [respond(486), expect('ACK', { checks })],
 });
+const holds = (regexp: string): string => matches('invite', regexp);
+const lacks = (regexp: string): string => differs('invite', regexp);
 
 test.proof(
   '[MD-2.2.2a2] a call walks P-CSCF and Service-Route in order, and the next 200 replaces the route',
@@ -45,14 +48,14 @@ const serviceRoute = (later: string): Promise<void> => {
   const route = (name: string): string =>
     `Service-Route: <sip:orig@${name}.op.example;lr>, <sip:as.${name}.op.example;lr>`;
   const walked = (name: string): string =>
-    contains(
+    holds(
       `Route: <sip:127.0.0.1:[0-9]+;[^>]*lr[^>]*>[^<]*<sip:orig@${name}.op.example;lr>[^<]*<sip:as.${name}`,
     );
   return withRegistrar(
     [
       {
         method: 'REGISTER',
-        steps: [grant(10, [route('scscf1')]), expect('REGISTER'), grant(3600, [route(later)]), ...leaves()],
+        steps: [grant(8, [route('scscf1')]), expect('REGISTER'), grant(3600, [route(later)]), ...leaves()],
       },
       NO_EVENTS,
       outgoing([walked('scscf1')]),
@@ -86,7 +89,7 @@ const preferred = (identity: string): Promise<void> =>
     [
       registers([ASSOCIATED]),
       NO_EVENTS,
-      outgoing([has('P-Preferred-Identity', SECOND), has('From', SECOND)]),
+      outgoing([holds(`P-Preferred-Identity: <${SECOND}>`), holds(`From: <${SECOND}>`)]),
     ],
     async ({ stage }) => {
       await stage.device.registered();
@@ -115,12 +118,12 @@ test('[MD-2.2.5c] the INVITE names service, features and identity as IR.92 asks'
       registers([ASSOCIATED]),
       NO_EVENTS,
       outgoing([
-        has('P-Preferred-Identity', PUBLIC.replaceAll('+', '[+]')),
-        has('P-Preferred-Service', 'urn:urn-7:3gpp-service.ims.icsi.mmtel'),
-        has('Accept-Contact', '[+]g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'),
-        has('Contact', '[+]g.3gpp.icsi-ref='),
+        holds(`P-Preferred-Identity: <${PUBLIC.replaceAll('+', '[+]')}>`),
+        holds('P-Preferred-Service: .*urn:urn-7:3gpp-service.ims.icsi.mmtel'),
+        holds('Accept-Contact: .*[+]g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'),
+        holds('Contact: .*[+]g.3gpp.icsi-ref='),
         lacks('P-Access-Network-Info'),
-        contains('^INVITE tel:[+]46709999999 SIP/2.0'),
+        holds('^INVITE tel:[+]46709999999 SIP/2.0'),
       ]),
     ],
     async ({ stage }) => {
@@ -133,7 +136,7 @@ test('[MD-2.2.5c] the INVITE names service, features and identity as IR.92 asks'
 /** The P-CSCF brings a call with these header fields; the owner looks, then rejects. */
 const brought = (headers: readonly string[], look: (stage: Stage) => Promise<void>): Promise<void> =>
   withRegistrar(
-    [registers([ASSOCIATED], [pause(1200), ...brings('caller', headers)]), NO_EVENTS],
+    [registers([ASSOCIATED], [pause(500), ...brings('caller', headers)]), NO_EVENTS],
     async ({ stage }) => {
       const call = await stage.device.whenCall('a call', ({ state }) => state === 'ringing');
       try {
@@ -153,7 +156,7 @@ test.proof('[MD-2.4.6.2c1] the identity that P-Called-Party-ID names is shown an
 
 const calledParty = (headers: readonly string[]): Promise<void> =>
   withRegistrar(
-    [registers([ASSOCIATED], [pause(1200), ...brings('caller', headers)]), NO_EVENTS],
+    [registers([ASSOCIATED], [pause(500), ...brings('caller', headers)]), NO_EVENTS],
     async ({ stage }) => {
       const call = await stage.device.whenCall('a call', ({ state }) => state === 'ringing');
       await stage.device.act(call.id, 'reject');

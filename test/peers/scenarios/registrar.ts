@@ -17,6 +17,7 @@ import {
 /** What happens after the first request of a Call-ID. */
 export interface Branch {
   readonly method: string;
+  /** Of the first request; that of a method's first branch holds for all of them, since SIPp reads it before it counts. */
   readonly first?: Expectation;
   readonly steps: readonly Step[];
 }

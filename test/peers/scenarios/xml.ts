@@ -60,6 +60,16 @@ export const contains = (regexp: string): string =>
 export const lacks = (regexp: string): string =>
   `<ereg${attributes({ regexp, search_in: 'msg', check_it_inverse: true, assign_to: 'seen' })}/>`;
 
+/** Keeps the whole message under a name, for `matches` and `differs` later. */
+export const keepMessage = (name: string): string =>
+  `<ereg${attributes({ regexp: '.*', search_in: 'msg', assign_to: name })}/>`;
+
+/** What was kept must hold this, or must not. */
+export const matches = (name: string, regexp: string): string =>
+  `<ereg${attributes({ regexp, search_in: 'var', variable: name, check_it: true, assign_to: 'seen' })}/>`;
+export const differs = (name: string, regexp: string): string =>
+  `<ereg${attributes({ regexp, search_in: 'var', variable: name, check_it_inverse: true, assign_to: 'seen' })}/>`;
+
 /** The header field, if it is there, must not hold this. */
 export const lacksIn = (header: string, regexp: string): string =>
   `<ereg${attributes({ regexp, search_in: 'hdr', header: `${header}:`, check_it_inverse: true, assign_to: 'seen' })}/>`;
