@@ -111,13 +111,11 @@ const chosen = globSync('test/**/*.test.ts')
   .filter((file) => !file.startsWith('test/image/'))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .sort();
-// Files that start servers run one at a time: they are heavy, and a lone one is easier to read.
+// Files that start servers come last: what they hear must not wait behind compilers and fuzzers.
 const alone = chosen.filter((file) => file.startsWith('test/peers/'));
 const side = chosen.filter((file) => !file.startsWith('test/peers/'));
-const results = [
-  ...(await runAll(side, Math.min(2, availableParallelism()), 0)),
-  ...(await runAll(alone, 1, side.length)),
-];
+const width = Math.min(2, availableParallelism());
+const results = [...(await runAll(side, width, 0)), ...(await runAll(alone, width, side.length))];
 writeFileSync(OUT, results.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
 const count = (status: TestReport['status']): number =>
   results.filter((entry) => entry.status === status).length;
