@@ -80,11 +80,11 @@ function bareHost(text: string, rules: DialingRules): SipUri | undefined {
 function fromName(input: string, text: string, rules: DialingRules): SipUri {
   if (text.includes('@')) {
     const parsed = parseUri(`sip:${text}`);
-    if (parsed.ok && parsed.value instanceof SipUri && parsed.value.headers === undefined)
-      return parsed.value;
+    const uri = parsed.ok && parsed.value instanceof SipUri ? parsed.value : undefined;
+    if (uri && uri.headers === undefined && !uri.params.has('method')) return uri;
     throw undiallable(input, 'This address is not written as it must be.');
   }
-  if (/[\s<>"]/.test(text)) throw undiallable(input, 'This is neither a number nor an address.');
+  if (/[\s<>"\p{C}]/u.test(text)) throw undiallable(input, 'This is neither a number nor an address.');
   return SipUri.of({ user: escapeUser(text), host: domainOf(input, rules) });
 }
 

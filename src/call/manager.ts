@@ -213,22 +213,26 @@ export class CallManager {
       this.#trouble(TandemError.from(error, 'call.log', 'The call could not be written to the log.'));
     }
     if (this.#isClosed) return;
-    const forget = (id: string): void => {
-      this.#forget.get(id)?.cancel();
-      this.#forget.delete(id);
-      this.#calls.delete(id);
-    };
-    this.#forget.set(
-      call.id,
-      this.#world.clock.after(toMilliseconds(KEPT), () => forget(call.id)),
-    );
-    const [oldest] = this.#forget.keys();
-    if (this.#forget.size > MOST_KEPT && oldest !== undefined) forget(oldest);
+    this.#forgetLater(call.id);
     // What ran it goes once its ports and devices are given back.
     void call.closed.then(() => {
       this.#live.delete(call);
       if (this.#calls.has(call.id)) this.#calls.set(call.id, new EndedCall(call.sipCallId, row));
     });
+  }
+
+  /** Knows only the id: a timer that held the call would hold all of it for ten minutes. */
+  #forgetLater(id: string): void {
+    const timer = this.#world.clock.after(toMilliseconds(KEPT), () => this.#forgetNow(id));
+    this.#forget.set(id, timer);
+    const [oldest] = this.#forget.keys();
+    if (this.#forget.size > MOST_KEPT && oldest !== undefined) this.#forgetNow(oldest);
+  }
+
+  #forgetNow(id: string): void {
+    this.#forget.get(id)?.cancel();
+    this.#forget.delete(id);
+    this.#calls.delete(id);
   }
 
   #trouble(error: TandemError): void {

@@ -51,6 +51,7 @@ export interface MachineDeps {
   readonly prepare: (pcscf: Pcscf) => Promise<void>;
 }
 
+const UNREACHABLE = 'registration.unreachable';
 /** TS 24.229 5.1.1.2; a plain registrar shortens what it finds too long. */
 const EXPIRES = { ims: Seconds(600_000), sip: Seconds(3600) } as const;
 /** TS 24.229 5.1.1.2.1: a P-CSCF that refused comes last for the delay and this. */
@@ -250,17 +251,15 @@ export class RegistrationMachine {
   }
 
   #unreachable(): TandemError {
-    const cause = this.#pcscfs.failure ?? this.#error;
-    if (cause?.fault === 'operator') return cause;
-    return new TandemError(
-      'network',
-      'registration.unreachable',
-      "The operator's server cannot be reached.",
-      {
-        cause,
-        detail: { reason: cause?.id },
-      },
-    );
+    const last = this.#pcscfs.failure ?? this.#error;
+    if (last?.fault === 'operator') return last;
+    const cause = last && firstCause(last);
+    const sentence = "The operator's server cannot be reached.";
+    const known = cause && cause.id !== UNREACHABLE;
+    return new TandemError('network', UNREACHABLE, known ? `${sentence} ${cause.message}` : sentence, {
+      cause,
+      detail: { ...cause?.detail, reason: cause?.id },
+    });
   }
 
   #register(): void {
@@ -443,4 +442,9 @@ export class RegistrationMachine {
       ? undefined
       : toSeconds(Milliseconds(Math.max(0, ends - this.#deps.clock.now())));
   }
+}
+
+/** What began it all: the certificate, the name that nobody knows. A round without a try adds nothing of its own. */
+function firstCause(error: TandemError): TandemError {
+  return error.cause instanceof TandemError ? firstCause(error.cause) : error;
 }

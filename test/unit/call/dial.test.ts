@@ -156,4 +156,13 @@ test('[MD-2.4.6.2c1] the called identity: P-Called-Party-ID, else To', () => {
   assert.equal(calledIdentity(request, true, []), { identity: 'tel:+46701', called: 'tel:+46701' });
 });
 
+for (const input of ['\u0000', 'a\u007fb', '\ud800', 'a@b.example;method=BYE', 'a@b.example?Subject=x']) {
+  test(`${JSON.stringify(input)} is no address`, () => {
+    assert.throws(
+      () => dialTarget(input, SIP),
+      (error: unknown) => TandemError.is(error, 'call.target'),
+    );
+  });
+}
+
 test.run();
