@@ -25,6 +25,7 @@ import { formatListen } from '#src/sip/transport/address.ts';
 import { SipTransport } from '#src/sip/transport/sip-transport.ts';
 import { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { webPorts } from '#src/web/adapters.ts';
+import type { DemoPort } from '#src/web/ports.ts';
 import type { Sessions } from '#src/web/security/session.ts';
 import { WebServer } from '#src/web/server.ts';
 import { TraceRing } from '#src/web/trace/ring.ts';
@@ -43,7 +44,7 @@ export interface AgentOptions {
   /** In place of the configured port 0. */
   readonly webPort?: number;
   /** Only in the demonstration. */
-  readonly ring?: () => Promise<void>;
+  readonly demo?: DemoPort;
 }
 
 export interface Agent {

@@ -7,6 +7,7 @@ import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { Store } from '#src/base/store.ts';
 import { Milliseconds } from '#src/base/units.ts';
+import type { DemoPort } from '#src/web/ports.ts';
 import { Sessions } from '#src/web/security/session.ts';
 
 export interface SupervisorOptions {
@@ -16,7 +17,8 @@ export interface SupervisorOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly env: NodeJS.ProcessEnv;
-  readonly ring?: () => Promise<void>;
+  /** Only in the demonstration. */
+  readonly demo?: DemoPort;
 }
 
 /** The store's key of the owner's settings. */
@@ -126,14 +128,14 @@ export class Supervisor {
   }
 
   async #startAgent(settings: AgentSettings): Promise<void> {
-    const { store, clock, random, log, ring } = this.#options;
+    const { store, clock, random, log, demo } = this.#options;
     const port = this.#agentPort(settings);
     this.#sessions.setToken(this.#tokenOf(settings));
     this.#agent = await startAgent({
       ...{ settings, store, clock, random, log, sessions: this.#sessions },
       changeSettings: (changes) => this.#change(changes),
       ...(port === undefined ? {} : { webPort: port }),
-      ...(ring ? { ring } : {}),
+      ...(demo ? { demo } : {}),
     });
     this.#settings = settings;
     this.#webPort = Number(new URL(this.#agent.web.url).port);

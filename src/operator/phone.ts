@@ -6,6 +6,7 @@ import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import { Seconds } from '#src/base/units.ts';
 import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { type CallLabel, cancelLabel } from '#src/call/labels.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import type { CallMedia } from '#src/call/media.ts';
@@ -50,6 +51,13 @@ export interface PhoneSnapshot {
   readonly calls: readonly CallSnapshot[];
 }
 
+export interface PhoneEnd {
+  readonly direction: 'in' | 'out';
+  readonly remote: string;
+  readonly label: CallLabel;
+  readonly sip?: number;
+}
+
 const EXPIRES = Seconds(3600);
 const BUSY_HERE = 486;
 const RING_SECONDS = Seconds(3600);
@@ -59,6 +67,8 @@ const LOG_LENGTH = 100;
 export class Phone {
   readonly id: string;
   readonly onChange = new Signal<PhoneSnapshot>();
+  /** What it would write into its log. */
+  readonly onEnded = new Signal<PhoneEnd>();
   readonly #options: PhoneOptions;
   readonly #ua: UserAgent;
   readonly #registration: Registration;
@@ -123,6 +133,14 @@ export class Phone {
     this.#ua.onRequest((incoming) => this.#called(incoming));
     this.#registration.onChange.on(() => this.#changed());
     this.#calls.onChange.on(() => this.#changed());
+    this.#calls.onLog.on(({ direction, remote: { uri }, end: { label, sip } }) =>
+      this.onEnded.emit({ direction, remote: uri, label, ...(sip === undefined ? {} : { sip }) }),
+    );
+  }
+
+  /** Its `+sip.instance`. */
+  get instance(): string {
+    return this.#registration.instance;
   }
 
   get snapshot(): PhoneSnapshot {
@@ -131,7 +149,7 @@ export class Phone {
       uri: this.#options.account.identities[0]?.toString() ?? '',
       behaviour: this.#behaviour,
       registered: this.#registration.state.state === 'registered',
-      ringing: [...this.#ringing].map(({ request }) => request.from.uri.toString()),
+      ringing: [...this.#ringing].map(callerOf),
       calls: this.#calls.list(),
     };
   }
@@ -154,7 +172,11 @@ export class Phone {
 
   /** Refuses what rings (486, or another status); nothing rings: the next call is refused. */
   decline(status = BUSY_HERE): void {
-    if (!this.#take((incoming) => void incoming.respond(status))) this.#behave('decline');
+    const declined = this.#take((incoming) => {
+      incoming.respond(status);
+      this.onEnded.emit({ direction: 'in', remote: callerOf(incoming), label: 'rejected' });
+    });
+    if (!declined) this.#behave('decline');
   }
 
   /** Lets what rings ring on, and does not react to the next call. */
@@ -212,13 +234,20 @@ export class Phone {
       });
       this.#ringing.add(incoming);
     }
-    incoming.onCancel.on(() => incoming.respond(487));
+    incoming.onCancel.on(({ reasons }) => {
+      const rang = this.#ringing.has(incoming);
+      incoming.respond(487);
+      if (rang)
+        this.onEnded.emit({ direction: 'in', remote: callerOf(incoming), label: cancelLabel(reasons) });
+    });
     incoming.onEnd.on(() => {
       if (this.#ringing.delete(incoming)) this.#changed();
     });
     this.#changed();
   }
 }
+
+const callerOf = ({ request }: Incoming): string => request.from.uri.toString();
 
 function memoryLog(): CallLogStore {
   const rows: LogRow[] = [];

@@ -12,7 +12,7 @@ import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
 import { formatListen } from '#src/sip/transport/address.ts';
 import { counters, type Metric } from './metrics.ts';
-import type { CallPort, StatusSnapshot, WebPorts } from './ports.ts';
+import type { CallPort, DemoPort, StatusSnapshot, WebPorts } from './ports.ts';
 import type { TraceRing } from './trace/ring.ts';
 
 export interface WebParts extends MeasuredParts {
@@ -22,7 +22,7 @@ export interface WebParts extends MeasuredParts {
   readonly trace: TraceRing;
   /** Keeps the owner's settings and begins to use them. */
   readonly changeSettings: (changes: Readonly<Record<string, unknown>>) => Promise<AgentSettings>;
-  readonly ring?: () => Promise<void>;
+  readonly demo?: DemoPort;
 }
 
 function callPort({ calls }: WebParts): CallPort {
@@ -118,6 +118,6 @@ export function webPorts(parts: WebParts): WebPorts {
     events: { onStatus, onCall: calls.onChange, onLog: logged, onConfig },
     trace: parts.trace,
     metrics: () => metrics(parts),
-    ...(parts.ring ? { ring: parts.ring } : {}),
+    ...(parts.demo ? { demo: parts.demo } : {}),
   };
 }

@@ -4,7 +4,8 @@ import type { Clock, Timer } from '#src/base/clock.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import { Milliseconds } from '#src/base/units.ts';
 
-export type EventName = 'status' | 'call' | 'message' | 'log' | 'config' | 'update';
+/** The contract's, and `demo` where the demonstration runs. */
+export type EventName = 'status' | 'call' | 'message' | 'log' | 'config' | 'update' | 'demo';
 
 interface Event {
   readonly number: number;

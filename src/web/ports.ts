@@ -1,5 +1,6 @@
 // What the web needs of the agent. The parts of the agent satisfy it as they are; the agent puts them together.
 import type { Signal } from '#src/base/events.ts';
+import type { CallLabel } from '#src/call/labels.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { Metric } from './metrics.ts';
 import type { TraceRing } from './trace/ring.ts';
@@ -90,6 +91,36 @@ export interface WebPorts {
   readonly events: EventPort;
   readonly trace: TraceRing;
   metrics(): readonly Metric[];
-  /** Only in the demonstration: lets the operator's phone call us. */
-  readonly ring?: () => Promise<void>;
+  /** Only in the demonstration. */
+  readonly demo?: DemoPort;
+}
+
+/** A phone of the demonstration, played by the operator. */
+export interface DemoPhone {
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  readonly uri: string;
+  /** Its `+sip.instance`: the federation lists it so. */
+  readonly instance: string;
+  /** It has the number of the device; else it is somebody who calls. */
+  readonly shares: boolean;
+  readonly state: 'idle' | 'calling' | 'ringing' | 'active';
+  /** The other party's URI, unless idle. */
+  readonly remote?: string;
+  /** What became of its last call. */
+  readonly last?: { readonly label: CallLabel; readonly sip?: number };
+}
+
+export const DEMO_ACTIONS = ['answer', 'decline', 'hangup'] as const;
+export type DemoAction = (typeof DEMO_ACTIONS)[number];
+
+/** The parties around the device, so that its owner sees both ends of what happens. */
+export interface DemoPort {
+  phones(): readonly DemoPhone[];
+  readonly onChange: Signal<readonly DemoPhone[]>;
+  /** The caller calls the number. */
+  ring(): void;
+  /** Throws TandemError `call.unknown` and `call.state`. */
+  act(id: string, action: DemoAction): void;
 }

@@ -14,6 +14,7 @@ import { loadPage, type PageFiles, pageRoutes } from './page.ts';
 import type { WebPorts } from './ports.ts';
 import { callRoutes } from './routes/calls.ts';
 import { configRoutes } from './routes/config.ts';
+import { demoRoutes } from './routes/demo.ts';
 import { laterRoutes } from './routes/later.ts';
 import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
@@ -62,6 +63,7 @@ export class WebServer {
       snapshot: () => [
         { name: 'status', data: ports.status() },
         ...ports.calls.list().map((data) => ({ name: 'call' as const, data })),
+        ...(ports.demo ? [{ name: 'demo' as const, data: ports.demo.phones() }] : []),
       ],
     });
   }
@@ -100,6 +102,7 @@ export class WebServer {
       onCall.on((data) => this.#hub.emit('call', data)),
       onLog.on((data) => this.#hub.emit('log', data)),
       onConfig.on((data) => this.#hub.emit('config', data)),
+      ...(ports.demo ? [ports.demo.onChange.on((data) => this.#hub.emit('demo', data))] : []),
     ];
   }
 
@@ -164,14 +167,19 @@ export class WebServer {
       openapi: () => app.swagger(),
       makeLink: () => this.makeLink(),
     };
-    const routes: Route[] = [statusRoutes, callRoutes, observeRoutes, configRoutes, laterRoutes].flatMap(
-      (make) => make(context),
-    );
+    const routes: Route[] = [
+      statusRoutes,
+      callRoutes,
+      observeRoutes,
+      configRoutes,
+      laterRoutes,
+      demoRoutes,
+    ].flatMap((make) => make(context));
     const page = this.#options.page ?? loadPage();
     app.register(async (scope) =>
       addAll(scope, [
         ...routes,
-        ...pageRoutes({ sessions: this.#sessions, page, demo: ports.ring !== undefined }),
+        ...pageRoutes({ sessions: this.#sessions, page, demo: ports.demo !== undefined }),
       ]),
     );
     await app.ready();

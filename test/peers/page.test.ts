@@ -9,7 +9,7 @@ const test = suite('the page in a browser');
 const bench = new Bench();
 test.after(() => bench.close());
 
-test('ring me, answer, hang up; the log says so; nothing is left behind', {
+test('ring me, answer on the device and on the phone; the other says so; nothing is left behind', {
   peers: ['Chromium'],
   timeoutMs: 90_000,
 }, async () => {
@@ -26,6 +26,8 @@ test('ring me, answer, hang up; the log says so; nothing is left behind', {
     const text = await browser.text();
     assert.match(text, /No call\./);
     assert.match(text, /\+46701740605/);
+    assert.match(text, /Phone active/);
+    assert.not.match(text, /[0-9a-f]{16}@/);
     await browser.click('Ring me');
     await browser.until(`document.body.innerText.includes('is calling')`);
     await browser.click('Answer');
@@ -36,10 +38,27 @@ test('ring me, answer, hang up; the log says so; nothing is left behind', {
       `[...document.querySelectorAll('tbody td')].some((cell) => cell.innerText === 'answered')`,
     );
     await browser.click('Ring me');
-    await browser.click('Reject');
+    await browser.until(`document.body.innerText.includes('Answer on the phone')`);
+    await browser.click('Decline');
     await browser.until(
-      `[...document.querySelectorAll('tbody td')].some((cell) => cell.innerText === 'rejected')`,
+      `[...document.querySelectorAll('tbody td')].some((cell) => cell.innerText === 'declined')`,
     );
+    await browser.click('Answer on the phone');
+    await demo.says(/phone +from \S+ active/);
+    await browser.click('Hang up on the phone');
+    await browser.until(`document.body.innerText.includes('The last one: answered.')`);
+    await browser.click('Ring me');
+    await browser.until(`document.body.innerText.includes('is calling')`);
+    await browser.click('Answer on the phone');
+    await browser.until(
+      `[...document.querySelectorAll('tbody td')].some((cell) => cell.innerText === 'answered on another device')`,
+    );
+    await browser.click('Hang up on the phone');
+    await browser.click('Ring me');
+    await browser.click('Answer');
+    await browser.until(`document.body.innerText.includes('The last one: answered on another device.')`);
+    await demo.says(/phone +from \S+ ended: completed elsewhere/);
+    await browser.click('Hang up');
     const own = new URL(link).origin;
     assert.equal(
       browser.requests.filter((url) => !url.startsWith(own) && !url.startsWith('data:')),

@@ -8,6 +8,7 @@ import { describe, TandemError } from '#src/base/errors.ts';
 import { createLogger } from '#src/base/log.ts';
 import { SystemRandom } from '#src/base/random.ts';
 import { Store } from '#src/base/store.ts';
+import type { CallSnapshot } from '#src/call/snapshot.ts';
 import { MediaEngine } from '#src/media/engine.ts';
 import { Operator } from '#src/operator/operator.ts';
 import { EXIT, type ExitCode, usage } from '../exit.ts';
@@ -16,8 +17,9 @@ import { logLevel } from '../run.ts';
 import { untilTold } from '../signals.ts';
 import { Supervisor } from '../supervisor.ts';
 import { announce } from '../whereabouts.ts';
-import { CallTeller, hearKeys, introduce, type Key, say, sayRegistration } from './terminal.ts';
-import { type DemoSound, deviceConfig, makeWorld, NUMBER, operatorConfig } from './world.ts';
+import { DemoPhones } from './phones.ts';
+import { CallTeller, hearKeys, introduce, type Key, say, sayRegistration, tellPhone } from './terminal.ts';
+import { type DemoSound, deviceConfig, makeWorld, operatorConfig } from './world.ts';
 
 const SIP_PORT = 5060;
 const WEB_PORT = 8080;
@@ -56,19 +58,13 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
     closing.unshift(() => store.close());
     const file = join(folder, 'tandem.toml');
     const device = new CallTeller('device');
-    for (const phone of operator.phones) {
-      const teller = new CallTeller(phone.id);
-      phone.onChange.on(({ calls, ringing }) => {
-        for (const caller of ringing) say(`${phone.id.padEnd(9)} rings: ${caller}`);
-        for (const call of calls) teller.tell(call);
-      });
-    }
-    const ring = async (): Promise<void> => void operator.phone('caller')?.call(NUMBER);
+    const phones = new DemoPhones(operator);
+    for (const phone of operator.phones) tellPhone(phone);
     let withdraw = (): void => undefined;
     closing.unshift(() => withdraw());
     const supervisor = await onPort(webPort, WEB_PORT, 'web.listen', (port) => {
       writeFileSync(file, deviceConfig(world, tcp, `127.0.0.1:${port}`, sound), { mode: 0o600 });
-      return Supervisor.start({ ...parts, file, store, env: {}, ring }, (agent) => {
+      return Supervisor.start({ ...parts, file, store, env: {}, demo: phones }, (agent) => {
         withdraw();
         withdraw = announce(store.folder, { url: agent.web.url });
         agent.calls.onChange.on((call) => device.tell(call));
@@ -79,7 +75,7 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
     const page = supervisor.makeLink() ?? '';
     const keys = process.stdin.isTTY && process.stdout.isTTY;
     introduce({ world, udp, tcp, operatorUrl: operator.url, page, sound, folder, keys });
-    if (keys) closing.unshift(hearKeys((key) => press(key, operator, supervisor)));
+    if (keys) closing.unshift(hearKeys((key) => press(key, operator, phones, supervisor)));
     if (!values['no-browser']) openBrowser(page);
     await told;
     say('closing');
@@ -132,17 +128,21 @@ async function findSound(folder: string): Promise<DemoSound> {
   }
 }
 
-function press(key: Key, operator: Operator, supervisor: Supervisor): void {
+function press(key: Key, operator: Operator, phones: DemoPhones, supervisor: Supervisor): void {
   const calls = supervisor.agent?.calls;
-  const first = calls?.list().find(({ state }) => state !== 'ended');
-  const call = first && calls?.get(first.id);
+  const ours = (state: CallSnapshot['state']) => {
+    const known = calls?.list().find((one) => one.state === state);
+    const call = known && calls?.get(known.id);
+    if (!call) throw new TandemError('caller', 'call.state', 'Nothing rings on the device.');
+    return call;
+  };
   const acts: Readonly<Record<Key, () => void>> = {
-    r: () => void operator.phone('caller')?.call(NUMBER),
-    a: () => call?.answer(),
-    p: () => operator.phone('phone')?.answer(),
-    d: () => call?.reject(),
+    r: () => phones.ring(),
+    a: () => ours('ringing').answer(),
+    p: () => phones.act('phone', 'answer'),
+    d: () => ours('ringing').reject(),
     h: () => {
-      call?.hangup();
+      for (const { id, state } of calls?.list() ?? []) if (state !== 'ended') calls?.get(id)?.hangup();
       for (const phone of operator.phones) phone.hangup();
     },
     q: () => process.kill(process.pid, 'SIGINT'),

@@ -1,6 +1,7 @@
 // What the demonstration prints, and the keys it knows.
 import type { CallSnapshot } from '#src/call/snapshot.ts';
 import type { RegistrationState } from '#src/ims/registration-state.ts';
+import type { Phone } from '#src/operator/phone.ts';
 import { type DemoSound, type DemoWorld, DOMAIN, GUEST, NUMBER } from './world.ts';
 
 export const say = (line = ''): void => void process.stdout.write(`${line}\n`);
@@ -44,6 +45,32 @@ export function sayRegistration(state: RegistrationState): void {
   say(`device    ${state.state === 'registered' ? `registered at ${state.pcscf ?? ''}` : state.state}${why}`);
 }
 
+const WORDS: Readonly<Record<Exclude<CallSnapshot['state'], 'ended'>, string>> = {
+  dialing: 'dialing',
+  early: 'ringing there',
+  ringing: 'ringing',
+  active: 'active',
+};
+
+const way = (direction: CallSnapshot['direction']): string => (direction === 'in' ? 'from' : 'to');
+
+/** What rings there, the calls that were answered or made, and what became of each. */
+export function tellPhone(phone: Phone): void {
+  const party = phone.id.padEnd(9);
+  const teller = new CallTeller(phone.id);
+  let rang: readonly string[] = [];
+  phone.onChange.on(({ ringing, calls }) => {
+    for (const caller of ringing.slice(rang.length)) say(`${party} from ${shown(caller)} ringing`);
+    rang = ringing;
+    for (const call of calls) if (call.state !== 'ringing' && call.state !== 'ended') teller.tell(call);
+  });
+  phone.onEnded.on(({ direction, remote, label, sip }) =>
+    say(
+      `${party} ${way(direction)} ${shown(remote)} ended: ${label}${label === 'failed' && sip !== undefined ? ` (${sip})` : ''}`,
+    ),
+  );
+}
+
 /** Tells each new state of a call once. */
 export class CallTeller {
   readonly #party: string;
@@ -54,10 +81,10 @@ export class CallTeller {
   }
 
   tell(call: CallSnapshot): void {
-    const now = call.state === 'ended' ? `ended: ${call.end?.label ?? ''}` : call.state;
+    const now = call.state === 'ended' ? `ended: ${call.end?.label ?? ''}` : WORDS[call.state];
     if (this.#told.get(call.id) === now) return;
     this.#told.set(call.id, now);
-    say(`${this.#party} ${call.direction === 'in' ? 'from' : 'to'} ${shown(call.remote.uri)} ${now}`);
+    say(`${this.#party} ${way(call.direction)} ${shown(call.remote.uri)} ${now}`);
   }
 }
 

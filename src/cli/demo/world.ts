@@ -9,6 +9,8 @@ import { type Random, randomToken } from '#src/base/random.ts';
 export const DOMAIN = 'tandem.example';
 /** The number that phone and device share; of the range for drama (PTS), nobody has it. */
 export const NUMBER = `sip:+46701740605@${DOMAIN}`;
+/** The operator's phone that rings the number. */
+export const CALLER_ID = 'caller';
 const CALLER = `sip:+46701740606@${DOMAIN}`;
 export const GUEST = `sip:guest@${DOMAIN}`;
 
@@ -46,7 +48,7 @@ export function operatorConfig(world: DemoWorld, port: number, folder: string): 
         playback: `file:${join(folder, 'phone-{call}.wav')}`,
       },
       {
-        id: 'caller',
+        id: CALLER_ID,
         uri: CALLER,
         behaviour: 'answer',
         capture: 'tone:440',

@@ -1,5 +1,5 @@
 // The API as the page uses it: by its session cookie, with the header that shows a change comes from here.
-import { type Call, type Change, SHOWN_ROWS, type Status } from './model.ts';
+import { type Call, type Change, type Phone, SHOWN_ROWS, type Status } from './model.ts';
 
 const PAGE_HEADER = { 'x-tandem-page': '1' };
 
@@ -20,13 +20,14 @@ async function ask<Value>(method: string, path: string, body?: object): Promise<
 const api = <Value>(method: string, path: string, body?: object): Promise<Value> =>
   ask(method, `/api/v1/${path}`, body);
 
-export async function fetchAll(): Promise<Change> {
-  const [status, calls, log] = await Promise.all([
+export async function fetchAll(demo: boolean): Promise<Change> {
+  const [status, calls, log, phones] = await Promise.all([
     api<Status>('GET', 'status'),
     api<readonly Call[]>('GET', 'calls'),
     api<readonly Call[]>('GET', `log?limit=${SHOWN_ROWS}`),
+    demo ? ask<readonly Phone[]>('GET', '/demo/phones') : [],
   ]);
-  return { type: 'all', status, calls, log };
+  return { type: 'all', status, calls, log, phones };
 }
 
 export const dial = (to: string): Promise<Call> => api('POST', 'calls', { to });
@@ -36,20 +37,24 @@ export const sendDigits = (id: string, digits: string): Promise<Call> =>
   api('POST', `calls/${encodeURIComponent(id)}/dtmf`, { digits });
 /** Only in the demonstration. */
 export const ring = (): Promise<unknown> => ask('POST', '/demo/ring', {});
+/** Only in the demonstration. */
+export const tellPhone = (id: string, action: 'answer' | 'decline' | 'hangup'): Promise<unknown> =>
+  ask('POST', `/demo/phones/${encodeURIComponent(id)}/${action}`, {});
 
 /** Follows the event stream; the browser comes back by itself, and after each gap everything is asked for again. */
-export function follow(tell: (change: Change) => void): void {
+export function follow(demo: boolean, tell: (change: Change) => void): void {
   const source = new EventSource('/api/v1/events');
   source.addEventListener('open', () =>
-    fetchAll().then(tell, (error: Error) => tell({ type: 'trouble', trouble: error.message })),
+    fetchAll(demo).then(tell, (error: Error) => tell({ type: 'trouble', trouble: error.message })),
   );
   source.addEventListener('error', () => {
     tell({ type: 'connected', connected: false });
     // Refused rather than interrupted: the session may be over.
     if (source.readyState === EventSource.CLOSED)
-      fetchAll().catch((error: Error) => tell({ type: 'trouble', trouble: error.message }));
+      fetchAll(demo).catch((error: Error) => tell({ type: 'trouble', trouble: error.message }));
   });
   source.addEventListener('status', ({ data }) => tell({ type: 'status', status: JSON.parse(data) }));
   source.addEventListener('call', ({ data }) => tell({ type: 'call', call: JSON.parse(data) }));
+  source.addEventListener('demo', ({ data }) => tell({ type: 'phones', phones: JSON.parse(data) }));
   source.addEventListener('log', ({ data }) => tell({ type: 'log', row: JSON.parse(data) }));
 }

@@ -21,5 +21,5 @@ if (root) {
   };
   const dismiss = (): void => tell({ type: 'trouble', trouble: undefined });
   show();
-  follow(tell);
+  follow(demo, tell);
 }

@@ -26,6 +26,12 @@ export interface Status {
   }[];
 }
 
+/** What became of a call. */
+export interface Outcome {
+  readonly label: string;
+  readonly sip?: number;
+}
+
 export interface Call {
   readonly id: string;
   readonly direction: 'in' | 'out';
@@ -37,20 +43,34 @@ export interface Call {
   readonly audio?: { readonly codec: string; readonly sent: number; readonly received: number };
   readonly start: string;
   readonly answered?: string;
-  readonly end?: { readonly at: string; readonly label: string; readonly sip?: number };
+  readonly end?: Outcome & { readonly at: string };
+}
+
+/** Only in the demonstration: a phone that the operator plays. */
+export interface Phone {
+  readonly id: string;
+  readonly name: string;
+  readonly uri: string;
+  readonly instance: string;
+  /** It has this device's number. */
+  readonly shares: boolean;
+  readonly state: 'idle' | 'calling' | 'ringing' | 'active';
+  readonly remote?: string;
+  readonly last?: Outcome;
 }
 
 export interface Model {
   readonly status?: Status;
   readonly calls: readonly Call[];
   readonly log: readonly Call[];
+  readonly phones: readonly Phone[];
   /** False while the event stream is broken. */
   readonly connected: boolean;
   /** What went wrong last, for the owner. */
   readonly trouble?: string;
 }
 
-export const EMPTY: Model = { calls: [], log: [], connected: false };
+export const EMPTY: Model = { calls: [], log: [], phones: [], connected: false };
 
 /** Rows of the log that the page shows. */
 export const SHOWN_ROWS = 50;
@@ -61,7 +81,9 @@ export type Change =
       readonly status: Status;
       readonly calls: readonly Call[];
       readonly log: readonly Call[];
+      readonly phones: readonly Phone[];
     }
+  | { readonly type: 'phones'; readonly phones: readonly Phone[] }
   | { readonly type: 'status'; readonly status: Status }
   | { readonly type: 'call'; readonly call: Call }
   | { readonly type: 'log'; readonly row: Call }
@@ -70,8 +92,12 @@ export type Change =
 
 export function changed(model: Model, change: Change): Model {
   switch (change.type) {
-    case 'all':
-      return { ...model, status: change.status, calls: change.calls, log: change.log, connected: true };
+    case 'all': {
+      const { type: _, ...all } = change;
+      return { ...model, ...all, connected: true };
+    }
+    case 'phones':
+      return { ...model, phones: change.phones };
     case 'status':
       return { ...model, status: change.status };
     case 'call': {

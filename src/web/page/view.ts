@@ -1,8 +1,19 @@
 // The page: registration, calls, dialling, the federation, the log.
 import { type ComponentChild, Fragment, h } from 'preact';
-import { act, dial, ring, sendDigits } from './api.ts';
-import type { Call, Model, Status } from './model.ts';
-import { callWords, dayTime, duration, REGISTRATION, shortUri, who } from './words.ts';
+import { act, dial, sendDigits } from './api.ts';
+import { PhoneCard, TryIt } from './demo-view.ts';
+import type { Call, Model, Phone, Status } from './model.ts';
+import {
+  callWords,
+  dayTime,
+  deviceName,
+  duration,
+  endWords,
+  hostOf,
+  REGISTRATION,
+  shortUri,
+  who,
+} from './words.ts';
 
 type Report = (work: Promise<unknown>) => void;
 
@@ -32,9 +43,17 @@ export function View({ model, demo, report, dismiss }: ViewOptions): ComponentCh
             ' ',
             h('button', { type: 'button', onClick: dismiss }, 'Dismiss'),
           ),
-      h(Calls, { calls: live, report }),
-      h(Dial, { demo, report }),
-      h(Federation, { status: model.status }),
+      demo ? h(TryIt, { phones: model.phones, report }) : null,
+      h(
+        'div',
+        { class: 'parties' },
+        h(Calls, { title: demo ? 'On this device' : 'Calls', calls: live, report }),
+        model.phones
+          .filter(({ shares }) => shares)
+          .map((phone) => h(PhoneCard, { key: phone.id, phone, report })),
+      ),
+      h(Dial, { report }),
+      h(Federation, { status: model.status, phones: model.phones }),
       h(Log, { rows: model.log }),
     ),
   );
@@ -66,11 +85,19 @@ function Header({ model }: { model: Model }): ComponentChild {
   );
 }
 
-function Calls({ calls, report }: { calls: readonly Call[]; report: Report }): ComponentChild {
+function Calls({
+  title,
+  calls,
+  report,
+}: {
+  title: string;
+  calls: readonly Call[];
+  report: Report;
+}): ComponentChild {
   return h(
     'section',
     { 'aria-labelledby': 'calls' },
-    h('h2', { id: 'calls' }, 'Calls'),
+    h('h2', { id: 'calls' }, title),
     h(
       'div',
       { 'aria-live': 'polite' },
@@ -109,7 +136,7 @@ function CallCard({ call, report }: { key: string; call: Call; report: Report })
       'div',
       { class: 'actions' },
       call.state === 'ringing'
-        ? [button('Answer', 'go', 'answer'), button('Reject', 'stop', 'reject')]
+        ? [button('Answer', 'go', 'answer'), button('Decline', 'stop', 'reject')]
         : button('Hang up', 'stop', 'hangup'),
       call.state === 'active' ? h(Digits, { call, report }) : null,
     ),
@@ -134,7 +161,7 @@ function Digits({ call, report }: { call: Call; report: Report }): ComponentChil
   );
 }
 
-function Dial({ demo, report }: { demo: boolean; report: Report }): ComponentChild {
+function Dial({ report }: { report: Report }): ComponentChild {
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const form = event.currentTarget;
@@ -162,12 +189,17 @@ function Dial({ demo, report }: { demo: boolean; report: Report }): ComponentChi
       }),
       h('button', { type: 'submit', class: 'go' }, 'Call'),
     ),
-    demo ? h('button', { type: 'button', class: 'ring', onClick: () => report(ring()) }, 'Ring me') : null,
   );
 }
 
-function Federation({ status }: { status: Status | undefined }): ComponentChild {
-  const devices = status?.federation ?? [];
+function Federation({
+  status,
+  phones,
+}: {
+  status: Status | undefined;
+  phones: readonly Phone[];
+}): ComponentChild {
+  const devices = [...(status?.federation ?? [])].sort((a, b) => Number(b.self) - Number(a.self));
   return h(
     'section',
     { 'aria-labelledby': 'federation' },
@@ -181,9 +213,9 @@ function Federation({ status }: { status: Status | undefined }): ComponentChild 
             h(
               'li',
               { key: device.instance ?? device.uri },
-              h('strong', null, device.self ? 'This device' : 'Another device'),
-              ` ${device.state} `,
-              h('span', { class: 'hint' }, device.self ? '' : shortUri(device.uri)),
+              h('strong', null, deviceName(device, phones)),
+              ' ',
+              h('span', { class: 'hint', title: device.uri }, `${device.state}, at ${hostOf(device.uri)}`),
             ),
           ),
         ),
@@ -225,14 +257,9 @@ function Log({ rows }: { rows: readonly Call[] }): ComponentChild {
                   h('span', { class: 'unseen' }, row.direction === 'in' ? 'received' : 'made'),
                 ),
                 h('td', { title: row.remote.uri }, who(row.remote)),
-                h('td', null, dayTime(row.start)),
+                h('td', null, h('time', { dateTime: row.start }, dayTime(row.start))),
                 h('td', null, duration(row)),
-                h(
-                  'td',
-                  null,
-                  row.end?.label ?? '',
-                  row.end?.label === 'failed' && row.end.sip !== undefined ? ` (${row.end.sip})` : '',
-                ),
+                h('td', { title: row.end?.label }, endWords(row.end)),
               ),
             ),
           ),

@@ -1,5 +1,5 @@
 // The words of the page.
-import type { Call, Status } from './model.ts';
+import type { Call, Outcome, Phone, Status } from './model.ts';
 
 export const REGISTRATION: Readonly<Record<Status['registration']['state'], string>> = {
   off: 'Direct calls, no registration',
@@ -8,12 +8,64 @@ export const REGISTRATION: Readonly<Record<Status['registration']['state'], stri
   failed: 'Not registered',
 };
 
+/** The labels of the call log, for people. */
+const ENDS: Readonly<Record<string, string>> = {
+  answered: 'answered',
+  missed: 'missed',
+  rejected: 'declined',
+  'completed elsewhere': 'answered on another device',
+  'rejected/missed': 'declined or missed',
+  cancelled: 'hung up before an answer',
+  failed: 'failed',
+  pulled: 'moved to another device',
+};
+
+/** Why an outgoing call failed, where the status says it plainly (RFC 3261 21). */
+const FAILURES: Readonly<Record<number, string>> = {
+  404: 'no such number',
+  408: 'no answer',
+  480: 'not available',
+  484: 'number incomplete',
+  486: 'busy',
+  488: 'no codec in common',
+  600: 'busy',
+  603: 'declined',
+  604: 'no such number',
+};
+
+export function endWords(end: Outcome | undefined): string {
+  if (end?.label !== 'failed' || end.sip === undefined) return ENDS[end?.label ?? ''] ?? end?.label ?? '';
+  return FAILURES[end.sip] ?? `failed (SIP ${end.sip})`;
+}
+
 export function callWords(call: Call): string {
-  if (call.state === 'ended') return call.end?.label ?? 'ended';
+  if (call.state === 'ended') return endWords(call.end);
   if (call.state === 'ringing') return call.waiting ? 'calls while you are in a call' : 'is calling';
   if (call.state === 'active') return `in call since ${clockTime(call.answered ?? call.start)}`;
-  return call.state === 'early' ? 'is rung' : 'is dialled';
+  return call.state === 'early' ? 'ringing there' : 'dialling';
 }
+
+/** What a phone of the demonstration is doing. */
+export function phoneWords({ state, remote = '' }: Phone): string {
+  if (state === 'idle') return 'No call.';
+  if (state === 'ringing') return `${shortUri(remote)} is calling`;
+  return `${state === 'active' ? 'in call with' : 'calls'} ${shortUri(remote)}`;
+}
+
+type Device = Status['federation'][number];
+
+/** A name that people know a device by; the URI's user part is a random one. */
+export function deviceName({ self, instance }: Device, phones: readonly Phone[]): string {
+  if (self) return 'This device';
+  const known = phones.find((phone) => phone.instance === instance);
+  if (known) return known.name;
+  // RFC 7254: what has a SIM names itself by its IMEI.
+  return /^urn:gsma:imei:/i.test(instance ?? '') ? 'Phone or watch with a SIM' : 'Another device';
+}
+
+/** The host of a contact. */
+export const hostOf = (uri: string): string =>
+  /^sips?:(?:[^@;?]*@)?(\[[^\]]*\]|[^:;?]+)/i.exec(uri)?.[1] ?? '';
 
 /** `+4670…` for number URIs, else the URI without its scheme. */
 export const shortUri = (uri: string): string => {
@@ -24,7 +76,14 @@ export const shortUri = (uri: string): string => {
 export const who = ({ uri, name }: Call['remote']): string => name ?? shortUri(uri);
 
 export const clockTime = (time: string): string => new Date(time).toLocaleTimeString();
-export const dayTime = (time: string): string => new Date(time).toLocaleString();
+
+/** Today's times without the date. */
+export function dayTime(time: string): string {
+  const [date, now] = [new Date(time), new Date()];
+  return date.toDateString() === now.toDateString()
+    ? date.toLocaleTimeString()
+    : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}
 
 export function duration(call: Call): string {
   if (call.answered === undefined || call.end === undefined) return '';

@@ -71,22 +71,5 @@ export function observeRoutes({ ports, hub, openapi, makeLink }: RouteContext): 
       media: METRICS_TYPE,
       handle: () => prometheusText([...ports.metrics(), ...own()]),
     },
-    ...ringRoute(ports.ring),
-  ];
-}
-
-/** The demonstration's button: the operator's phone calls us. */
-function ringRoute(ring: (() => Promise<void>) | undefined): Route[] {
-  if (!ring) return [];
-  return [
-    {
-      method: 'POST',
-      path: '/demo/ring',
-      body: shapes.nothing,
-      handle: async () => {
-        await ring();
-        return {};
-      },
-    },
   ];
 }

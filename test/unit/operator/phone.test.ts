@@ -44,6 +44,20 @@ test('it rings, and answers when it is told: the others get cause 200', async ()
   assert.is(phone.snapshot.calls[0]?.state, 'active');
 });
 
+test('it tells what became of a call that another device took, and of one that it declined', async () => {
+  const { scene, phone, tablet, guest, invite } = await withPhone('ring');
+  const ended: unknown[] = [];
+  phone.onEnded.on((end) => ended.push(end));
+  await guest.send(invite);
+  await tablet.reply(tablet.last('INVITE'), 200);
+  await scene.pass(0.1);
+  assert.equal(ended, [{ direction: 'in', remote: 'sip:guest@op.example', label: 'completed elsewhere' }]);
+  const second = guest.make('INVITE', NUMBER, [['Content-Type', 'application/sdp']], { body: OFFER });
+  await guest.send(second);
+  phone.decline();
+  assert.equal(ended[1], { direction: 'in', remote: 'sip:guest@op.example', label: 'rejected' });
+});
+
 test('it declines when it is told, by 486 or another status', async () => {
   for (const status of [486, 603]) {
     const { scene, phone, tablet, guest, invite } = await withPhone('ring');

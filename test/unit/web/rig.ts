@@ -5,7 +5,7 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
-import type { CallSnapshot, LogRow, StatusSnapshot, WebPorts } from '#src/web/ports.ts';
+import type { CallSnapshot, DemoPhone, DemoPort, LogRow, StatusSnapshot, WebPorts } from '#src/web/ports.ts';
 import { Sessions } from '#src/web/security/session.ts';
 import { WebServer } from '#src/web/server.ts';
 import { TraceRing } from '#src/web/trace/ring.ts';
@@ -37,6 +37,29 @@ export const call = (id: string, state: CallSnapshot['state'] = 'ringing'): Call
   start: '2020-01-01T00:00:00.000Z',
 });
 
+/** A demonstration with one phone that rings. */
+export class TestDemo implements DemoPort {
+  readonly onChange = new Signal<readonly DemoPhone[]>();
+  readonly asked: string[] = [];
+
+  phones = (): readonly DemoPhone[] => [
+    {
+      ...{ id: 'phone', name: 'Phone', uri: 'sip:a@op.example', instance: 'urn:uuid:1', shares: true },
+      ...{ state: 'ringing', remote: 'sip:b@op.example' },
+    },
+  ];
+
+  ring(): void {
+    this.asked.push('ring');
+  }
+
+  act(id: string, action: string): void {
+    if (id !== 'phone') throw new TandemError('caller', 'call.unknown', 'Nobody.');
+    if (action === 'hangup') throw new TandemError('caller', 'call.state', 'Not active.');
+    this.asked.push(`${action} ${id}`);
+  }
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -57,7 +80,7 @@ export class Rig {
   readonly sessions = new Sessions({ token: TOKEN, clock: new SystemClock(), random: new SeededRandom(1) });
   readonly server: WebServer;
 
-  private constructor(ring: (() => Promise<void>) | undefined) {
+  private constructor(demo: DemoPort | undefined) {
     const act =
       (name: string, wanted: CallSnapshot['state'], next: CallSnapshot['state']) =>
       (id: string, more?: unknown) => {
@@ -114,7 +137,7 @@ export class Rig {
           samples: [{ labels: { direction: 'in"' }, value: 2 }],
         },
       ],
-      ...(ring ? { ring } : {}),
+      ...(demo ? { demo } : {}),
     };
     this.server = new WebServer({
       host: '127.0.0.1',
@@ -128,8 +151,8 @@ export class Rig {
     });
   }
 
-  static async start(ring?: () => Promise<void>): Promise<Rig> {
-    const rig = new Rig(ring);
+  static async start(demo?: DemoPort): Promise<Rig> {
+    const rig = new Rig(demo);
     await rig.server.start();
     return rig;
   }

@@ -4,15 +4,13 @@ import { SeededRandom } from '#src/base/random.ts';
 import { Milliseconds } from '#src/base/units.ts';
 import { Sessions } from '#src/web/security/session.ts';
 import { suite } from '#test/support/suite.ts';
-import { call, errorId, Rig, TOKEN } from './rig.ts';
+import { call, errorId, Rig, TestDemo, TOKEN } from './rig.ts';
 
 const test = suite('web/security');
 let rig: Rig;
-let rung = 0;
+const demo = new TestDemo();
 test.before(async () => {
-  rig = await Rig.start(async () => {
-    rung += 1;
-  });
+  rig = await Rig.start(demo);
 });
 test.after(() => rig.stop());
 
@@ -108,11 +106,26 @@ test('the link can be asked for with the token', async () => {
   assert.is((await rig.raw('GET', url.pathname + url.search)).status, 200);
 });
 
-test('the demonstration rings, and is not there otherwise', async () => {
-  assert.is((await rig.raw('POST', '/demo/ring', { authorization: `Bearer ${TOKEN}` })).status, 200);
-  assert.is(rung, 1);
+test('the demonstration rings and tells its phones; elsewhere nothing of it is there', async () => {
+  const bearer = { authorization: `Bearer ${TOKEN}` };
   const plain = await Rig.start();
-  assert.is((await plain.raw('POST', '/demo/ring', { authorization: `Bearer ${TOKEN}` })).status, 404);
+  const table: readonly [method: string, path: string, status: number][] = [
+    ['POST', '/demo/ring', 200],
+    ['GET', '/demo/phones', 200],
+    ['POST', '/demo/phones/phone/answer', 200],
+    ['POST', '/demo/phones/phone/decline', 200],
+    ['POST', '/demo/phones/phone/hangup', 409],
+    ['POST', '/demo/phones/nobody/answer', 404],
+    ['POST', '/demo/phones/phone/call', 404],
+  ];
+  for (const [method, path, status] of table) {
+    assert.is((await rig.raw(method, path, bearer)).status, status, path);
+    assert.is((await rig.raw(method, path)).status, 401, path);
+    assert.is((await plain.raw(method, path, bearer)).status, 404, path);
+  }
+  assert.equal(demo.asked, ['ring', 'answer phone', 'decline phone']);
+  const told = await rig.raw('GET', '/demo/phones', bearer);
+  assert.equal(JSON.parse(told.text), demo.phones());
   await plain.stop();
 });
 
