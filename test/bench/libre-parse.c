@@ -1,5 +1,6 @@
 /* The C side of the SIP benchmark: libre reads and writes the same message.
- * Usage: libre-parse FILE ROUNDS MILLISECONDS; prints "PLAIN TYPED" in messages a second, one line a round.
+ * Usage: libre-parse FILE ROUNDS MILLISECONDS; prints "PLAIN TYPED" in messages a second of processor time,
+ * one line a round.
  * PLAIN: sip_msg_decode and every header field written again. TYPED: every header field decoded as well, by the
  * decoder that libre has for it. */
 #include <stdbool.h>
@@ -16,7 +17,7 @@ enum { BATCH = 100, MAX_MESSAGE = 65536 };
 static double now_ms(void)
 {
 	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return ts.tv_sec * 1e3 + ts.tv_nsec / 1e6;
 }
 

@@ -1,20 +1,15 @@
 // RFC 3261 7.3 What requests and responses share: header fields read when they are asked for, and the way to the wire.
 import { TandemError } from '#src/base/errors.ts';
 import { splitList } from './chars.ts';
-import type { HeaderList } from './header-list.ts';
+import type { HeaderList, Reading } from './header-list.ts';
 import { type HeaderName, type HeaderRow, type HeaderValue, headerRow } from './headers.ts';
 import type { NameAddr } from './name-addr.ts';
 import type { AuthValue, CSeq, EventType, MediaType, Reason, SubscriptionState } from './values.ts';
 import type { Via } from './via.ts';
 
-export const SIP_VERSION = 'SIP/2.0';
+export type { Reading } from './header-list.ts';
 
-/** The reading of one kind of header field. */
-export interface Reading {
-  /** The value or the values; undefined when a single one is absent or bad. */
-  readonly value: unknown;
-  readonly fault: boolean;
-}
+export const SIP_VERSION = 'SIP/2.0';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -269,8 +264,11 @@ function read(headers: HeaderList, row: HeaderRow): Reading {
   for (const field of headers.fields) {
     if (field.row !== row) continue;
     const elements = row.form === 'list' ? splitList(field.value) : [field.value];
-    if (!elements) fault = true;
-    for (const element of elements ?? []) {
+    if (!elements) {
+      fault = true;
+      continue;
+    }
+    for (const element of elements) {
       const value = row.read(element);
       if (value === undefined) fault = true;
       else values.push(value);
@@ -292,4 +290,4 @@ function readSingle(headers: HeaderList, row: HeaderRow): Reading {
 
 /** The reading of a field of the table, done once. */
 export const readingOf = (headers: HeaderList, row: HeaderRow): Reading =>
-  headers.memo(row.key, () => read(headers, row));
+  headers.kept(row.key) ?? headers.keep(row.key, read(headers, row));

@@ -141,25 +141,41 @@ export function parseDecimal(text: string, limit: number): number | undefined {
   return value;
 }
 
+/** Where `character` stands from `at` on; past the end when nowhere. */
+function find(text: string, character: string, at: number): number {
+  const found = text.indexOf(character, at);
+  return found < 0 ? text.length : found;
+}
+
 /** Cuts at `separator`, but not inside quotes or `<>`; undefined when a quote or bracket stays open. Linear. */
 export function splitOutside(text: string, separator: number): string[] | undefined {
   const parts: string[] = [];
+  const sought = String.fromCharCode(separator);
   let start = 0;
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code === separator) {
-      parts.push(trimBlanks(text.slice(start, index)));
-      start = index + 1;
-    } else if (code === QUOTE) {
-      index = skipQuoted(text, index) - 1;
-      if (index < 0) return undefined;
-    } else if (code === LESS) {
-      index = text.indexOf('>', index);
-      if (index < 0) return undefined;
+  let at = 0;
+  // Hops: each is looked for again only when it has been passed.
+  let next = find(text, sought, 0);
+  let quoted = find(text, '"', 0);
+  let bracket = find(text, '<', 0);
+  for (;;) {
+    if (next < at) next = find(text, sought, at);
+    if (quoted < at) quoted = find(text, '"', at);
+    if (bracket < at) bracket = find(text, '<', at);
+    if (quoted < next && quoted < bracket) {
+      at = skipQuoted(text, quoted);
+      if (at < 0) return undefined;
+    } else if (bracket < next) {
+      at = text.indexOf('>', bracket) + 1;
+      if (at === 0) return undefined;
+    } else if (next < text.length) {
+      parts.push(trimBlanks(text.slice(start, next)));
+      start = next + 1;
+      at = start;
+    } else {
+      parts.push(trimBlanks(text.slice(start)));
+      return parts;
     }
   }
-  parts.push(trimBlanks(text.slice(start)));
-  return parts;
 }
 
 /** A comma list (RFC 3261 7.3.1). Empty elements are dropped, as they mean nothing. */

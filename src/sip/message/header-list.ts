@@ -4,6 +4,13 @@ import { isToken, splitList, trimBlanks } from './chars.ts';
 import { canonicalName, type HeaderRow, headerKey, headerRow } from './headers.ts';
 import { asOctets } from './octets.ts';
 
+/** The reading of one kind of header field. */
+export interface Reading {
+  /** The value or the values; undefined when a single one is absent or bad. */
+  readonly value: unknown;
+  readonly fault: boolean;
+}
+
 /** Where the parts of a field stand in its text. */
 export interface FieldPlaces {
   readonly name: number;
@@ -101,7 +108,7 @@ const unfold = (raw: string): string =>
 export class HeaderList implements Iterable<readonly [name: string, value: string]> {
   #fields: HeaderField[];
   #changed: boolean;
-  readonly #memo = new Map<string, unknown>();
+  readonly #readings = new Map<string, Reading>();
 
   constructor(fields: HeaderField[] = [], changed = true) {
     this.#fields = fields;
@@ -216,14 +223,14 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
     this.#touch(key);
   }
 
-  /** A value computed from the fields of `key`, kept until one of them changes. */
-  memo<Value>(key: string, compute: () => Value): Value {
-    // Each key is only ever asked for with the reader of its own row, so the type is the one it was stored with.
-    const known = this.#memo.get(key) as Value | undefined;
-    if (known !== undefined) return known;
-    const value = compute();
-    this.#memo.set(key, value);
-    return value;
+  /** What was computed from the fields of `key`, kept until one of them changes. */
+  kept(key: string): Reading | undefined {
+    return this.#readings.get(key);
+  }
+
+  keep(key: string, reading: Reading): Reading {
+    this.#readings.set(key, reading);
+    return reading;
   }
 
   *[Symbol.iterator](): IterableIterator<readonly [name: string, value: string]> {
@@ -255,6 +262,6 @@ export class HeaderList implements Iterable<readonly [name: string, value: strin
 
   #touch(key: string): void {
     this.#changed = true;
-    this.#memo.delete(key);
+    this.#readings.delete(key);
   }
 }

@@ -254,6 +254,8 @@ export const HEADERS: readonly HeaderRow[] = HEADER_TABLE;
 const BY_KEY = new Map<string, HeaderRow>();
 for (const row of HEADERS) {
   BY_KEY.set(row.key, row);
+  // The usual writing needs no folding.
+  BY_KEY.set(row.name, row);
   if (row.compact !== '') BY_KEY.set(row.compact, row);
 }
 
@@ -286,9 +288,7 @@ export function rowAt(text: string, start: number, end: number): HeaderRow | und
   const candidates = end > start ? BY_HASH.get(hashOf(text, start, end)) : undefined;
   if (!candidates) return undefined;
   for (const { name, row } of candidates) {
-    // The usual writing first: most peers use it.
-    if (name.length === end - start && (text.startsWith(name, start) || isName(name, text, start)))
-      return row;
+    if (name.length === end - start && isName(name, text, start)) return row;
   }
   return undefined;
 }

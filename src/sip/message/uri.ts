@@ -24,6 +24,7 @@ import { Params } from './params.ts';
 export { uriEquals } from './uri-equals.ts';
 
 export const MAX_PORT = 65_535;
+const USUAL = 'sip:';
 
 interface SipUriParts {
   readonly scheme: 'sip' | 'sips';
@@ -258,6 +259,8 @@ export function parseUri(text: string): Result<Uri, SyntaxFault> {
 
 /** The same without the wrapping, for the parsers of header fields. */
 export function scanUri(text: string): Uri | undefined {
+  // The usual writing of the usual scheme needs no folding.
+  if (text.startsWith(USUAL)) return scanSipUri('sip', text, USUAL.length);
   const colon = text.indexOf(':');
   if (colon <= 0) return undefined;
   const scheme = text.slice(0, colon).toLowerCase();

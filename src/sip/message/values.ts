@@ -168,9 +168,9 @@ export const semicolonTokens: Reader<readonly string[]> = (text) => {
 };
 
 export const cseq: Reader<CSeq> = (text) => {
-  const space = text.search(/[ \t]/);
-  const number = space < 0 ? undefined : parseDecimal(text.slice(0, space), MAX_UINT32);
-  const method = space < 0 ? '' : text.slice(skipBlanks(text, space));
+  const space = skipClass(text, 0, TOKEN);
+  const number = parseDecimal(text.slice(0, space), MAX_UINT32);
+  const method = text.slice(skipBlanks(text, space));
   return number !== undefined && isToken(method) ? { number, method } : undefined;
 };
 
