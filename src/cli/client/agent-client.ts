@@ -21,14 +21,26 @@ const TIMEOUT_MS = 15_000;
 const unreachable = (message: string, cause?: unknown): TandemError =>
   new TandemError('network', 'cli.unreachable', message, cause === undefined ? {} : { cause });
 
-/** `--url`, `--token`; else TANDEM_URL, TANDEM_TOKEN; else what the state folder says. Throws `cli.usage`, `cli.unreachable`. */
-export function findAgent(choice: ClientChoice, env: NodeJS.ProcessEnv = process.env): AgentAddress {
+/**
+ * `--url`, `--token`; else TANDEM_URL, TANDEM_TOKEN; else what the state folder says: the latest of several agents, with a
+ * note. Throws `cli.usage`, `cli.unreachable`.
+ */
+export function findAgent(
+  choice: ClientChoice,
+  env: NodeJS.ProcessEnv = process.env,
+  note: (text: string) => void = (text) => void process.stderr.write(text),
+): AgentAddress {
   const url = choice.url ?? env.TANDEM_URL;
   const token = choice.token ?? env.TANDEM_TOKEN;
   if (url !== undefined && !/^https?:\/\//.test(url)) throw usage(`"${url}" is no http address`);
   if (url !== undefined && token !== undefined) return { url, token };
   const known = choice.state === undefined ? runningStates(env).map(addressIn) : [addressIn(choice.state)];
-  const agent = known.find((one) => one !== undefined && (url === undefined || sameUrl(one.url, url)));
+  const fitting = known.flatMap((one) =>
+    one !== undefined && (url === undefined || sameUrl(one.url, url)) ? [one] : [],
+  );
+  const [agent] = fitting;
+  if (agent && fitting.length > 1)
+    note(`tandem: several agents run here; this is the one at ${agent.url}. --state DIR names another.\n`);
   if (agent) return { url: agent.url, token: token ?? agent.token };
   if (url !== undefined) throw usage('the token is missing: --token or TANDEM_TOKEN');
   throw unreachable(

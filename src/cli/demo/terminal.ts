@@ -24,7 +24,7 @@ export function introduce({ world, udp, tcp, operatorUrl, page, sound, folder, k
 Tandem: a phone and this device share the number ${shown(NUMBER)}.
 
   page       ${page}
-             (good once; another one: scripts/tandem status --link)
+             (good once; another one: scripts/tandem status --link --state ${folder}/state)
   operator   SIP udp:${udp} tcp:${tcp}${operatorUrl === undefined ? '' : `, ${operatorUrl}/phones`}
   sound      ${card ? "this machine's sound card" : `no sound card: the device sends ${sound.capture} and records`}
              what each party hears: ${folder}/*.wav, whole once the call has ended
