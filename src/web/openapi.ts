@@ -1,8 +1,11 @@
 // openapi.json, made from the routes themselves.
+import { createRequire } from 'node:module';
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import fastify from 'fastify';
 import { VERSION } from '#src/base/version.ts';
+import { addAll, type Route } from './routes/route.ts';
 
-export const OPENAPI: FastifyDynamicSwaggerOptions = {
+const OPENAPI: FastifyDynamicSwaggerOptions = {
   openapi: {
     openapi: '3.0.3',
     info: {
@@ -17,3 +20,18 @@ export const OPENAPI: FastifyDynamicSwaggerOptions = {
     security: [{ token: [] }],
   },
 };
+
+/** Few ask, and what makes it takes megabytes: it is loaded for them, on an application that serves nobody. */
+export async function describeApi(routes: readonly Route[]): Promise<unknown> {
+  // Not `import()`, which the bundle would turn into an import at the start.
+  const swagger: typeof import('@fastify/swagger') = createRequire(import.meta.url)('@fastify/swagger');
+  const app = fastify();
+  await app.register(swagger.default, OPENAPI);
+  app.register(async (scope) => addAll(scope, routes));
+  await app.ready();
+  try {
+    return app.swagger();
+  } finally {
+    await app.close();
+  }
+}

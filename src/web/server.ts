@@ -1,7 +1,6 @@
 // The HTTP server: one list of routes, one guard before all of them, one shape of error after all of them.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '#src/base/clock.ts';
 import { systemCode, TandemError } from '#src/base/errors.ts';
@@ -9,7 +8,7 @@ import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import { answerFor, badRequest, notFound } from './errors.ts';
 import { EventHub } from './events.ts';
-import { OPENAPI } from './openapi.ts';
+import { describeApi } from './openapi.ts';
 import { loadPage, type PageFiles, pageRoutes } from './page.ts';
 import type { WebPorts } from './ports.ts';
 import { callRoutes } from './routes/calls.ts';
@@ -159,12 +158,11 @@ export class WebServer {
       guard.checkHost(request);
       if (!request.routeOptions.config.open) guard.checkCaller(request);
     });
-    await app.register(swagger, OPENAPI);
     const context = {
       ports,
       hub: this.#hub,
       log,
-      openapi: () => app.swagger(),
+      openapi: () => describeApi(routes),
       makeLink: () => this.makeLink(),
     };
     const routes: Route[] = [
