@@ -20,7 +20,8 @@ export interface BaresipOptions {
   readonly host?: string;
   /** Frequency of its microphone. */
   readonly hertz?: number;
-  readonly codecs?: readonly string[];
+  /** Modules beside the usual ones, e.g. `amr`. */
+  readonly modules?: readonly string[];
   readonly tlsCa?: string;
 }
 
@@ -79,6 +80,7 @@ export class Baresip {
       'ctrl_tcp',
       'srtp',
       'uuid',
+      ...(options.modules ?? []),
     ];
     const literal = host.includes(':') ? `[${host}]` : host;
     const microphone = join(options.folder, 'microphone.wav');

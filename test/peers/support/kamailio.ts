@@ -28,6 +28,8 @@ export interface KamailioOptions {
   readonly maxExpires?: number;
   /** Seconds a nonce lives. */
   readonly nonceExpire?: number;
+  /** Checks the nonce counts of clients. */
+  readonly nonceCount?: boolean;
   /** How the registrar takes Path (its `path_mode`); strict refuses a REGISTER that does not support it. */
   readonly path?: 'off' | 'lazy' | 'strict';
   /** The whole routing script instead of ours, for a Kamailio that is no registrar. */
@@ -112,6 +114,8 @@ modparam("registrar", "received_avp", "$avp(RECEIVED)")
 modparam("nathelper", "received_avp", "$avp(RECEIVED)")
 modparam("rr", "enable_full_lr", 1)
 modparam("auth", "nonce_expire", ${options.nonceExpire ?? 60})
+modparam("auth", "nonce_count", ${options.nonceCount ? 1 : 0})
+${options.nonceCount ? 'modparam("auth", "qop", "auth")' : ''}
 modparam("pv", "shvset", "count=i:0")
 modparam("auth", "algorithm", "${options.algorithm ?? 'MD5'}")
 ${options.tls ? `modparam("tls", "private_key", "${options.tls.key}")\nmodparam("tls", "certificate", "${options.tls.certificate}")\nmodparam("tls", "tls_method", "TLSv1.2+")` : ''}
