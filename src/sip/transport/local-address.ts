@@ -26,6 +26,19 @@ export function ownAddresses(): OwnAddress[] {
   );
 }
 
+let known: readonly OwnAddress[] | undefined;
+
+/** The same within one turn of the event loop: one message asks for it several times, and the kernel takes its time. */
+function addressesNow(): readonly OwnAddress[] {
+  if (!known) {
+    known = ownAddresses();
+    setImmediate(() => {
+      known = undefined;
+    });
+  }
+  return known;
+}
+
 /** The kernel's tables as Linux prints them: `/proc/net/route` and `/proc/net/ipv6_route`. */
 export interface RouteTables {
   readonly four: string;
@@ -97,7 +110,7 @@ function sharePrefix(a: Buffer, b: Buffer, bits: number): boolean {
 /** The address on the same link as `remote`, else the one its route leaves by, else any, else loopback. */
 export function addressTowards(
   remote: string,
-  own: readonly OwnAddress[] = ownAddresses(),
+  own: readonly OwnAddress[] = addressesNow(),
   routeOf: (remote: string) => string | undefined = routeInterface,
 ): string {
   const family = isIPv6(remote) ? 6 : 4;

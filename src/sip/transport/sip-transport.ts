@@ -88,7 +88,8 @@ export class SipTransport extends TransportCore {
     if (target.transport !== 'udp') {
       return await this.#connections.open(target, fresh, this.#sourceOf(target));
     }
-    const port = this.#ports.find(({ local }) => sameAddress(local.host, this.#sourceOf(target) ?? ''));
+    const source = this.#sourceOf(target) ?? '';
+    const port = this.#ports.find(({ local }) => sameAddress(local.host, source));
     const any = port ?? this.#ports.find((each) => each.reaches(target.host));
     if (any) return any.flow(target);
     const sentence = 'No fitting UDP address is listened on, so nothing can be sent by UDP.';
@@ -116,11 +117,13 @@ export class SipTransport extends TransportCore {
     const fitting = this.#listening.filter(
       (at) => at.transport === (target.transport ?? at.transport) && familyOf(at.host) === family,
     );
-    if (fitting.length === 0 || fitting.some((at) => isWildcard(at.host))) return undefined;
+    const [first] = fitting;
+    if (!first || fitting.some((at) => isWildcard(at.host))) return undefined;
+    // No choice, so this machine's addresses need not be asked for.
+    if (fitting.every((at) => at.host === first.host)) return first.host;
     const towards = addressTowards(target.host);
     const exact = fitting.find((at) => sameAddress(at.host, towards));
-    return (exact ?? fitting.find((at) => isLoopback(at.host) === isLoopback(target.host)) ?? fitting[0])
-      ?.host;
+    return (exact ?? fitting.find((at) => isLoopback(at.host) === isLoopback(target.host)) ?? first).host;
   }
 
   async #listenUdp(at: ListenAddress): Promise<number> {
