@@ -28,10 +28,10 @@ Tandem: a phone and this device share the number ${shown(NUMBER)}.
   operator   SIP udp:${udp} tcp:${tcp}${operatorUrl === undefined ? '' : `, ${operatorUrl}/phones`}
   sound      ${card ? "this machine's sound card" : `no sound card: the device sends ${sound.capture} and records`}
              what each party hears: ${folder}/*.wav, whole once the call has ended
-  guest      user ${user}, password ${password}, proxy ${udp} (UDP)
+  guest      user ${user}, domain ${DOMAIN}, password ${password}, outbound proxy ${udp} (UDP)
              baresip account:  <${GUEST};transport=udp>;auth_user=${user};auth_pass=${password};outbound="sip:${udp};transport=udp"
              then dial         ${NUMBER}
-             any softphone will do: domain ${DOMAIN}
+             any softphone will do
 ${keys ? `\n${KEY_HELP}\n` : ''}`);
 }
 

@@ -26,7 +26,7 @@ export interface DemoSound {
 
 export function makeWorld(random: Random): DemoWorld {
   return {
-    guest: { user: `guest@${DOMAIN}`, password: randomToken(random, 6) },
+    guest: { user: 'guest', password: randomToken(random, 6) },
     device: { impi: `device@${DOMAIN}`, password: randomToken(random, 16) },
   };
 }
