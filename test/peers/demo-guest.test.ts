@@ -59,7 +59,7 @@ test('baresip registers as guest, calls the number, talks with the device; each 
     guest.command('dial', number);
     const api = apiOf(folder);
     const ringing = await inState(api, 'ringing');
-    await demo.says(/phone +rings/);
+    await demo.says(/phone +from \S+ ringing/);
     await api('POST', `calls/${ringing.id}/answer`);
     await guest.event('CALL_ESTABLISHED');
     await demo.says(/device +from \S+ active/);
