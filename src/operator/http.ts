@@ -3,9 +3,9 @@
 import { isIP } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { webAddress } from '#src/base/config/rules.ts';
-import { systemCode, TandemError } from '#src/base/errors.ts';
+import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
-import { answerFor, HttpError, notFound, unauthorized } from '#src/web/errors.ts';
+import { answerFor, HttpError, listenError, notFound, unauthorized } from '#src/web/errors.ts';
 import { addAll, type Route } from '#src/web/routes/route.ts';
 import { changeFaults, describeFaults, FAULT_SHAPE } from './http-faults.ts';
 import type { Operator } from './operator.ts';
@@ -53,10 +53,7 @@ export class OperatorWeb {
       await app.listen({ host, port });
     } catch (error) {
       await app.close();
-      throw new TandemError('caller', 'web.listen', `The web address ${options.listen} cannot be used.`, {
-        cause: error,
-        detail: { address: options.listen, code: systemCode(error) },
-      });
+      throw listenError(options.listen, error);
     }
     const given = app.server.address();
     const actual = typeof given === 'object' && given ? given.port : port;

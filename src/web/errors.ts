@@ -1,6 +1,6 @@
 // Every error becomes a status and `{"error": {id, message, detail}}` (the contract). Which one is a table.
 import type { FastifyError } from 'fastify';
-import { TandemError } from '#src/base/errors.ts';
+import { describe, systemCode, TandemError } from '#src/base/errors.ts';
 
 export interface ErrorBody {
   readonly error: {
@@ -38,6 +38,18 @@ export const notAvailable = (what: string): HttpError =>
   new HttpError(503, 'not-available', `${what} cannot be done by this version.`);
 export const badRequest = (message: string, detail: Readonly<Record<string, unknown>> = {}): HttpError =>
   new HttpError(400, 'bad-request', message, detail);
+
+/** TandemError `web.listen` with `{address, code}`: why the server cannot listen there. */
+export function listenError(address: string, cause: unknown): TandemError {
+  const code = systemCode(cause) ?? describe(cause);
+  const sentences: Readonly<Record<string, string>> = {
+    EADDRINUSE: `The web address ${address} is already in use by another program.`,
+    EACCES: `Tandem may not use the web address ${address}.`,
+    EADDRNOTAVAIL: `This machine does not have the web address ${address}.`,
+  };
+  const sentence = sentences[code] ?? `The web address ${address} cannot be used (${code}).`;
+  return new TandemError('caller', 'web.listen', sentence, { cause, detail: { address, code } });
+}
 
 /** Statuses of errors with a meaning of their own; the end of an id after the last dot, or the whole id. */
 const STATUS_BY_ID: Readonly<Record<string, number>> = {

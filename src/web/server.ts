@@ -3,10 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '#src/base/clock.ts';
-import { systemCode, TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
-import { answerFor, badRequest, notFound } from './errors.ts';
+import { answerFor, badRequest, listenError, notFound } from './errors.ts';
 import { EventHub } from './events.ts';
 import { describeApi } from './openapi.ts';
 import { loadPage, type PageFiles, pageRoutes } from './page.ts';
@@ -86,10 +85,7 @@ export class WebServer {
     } catch (error) {
       await app.close();
       const address = `${host}:${port}`;
-      throw new TandemError('caller', 'web.listen', `The web address ${address} cannot be used.`, {
-        cause: error,
-        detail: { address, code: systemCode(error) },
-      });
+      throw listenError(address, error);
     }
     this.#app = app;
     const given = app.server.address();

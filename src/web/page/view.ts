@@ -53,7 +53,10 @@ export function View({ model, demo, report, dismiss }: ViewOptions): ComponentCh
           .map((phone) => h(PhoneCard, { key: phone.id, phone, report })),
       ),
       h(Dial, { report }),
-      h(Federation, { status: model.status, phones: model.phones }),
+      // Without a registration there is nobody to share with.
+      model.status?.registration.state === 'off'
+        ? null
+        : h(Federation, { status: model.status, phones: model.phones }),
       h(Log, { rows: model.log }),
     ),
   );

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import * as assert from 'uvu/assert';
+import { listenError } from '#src/web/errors.ts';
 import { suite } from '#test/support/suite.ts';
 import { call, errorId, Rig, STATUS, TOKEN } from './rig.ts';
 
@@ -291,6 +292,14 @@ test('openapi.json describes every route', async () => {
     assert.ok(Object.keys(operation.responses).length > 1);
   }
   assert.not.match(JSON.stringify(body), /"const"/);
+});
+
+test('a web address that is taken is called so', () => {
+  const taken = Object.assign(new Error('listen'), { code: 'EADDRINUSE' });
+  const error = listenError('127.0.0.1:8080', taken);
+  assert.is(error.id, 'web.listen');
+  assert.is(error.message, 'The web address 127.0.0.1:8080 is already in use by another program.');
+  assert.equal(error.detail, { address: '127.0.0.1:8080', code: 'EADDRINUSE' });
 });
 
 test.run();
