@@ -79,6 +79,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const line = { line: registration, config: callConfig(config, sound), resolveHost: resolveMediaHost };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
+    registration.onRejected.on(() => calls.releaseAll());
     ua.onRequest((incoming) => void (calls.handle(incoming) || refuseUnknown(incoming)));
     const ports = webPorts({ ...options, ...parts, registration, calls, log: rows });
     const { host, port } = webAddress(config.web.listen);

@@ -240,6 +240,11 @@ export class CallManager {
     this.onTrouble.emit(error);
   }
 
+  /** Ends every call, as `close` does, and goes on: the network has taken the identity away (24.229 5.1.1.7). */
+  releaseAll(): void {
+    for (const call of this.#live) void endPolitely(call);
+  }
+
   /** Ends every call, BYE or CANCEL or 480, within three seconds, whatever the peers do. */
   async close(): Promise<void> {
     this.#isClosed = true;

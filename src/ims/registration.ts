@@ -52,6 +52,8 @@ export class Registration {
   readonly onFederation = new Signal<readonly FederatedDevice[]>();
   /** A binding has ended: the dialogs made under it are lost (24.229 5.1.1.7). */
   readonly onReleased = new Signal<void>();
+  /** The network forbids this device: its dialogs end (24.229 5.1.1.7). */
+  readonly onRejected = new Signal<void>();
   /** `+sip.instance`, a URN. */
   readonly instance: string;
 
@@ -259,6 +261,8 @@ export class Registration {
 
   #networkSays(change: OwnChange): void {
     const outcome = networkInitiated(change);
+    // Before the flow goes: the dialogs of these identities are to be released over it.
+    if (outcome?.event === 'rejected') this.onRejected.emit();
     if (outcome) this.#machine.dispatch(outcome);
   }
 }

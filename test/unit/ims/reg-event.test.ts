@@ -177,12 +177,16 @@ test('[MD-2.2.2c] rejected: stops, tells, and releases what was made under the r
   scene.registration.onReleased.on(() => {
     released += 1;
   });
+  let forbidden = 0;
+  scene.registration.onRejected.on(() => {
+    forbidden += 1;
+  });
   await scene.notify('full', scene.own() + PHONE);
   await scene.notify('partial', scene.own('terminated', 'rejected'));
   assert.is(scene.registration.state.state, 'failed');
   assert.match(scene.registration.state.error?.message ?? '', /forbids/);
   assert.is(scene.registration.state.error?.retry_at, undefined);
-  assert.is(released, 1);
+  assert.equal([released, forbidden], [1, 1]);
   await scene.net.pass(7200);
   assert.is(scene.net.of('REGISTER').length, 1);
   assert.equal(scene.registration.federation, []);
