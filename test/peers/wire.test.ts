@@ -17,6 +17,7 @@ const CALLER = 'sip:+46709999999@op.example';
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Row extends CallObject {
+  readonly video: boolean;
   readonly start: string;
   readonly answered?: string;
   readonly end: NonNullable<CallObject['end']> & { readonly at: string };

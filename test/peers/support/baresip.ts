@@ -20,6 +20,8 @@ export interface BaresipOptions {
   readonly host?: string;
   /** Frequency of its microphone. */
   readonly hertz?: number;
+  /** Sampling rate of its microphone: that of the codec. Default 8000. */
+  readonly rate?: number;
   /** Modules beside the usual ones, e.g. `amr`. */
   readonly modules?: readonly string[];
   readonly tlsCa?: string;
@@ -84,7 +86,7 @@ export class Baresip {
     ];
     const literal = host.includes(':') ? `[${host}]` : host;
     const microphone = join(options.folder, 'microphone.wav');
-    writeTone(microphone, options.hertz ?? 440, MICROPHONE_SECONDS);
+    writeTone(microphone, options.hertz ?? 440, MICROPHONE_SECONDS, options.rate);
     writeFileSync(
       join(options.folder, 'config'),
       [

@@ -95,9 +95,9 @@ export function secondsOfTone(pcm: Pcm, hertz: number, atLeastDb = -40): number 
 const TELEPHONE_RATE = 8000;
 const TONE_AMPLITUDE = 10 ** (-10 / 20);
 
-/** Writes a mono sine of -10 dB to a WAV file, 8 kHz. */
-export function writeTone(path: string, hertz: number, seconds: number): void {
-  const count = TELEPHONE_RATE * seconds;
+/** Writes a mono sine of -10 dB to a WAV file. */
+export function writeTone(path: string, hertz: number, seconds: number, rate = TELEPHONE_RATE): void {
+  const count = rate * seconds;
   const bytes = Buffer.alloc(44 + count * 2);
   bytes.write('RIFF', 0, 'latin1');
   bytes.writeUInt32LE(36 + count * 2, 4);
@@ -105,15 +105,14 @@ export function writeTone(path: string, hertz: number, seconds: number): void {
   bytes.writeUInt32LE(16, 16);
   bytes.writeUInt16LE(1, 20);
   bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(TELEPHONE_RATE, 24);
-  bytes.writeUInt32LE(TELEPHONE_RATE * 2, 28);
+  bytes.writeUInt32LE(rate, 24);
+  bytes.writeUInt32LE(rate * 2, 28);
   bytes.writeUInt16LE(2, 32);
   bytes.writeUInt16LE(16, 34);
   bytes.write('data', 36, 'latin1');
   bytes.writeUInt32LE(count * 2, 40);
   for (let index = 0; index < count; index += 1) {
-    const value =
-      Math.sin((2 * Math.PI * hertz * index) / TELEPHONE_RATE) * TONE_AMPLITUDE * (FULL_SCALE - 1);
+    const value = Math.sin((2 * Math.PI * hertz * index) / rate) * TONE_AMPLITUDE * (FULL_SCALE - 1);
     bytes.writeInt16LE(Math.round(value), 44 + index * 2);
   }
   writeFileSync(path, bytes);
