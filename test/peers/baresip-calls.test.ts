@@ -149,12 +149,14 @@ test('a call each way over TLS through Kamailio: both tones heard', {
   }
 });
 
-test.proof('[MD-2.4.3g] digits of the device are recognised by baresip, and its digits by the device', {
+test.proof('[MD-2.4.3g] digits of the device are recognised by baresip', {
   peers: ['baresip'],
   timeoutMs: 60_000,
   run: () => digits('15#'),
   control: () => digits(''),
 });
+
+test.skip('[MD-2.4.3g] digits of baresip at the device', 'the device hears them, but shows them nowhere yet');
 
 async function digits(sent: string): Promise<void> {
   const folder = scratch();
