@@ -24,34 +24,37 @@ function assertHeard(path: string, hertz: number, where: string): void {
 const overIpv6 = (tone: number): Promise<void> =>
   withKamailio({ host: '::1' }, async ({ kamailio, device, softphone, file }) => {
     const capture = await Capture.start(file('ipv6.pcapng'));
-    const tablet = await device('tablet', {
-      pcscf: `sip:[::1]:${kamailio.port};transport=udp`,
-      listen: ['udp:[::1]:0', 'tcp:[::1]:0'],
-      address: '::1',
-      codecs: ['PCMA'],
-      capture: `tone:${tone}`,
-      playback: `file:${file('{call}.wav')}`,
-    });
-    await tablet.registered();
-    const caller = await softphone('caller', { hertz: PHONE_TONE });
-    const both = async (call: CallObject): Promise<void> => {
-      await caller.event('CALL_ESTABLISHED');
-      await talk();
-      await tablet.act(call.id, 'hangup');
-      await caller.event('CALL_CLOSED');
-      assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
-      assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device');
-    };
-    caller.command('dial', IMPU);
-    const incoming = await tablet.whenCall('a call', ({ state }) => state === 'ringing');
-    await tablet.act(incoming.id, 'answer');
-    await both(incoming);
-    caller.events.length = 0;
-    const outgoing = await tablet.dial(`sip:+46709999999@${REALM}`);
-    await caller.event('CALL_INCOMING');
-    caller.command('accept');
-    await both(outgoing);
-    await capture.stop();
+    try {
+      const tablet = await device('tablet', {
+        pcscf: `sip:[::1]:${kamailio.port};transport=udp`,
+        listen: ['udp:[::1]:0', 'tcp:[::1]:0'],
+        address: '::1',
+        codecs: ['PCMA'],
+        capture: `tone:${tone}`,
+        playback: `file:${file('{call}.wav')}`,
+      });
+      await tablet.registered();
+      const caller = await softphone('caller', { hertz: PHONE_TONE });
+      const both = async (call: CallObject): Promise<void> => {
+        await caller.event('CALL_ESTABLISHED');
+        await talk();
+        await tablet.act(call.id, 'hangup');
+        await caller.event('CALL_CLOSED');
+        assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
+        assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device');
+      };
+      caller.command('dial', IMPU);
+      const incoming = await tablet.whenCall('a call', ({ state }) => state === 'ringing');
+      await tablet.act(incoming.id, 'answer');
+      await both(incoming);
+      caller.events.length = 0;
+      const outgoing = await tablet.dial(`sip:+46709999999@${REALM}`);
+      await caller.event('CALL_INCOMING');
+      caller.command('accept');
+      await both(outgoing);
+    } finally {
+      await capture.stop();
+    }
     const rtp = capture.packets('ipv6 && rtp', ['frame.number']);
     assert.ok(rtp.length > 400, `${rtp.length} RTP packets over IPv6`);
   });

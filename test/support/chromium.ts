@@ -11,11 +11,16 @@ const FLAGS = [
   '--disable-gpu',
   '--disable-background-networking',
   '--disable-component-update',
+  '--disable-dev-shm-usage',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-proxy-server',
   '--no-first-run',
   '--remote-debugging-port=0',
   '--window-size=900,1100',
 ];
 const POLL_MS = 50;
+const UNTIL_LIMIT_MS = 20_000;
 
 interface Answer {
   readonly id?: number;
@@ -121,19 +126,26 @@ export class Chromium {
     return member(result, 'value');
   }
 
-  /** Waits until the expression is true; the test's own time limit ends a wait in vain. */
+  /** Waits until the expression is true; a wait in vain ends with what the page shows. */
   async until(expression: string): Promise<void> {
+    const end = performance.now() + UNTIL_LIMIT_MS;
     for (;;) {
       if ((await this.evaluate(expression).catch(() => false)) === true) return;
+      if (performance.now() > end) {
+        const shown = await this.text().catch(String);
+        throw new Error(
+          `never true: ${expression}\nthe page: ${shown}\nits errors: ${this.errors.join('\n')}`,
+        );
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
   text = async (): Promise<string> => String(await this.evaluate('document.body.innerText'));
 
-  /** Clicks the first button whose words begin so. */
+  /** Clicks the button with these words. */
   async click(words: string): Promise<void> {
-    const find = `[...document.querySelectorAll('button')].find((one) => one.innerText.startsWith(${JSON.stringify(words)}))`;
+    const find = `[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === ${JSON.stringify(words)})`;
     await this.until(`${find} !== undefined`);
     await this.evaluate(`${find}.click()`);
   }
