@@ -5,7 +5,7 @@ import { suite } from '#test/support/suite.ts';
 import type { CallObject } from './support/agent.ts';
 import { Capture } from './support/capture.ts';
 import { IMPU, REALM } from './support/configuration.ts';
-import { readWav, secondsOfTone } from './support/tone.ts';
+import { hearTone } from './support/tone.ts';
 import { withKamailio } from './support/world.ts';
 
 const test = suite('peers/kamailio-families');
@@ -15,8 +15,8 @@ const PHONE_TONE = 440;
 
 const talk = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2700));
 
-function assertHeard(path: string, hertz: number, where: string): void {
-  const heard = secondsOfTone(readWav(path), hertz);
+async function assertHeard(path: string, hertz: number, where: string): Promise<void> {
+  const heard = await hearTone(path, hertz, 2);
   assert.ok(heard >= 2, `${where}: ${hertz} Hz for ${heard} s`);
 }
 
@@ -40,8 +40,8 @@ const overIpv6 = (tone: number): Promise<void> =>
         await talk();
         await tablet.act(call.id, 'hangup');
         await caller.event('CALL_CLOSED');
-        assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
-        assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device');
+        await assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
+        await assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device');
       };
       caller.command('dial', IMPU);
       const incoming = await tablet.whenCall('a call', ({ state }) => state === 'ringing');
@@ -97,8 +97,8 @@ async function oneFamily(alive: keyof typeof ADDRESSES, port?: number): Promise<
       await talk();
       caller.command('hangup');
       await tablet.whenState(call.id, 'ended');
-      assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
-      assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device');
+      await assertHeard(caller.heard(), DEVICE_TONE, 'at baresip');
+      await assertHeard(file(`${call.id}.wav`), PHONE_TONE, 'at the device');
     });
   } finally {
     await dns.close();

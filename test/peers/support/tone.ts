@@ -117,3 +117,22 @@ export function writeTone(path: string, hertz: number, seconds: number, rate = T
   }
   writeFileSync(path, bytes);
 }
+
+const WHOLE_WITHIN_MS = 4000;
+const LOOK_AGAIN_MS = 100;
+
+/** Seconds of the tone in a recording; a recorder may write its last a moment after the call, so a lack is looked at again. */
+export async function hearTone(path: string, hertz: number, enough: number): Promise<number> {
+  const end = performance.now() + WHOLE_WITHIN_MS;
+  for (;;) {
+    let heard = 0;
+    try {
+      heard = secondsOfTone(readWav(path), hertz);
+    } catch (error) {
+      // No file or no header yet: it is looked at again.
+      if (performance.now() > end) throw error;
+    }
+    if (heard >= enough || performance.now() > end) return heard;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+}
