@@ -105,6 +105,19 @@ async function runAll(files: readonly string[], width: number, offset: number): 
   return all;
 }
 
+/**
+ * Strangers' programs keep real time, and a busy machine may make them late. A file of theirs that failed is run once
+ * more, alone, and said to be; what fails then has failed.
+ */
+async function secondHearing(results: readonly TestReport[], offset: number): Promise<TestReport[]> {
+  const failed = results.filter(({ status, file }) => status === 'failed' && file.startsWith('test/peers/'));
+  const files = [...new Set(failed.map(({ file }) => file))];
+  if (files.length === 0) return [...results];
+  console.log(`once more, alone: ${files.join(', ')}`);
+  const again = await runAll(files, 1, offset);
+  return [...results.filter(({ file }) => !files.includes(file)), ...again];
+}
+
 const parts = process.argv.slice(2);
 mkdirSync('build', { recursive: true });
 const chosen = globSync('test/**/*.test.ts')
@@ -115,7 +128,8 @@ const chosen = globSync('test/**/*.test.ts')
 const alone = chosen.filter((file) => file.startsWith('test/peers/'));
 const side = chosen.filter((file) => !file.startsWith('test/peers/'));
 const width = Math.min(2, availableParallelism());
-const results = [...(await runAll(side, width, 0)), ...(await runAll(alone, width, side.length))];
+const first = [...(await runAll(side, width, 0)), ...(await runAll(alone, width, side.length))];
+const results = await secondHearing(first, chosen.length);
 writeFileSync(OUT, results.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
 const count = (status: TestReport['status']): number =>
   results.filter((entry) => entry.status === status).length;
