@@ -105,12 +105,24 @@ async function runAll(files: readonly string[], width: number, offset: number): 
   return all;
 }
 
+/** Tests that keep real time: strangers' programs, sound, processes, sockets. The others run in virtual time. */
+const REAL_TIME = [
+  'test/peers/',
+  'test/unit/cli/',
+  'test/unit/media/',
+  'test/unit/native/',
+  'test/unit/sip/transport/',
+  'test/unit/web/',
+];
+
 /**
- * Strangers' programs keep real time, and a busy machine may make them late. A file of theirs that failed is run once
- * more, alone, and said to be; what fails then has failed.
+ * A busy machine may make what keeps real time late. Such a file that failed is run once more, alone, and said to be; what
+ * fails then has failed.
  */
 async function secondHearing(results: readonly TestReport[], offset: number): Promise<TestReport[]> {
-  const failed = results.filter(({ status, file }) => status === 'failed' && file.startsWith('test/peers/'));
+  const failed = results.filter(
+    ({ status, file }) => status === 'failed' && REAL_TIME.some((folder) => file.startsWith(folder)),
+  );
   const files = [...new Set(failed.map(({ file }) => file))];
   if (files.length === 0) return [...results];
   console.log(`once more, alone: ${files.join(', ')}`);
