@@ -146,7 +146,7 @@ export class CallerRole {
     leg.preview = preview;
     if (this.#playing) return;
     this.#playing = leg;
-    this.#sound.apply(answered.value, true);
+    this.#sound.apply(answered.value.audio, true);
   }
 
   #legOf(response: SipResponse): Leg | undefined {

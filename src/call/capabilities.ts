@@ -1,5 +1,5 @@
 // What a call of Tandem understands, as data: methods, option tags, bodies. Only what is built is named.
-import type { SdpProfile } from '#src/sdp/compose.ts';
+import type { SdpProfile } from '#src/sdp/capabilities.ts';
 
 /** RFC 3261 20.5. PRACK stands here because one that matches nothing gets its 481 (RFC 3262 3) instead of 405. */
 export const CALL_METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE', 'INFO', 'PRACK'] as const;

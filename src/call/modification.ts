@@ -77,7 +77,7 @@ export class Modifications {
     const headers = dialogHeaders(line, incoming.flow);
     incoming.respond(OK, { headers, body: answered.value.answer });
     if (incoming.request.method === 'INVITE') incoming.onAckTimeout.on(() => this.#lost(REQUEST_TIMEOUT));
-    this.#sound.apply(answered.value.audio);
+    this.#sound.apply(answered.value.media.audio);
     this.#call.changed();
   }
 
@@ -105,7 +105,7 @@ export class Modifications {
       leg.offers.rollback();
       return;
     }
-    this.#sound.apply(settled.value);
+    this.#sound.apply(settled.value.audio);
     this.#call.changed();
   }
 

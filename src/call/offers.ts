@@ -15,7 +15,13 @@ const SESSION_ID_OCTETS = 6;
 export function newOffers(world: CallWorld, local: LocalAudio): OfferAnswer {
   return new OfferAnswer({
     local,
-    capabilities: { codecs: world.config.media.codecs, profile: world.line.profile },
+    capabilities: {
+      audio: { codecs: world.config.media.codecs },
+      srtp: 'off',
+      e2ae: false,
+      profile: world.line.profile,
+      randomKey: (octets) => world.random.bytes(octets),
+    },
     sessionId: `${world.random.bytes(SESSION_ID_OCTETS).readUIntBE(0, SESSION_ID_OCTETS)}`,
   });
 }

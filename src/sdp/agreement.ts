@@ -1,6 +1,7 @@
-// What an offer and its answer settle for the audio stream: all that the media engine needs to know.
+// What an offer and its answer settle: all that the media engine needs to know of each stream.
 import type { Hertz, Milliseconds } from '#src/base/units.ts';
 import type { AmrParameters, CodecName } from './codecs.ts';
+import type { SrtpSuite } from './crypto-suites.ts';
 import type { Direction } from './direction.ts';
 import { receives, sends } from './direction.ts';
 import type { AddressType, Connection, MediaDescription, SessionDescription } from './model.ts';
@@ -14,11 +15,21 @@ export interface AgreedFormat {
 
 export interface AgreedCodec extends AgreedFormat {
   readonly name: CodecName;
-  /** For AMR-WB: what the peer's parameters bind our encoder to. */
+  /** For AMR and AMR-WB: what the peer's parameters bind our encoder to. */
   readonly amr?: AmrParameters;
+  /** For Opus: what the peer would like to receive (RFC 7587 6.1). */
+  readonly opus?: OpusParameters;
 }
 
-export interface RemoteAudio {
+export interface OpusParameters {
+  readonly inbandFec: boolean;
+  readonly dtx: boolean;
+  readonly stereo: boolean;
+  /** bit/s */
+  readonly maxAverageBitrate?: number;
+}
+
+export interface RemoteMedia {
   readonly addressType: AddressType;
   /** A literal or a domain name. */
   readonly address: string;
@@ -34,19 +45,98 @@ export interface AgreedRtcp {
   readonly receivers?: number;
 }
 
-export interface AudioAgreement {
-  readonly remote: RemoteAudio;
-  readonly codec: AgreedCodec;
-  readonly dtmf?: AgreedFormat;
-  /** Milliseconds in a packet that we send. */
-  readonly ptime: Milliseconds;
+/** Keys are secrets: never logged, never in an event. Equal buffers in a later agreement mean: the context goes on. */
+export interface SecurityAgreement {
+  readonly suite: SrtpSuite;
+  /** Master key and salt in one, of what we send. */
+  readonly sendKey: Buffer;
+  /** The same of what we receive. */
+  readonly receiveKey: Buffer;
+  /** The peer's packets carry this master key identifier before their tag (RFC 3711 3.1); ours never do. */
+  readonly receiveMki?: Buffer;
+  /** The protection ends at the access edge: we asked for it, or the network said so (33.328 7.2, 7.3). */
+  readonly e2ae: 'requested' | 'applied' | undefined;
+}
+
+/** The transport profiles of RTP that we speak. */
+export type RtpProtocol = 'RTP/AVP' | 'RTP/AVPF' | 'RTP/SAVP' | 'RTP/SAVPF';
+
+interface StreamAgreement {
+  /** Index of the line in the descriptions. */
+  readonly index: number;
+  readonly protocol: RtpProtocol;
+  readonly remote: RemoteMedia;
+  /** Undefined: RTP in clear. */
+  readonly security?: SecurityAgreement;
+  /** A static number that stands for nothing in this stream: 20, unless that one is taken (NG.110 2.9.1, RFC 6263 4.6). */
+  readonly keepAlivePayloadType: number;
   readonly rtcp: AgreedRtcp;
+  /** kbit/s that the peer wants to receive at most, headers included. */
+  readonly bandwidthKbps?: number;
   /** As our own description says it. */
   readonly direction: Direction;
   readonly send: boolean;
   readonly receive: boolean;
   /** The peer holds us: it does not want to hear (24.610 4.5.2). */
   readonly heldByPeer: boolean;
+}
+
+export interface AudioAgreement extends StreamAgreement {
+  readonly codec: AgreedCodec;
+  readonly dtmf?: AgreedFormat;
+  /** RFC 3389 comfort noise beside a codec of 8 kHz. */
+  readonly comfortNoise?: AgreedFormat;
+  /** Milliseconds in a packet that we send. */
+  readonly ptime: Milliseconds;
+  /** Both sides want VoIP metrics reports (RFC 3611). */
+  readonly voipMetrics: boolean;
+}
+
+export interface AgreedVideoCodec extends AgreedFormat {
+  readonly name: 'H264';
+  /** What we send with; 0 and 1 are taken in both (26.114 7.4.3). */
+  readonly packetizationMode: 0 | 1;
+  /** Profile and highest level that our encoder may use, six hexadecimal digits (RFC 6184 8.1). */
+  readonly sendProfileLevelId: string;
+  readonly receiveProfileLevelId: string;
+  /** The peer's, without start codes: what decoding can begin with. */
+  readonly spropParameterSets: readonly Buffer[];
+  /** The peer would like NAL units no longer than this (RFC 6184 8.1 `max-rcmd-nalu-size`). */
+  readonly maxNalUnitOctets?: number;
+}
+
+/** Feedback messages that were negotiated; without AVPF all are false (RFC 4585 4, RFC 5104 7). */
+export interface AgreedFeedback {
+  readonly nack: boolean;
+  readonly pli: boolean;
+  readonly fir: boolean;
+  readonly tmmbr: boolean;
+  /** Reduced-size RTCP (RFC 5506 5.1). */
+  readonly rsize: boolean;
+  /** Least interval of regular reports, 0 when not named (RFC 4585 4.2 `trr-int`). */
+  readonly trrIntMs: Milliseconds;
+}
+
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface VideoAgreement extends StreamAgreement {
+  readonly codec: AgreedVideoCodec;
+  readonly feedback: AgreedFeedback;
+  /** RTP/AVPF or RTP/SAVPF: early feedback is allowed. */
+  readonly avpf: boolean;
+  /** Header extension of the camera's orientation (26.114 7.4.5). `granular`: the 6-bit form. */
+  readonly cvo?: { readonly id: number; readonly granular: boolean };
+  /** Sizes that the peer likes to receive, best first; absent when it named none (RFC 6236). */
+  readonly imageattr?: { readonly receive: readonly ImageSize[] };
+}
+
+/** What is in force in a dialog. */
+export interface MediaAgreement {
+  readonly audio?: AudioAgreement;
+  readonly video?: VideoAgreement;
 }
 
 /** Direction as `own` description says it; nothing goes to the zero address (RFC 3264 8.4). */
@@ -63,7 +153,7 @@ export function flowOf(
   };
 }
 
-export function remoteAudio(media: MediaDescription, connection: Connection): RemoteAudio {
+export function remoteMedia(media: MediaDescription, connection: Connection): RemoteMedia {
   const { addressType, address } = connection;
   const { port } = media.media;
   const rtcp = media.rtcp ?? { port: port + 1 };

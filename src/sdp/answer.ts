@@ -1,7 +1,15 @@
 // The answer to an offer, and what an answer to our offer settles (RFC 3264 6, 7; 26.114 6.2.2; 24.229 6.1).
 import { err, ok, type Result } from '#src/base/result.ts';
 import { Hertz } from '#src/base/units.ts';
-import { type AgreedFormat, type AudioAgreement, agreedRtcp, flowOf, remoteAudio } from './agreement.ts';
+import {
+  type AgreedFormat,
+  type AudioAgreement,
+  agreedRtcp,
+  flowOf,
+  type RtpProtocol,
+  remoteMedia,
+} from './agreement.ts';
+import type { SdpProfile } from './capabilities.ts';
 import { bandwidthAs, type CodecName, codecNamed, RTCP_BANDWIDTH } from './codecs.ts';
 import {
   addressTypeOf,
@@ -10,30 +18,50 @@ import {
   eventFormat,
   type LocalAudio,
   rtcpBandwidth,
-  type SdpProfile,
   speechFormat,
 } from './compose.ts';
 import { common, type Direction, mirrored } from './direction.ts';
 import { chooseCodec, findTelephoneEvent, packetTime, usableCodecs } from './formats.ts';
 import { type Connection, MediaDescription, type SessionDescription } from './model.ts';
 
-/** What we bring to a negotiation. */
-export interface AudioCapabilities {
+interface AudioChoice {
   readonly codecs: readonly CodecName[];
   readonly profile: SdpProfile;
 }
 
+/**
+ * Why an offer is refused as a whole. `encryption-required`: it brings RTP in clear only and our policy wants SRTP;
+ * `encryption-unusable`: SRTP without a key or suite that we take; `dtls-only`: keys by DTLS, which we do not speak.
+ */
+export type RejectionReason =
+  | 'no-audio'
+  | 'protocol'
+  | 'family'
+  | 'codec'
+  | 'encryption-required'
+  | 'encryption-unusable'
+  | 'dtls-only';
+
 /** Why nothing was agreed, with the warning that tells the peer (RFC 3261 20.43). */
 export interface Rejection {
   readonly status: 488;
+  readonly reason: RejectionReason;
   readonly warning: { readonly code: 301 | 302 | 304 | 305; readonly text: string };
 }
 
-const reject = (code: Rejection['warning']['code'], text: string): Result<never, Rejection> =>
-  err({ status: 488, warning: { code, text } });
+const reject = (
+  reason: RejectionReason,
+  code: Rejection['warning']['code'],
+  text: string,
+): Result<never, Rejection> => err({ status: 488, reason, warning: { code, text } });
 
 /** Profiles taken for audio: AVPF costs nothing without feedback messages (26.114 6.2.1a). SRTP is not built. */
 const PROTOCOLS: readonly string[] = ['RTP/AVP', 'RTP/AVPF'];
+
+const rtpProtocol = (media: MediaDescription): RtpProtocol =>
+  media.media.protocol === 'RTP/AVPF' ? 'RTP/AVPF' : 'RTP/AVP';
+/** NG.110 2.9.1 */
+const KEEP_ALIVE = 20;
 
 export interface Answered {
   readonly media: readonly MediaDescription[];
@@ -50,22 +78,22 @@ export interface Answered {
 export function answerOffer(
   offer: SessionDescription,
   local: LocalAudio,
-  capabilities: AudioCapabilities,
+  capabilities: AudioChoice,
   options: { readonly wish: Direction; readonly initial: boolean },
 ): Result<Answered, Rejection> {
   const open = offer.media.filter((media) => media.media.kind === 'audio' && media.media.port !== 0);
   if (open.length === 0) {
-    if (options.initial) return reject(304, 'Media type not available');
+    if (options.initial) return reject('no-audio', 304, 'Media type not available');
     return ok({ media: offer.media.map(declined), sessionBandwidth: [], audio: undefined });
   }
   const plain = open.filter((media) => PROTOCOLS.includes(media.media.protocol));
-  if (plain.length === 0) return reject(302, 'Incompatible transport protocol');
+  if (plain.length === 0) return reject('protocol', 302, 'Incompatible transport protocol');
   const family = addressTypeOf(local.address);
   const reachable = plain.filter((media) => offer.connectionOf(media)?.addressType === family);
-  if (reachable.length === 0) return reject(301, 'Incompatible network address formats');
+  if (reachable.length === 0) return reject('family', 301, 'Incompatible network address formats');
   const taken = reachable.find((media) => chooseCodec(media, capabilities.codecs) !== undefined);
   const connection = taken && offer.connectionOf(taken);
-  if (!taken || !connection) return reject(305, 'Incompatible media format');
+  if (!taken || !connection) return reject('codec', 305, 'Incompatible media format');
 
   const { media, audio, as } = answerAudio(offer, taken, connection, local, capabilities, options.wish);
   return ok({
@@ -80,7 +108,7 @@ function answerAudio(
   offered: MediaDescription,
   connection: Connection,
   local: LocalAudio,
-  capabilities: AudioCapabilities,
+  capabilities: AudioChoice,
   wish: Direction,
 ): { media: MediaDescription; audio: AudioAgreement; as: string } {
   const choice = chooseCodec(offered, capabilities.codecs);
@@ -104,7 +132,11 @@ function answerAudio(
   });
   const both = { sendPayloadType: payloadType, receivePayloadType: payloadType, clockRate: codec.clockRate };
   const audio: AudioAgreement = {
-    remote: remoteAudio(offered, connection),
+    index: offer.media.indexOf(offered),
+    protocol: rtpProtocol(offered),
+    keepAlivePayloadType: KEEP_ALIVE,
+    voipMetrics: false,
+    remote: remoteMedia(offered, connection),
     codec: { name: codec.name, ...both, ...(amr ? { amr } : {}) },
     ...(event ? { dtmf: sameBothWays(event.payloadType, event.clockRate) } : {}),
     ptime: packetTime(offered),
@@ -137,7 +169,7 @@ function answeredRtcp(
 
 /** Why an answer cannot be used; the caller ends the call. */
 export interface AnswerFault {
-  readonly kind: 'media-count' | 'declined' | 'protocol' | 'connection' | 'codec';
+  readonly kind: 'media-count' | 'declined' | 'protocol' | 'connection' | 'codec' | 'encryption';
   readonly reason: string;
 }
 
@@ -148,7 +180,7 @@ const unusable = (kind: AnswerFault['kind'], reason: string): Result<never, Answ
 export function settleAnswer(
   offer: SessionDescription,
   answer: SessionDescription,
-  capabilities: AudioCapabilities,
+  capabilities: AudioChoice,
   index: number,
 ): Result<AudioAgreement, AnswerFault> {
   const ours = offer.media[index];
@@ -176,7 +208,11 @@ export function settleAnswer(
     const theirEvent = findTelephoneEvent(readable, clockRate);
     const ourEvent = theirEvent && findTelephoneEvent(ours, theirEvent.clockRate);
     return ok({
-      remote: remoteAudio(theirs, connection),
+      index,
+      protocol: rtpProtocol(theirs),
+      keepAlivePayloadType: KEEP_ALIVE,
+      voipMetrics: false,
+      remote: remoteMedia(theirs, connection),
       codec: {
         name: found.codec.name,
         sendPayloadType: found.payloadType,

@@ -1,5 +1,6 @@
 // Writes our side: the session lines and the audio line of an offer or an answer (26.114 6.2.2, tables 6.1 to 6.4).
 import { isIPv6 } from 'node:net';
+import type { LocalMedia, SdpProfile } from './capabilities.ts';
 import {
   amrFmtp,
   bandwidthAs,
@@ -23,14 +24,7 @@ import {
 } from './model.ts';
 
 /** Where we receive. `address` is a literal of the family that goes on the wire. */
-export interface LocalAudio {
-  readonly address: string;
-  readonly port: number;
-  readonly rtcpPort: number;
-}
-
-/** `ims` writes RTCP bandwidths (26.114 7.3.1), `sip` leaves them at the defaults of RFC 3556. */
-export type SdpProfile = 'ims' | 'sip';
+export type LocalAudio = LocalMedia;
 
 export interface ComposedFormat {
   readonly payloadType: number;

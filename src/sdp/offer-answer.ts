@@ -1,19 +1,13 @@
 // Keeps one dialog's offer/answer: who owes what, what is in force, the `o=` version (RFC 3264 4, 5, 8).
 import { err, ok, type Result } from '#src/base/result.ts';
-import type { AudioAgreement } from './agreement.ts';
-import {
-  type AnswerFault,
-  type AudioCapabilities,
-  answerOffer,
-  type Rejection,
-  settleAnswer,
-} from './answer.ts';
+import type { AudioAgreement, MediaAgreement, VideoAgreement } from './agreement.ts';
+import { type AnswerFault, answerOffer, type Rejection, settleAnswer } from './answer.ts';
+import type { Capabilities, LocalMedia, MediaWish, OfferOptions } from './capabilities.ts';
 import {
   addressTypeOf,
   audioMedia,
   declined,
   description,
-  type LocalAudio,
   offeredBandwidth,
   offeredFormats,
   sessionLines,
@@ -24,8 +18,8 @@ import type { MediaDescription, SessionDescription } from './model.ts';
 import { parseSdp, type SdpFault } from './parse.ts';
 
 export interface OfferAnswerOptions {
-  readonly local: LocalAudio;
-  readonly capabilities: AudioCapabilities;
+  readonly local: LocalMedia;
+  readonly capabilities: Capabilities;
   /** Decimal digits for `o=`: the same for the whole session. */
   readonly sessionId: string;
 }
@@ -61,9 +55,27 @@ export class OfferAnswer {
     this.#options = options;
   }
 
-  /** What is in force for the audio. */
+  /** What is in force, line by line; undefined before the first exchange. */
+  get media(): MediaAgreement | undefined {
+    return this.#stable && media(this.#stable.audio);
+  }
+
   get audio(): AudioAgreement | undefined {
     return this.#stable?.audio;
+  }
+
+  get video(): VideoAgreement | undefined {
+    return undefined;
+  }
+
+  /** The answer named several speech codecs: the next `offer` names the one in use alone, and is due at once (24.229 6.1.2). */
+  get reofferNeeded(): boolean {
+    return false;
+  }
+
+  /** After a 488: our waiting offer asked for more than RTP/AVP, and policy allows `offer(wish, {plain: true})`. */
+  get mayRetryPlain(): boolean {
+    return false;
   }
 
   /** An offer of ours waits for its answer. */
@@ -76,9 +88,14 @@ export class OfferAnswer {
     return this.#stable !== undefined;
   }
 
-  /** Our offer as bytes; further ones keep the lines of the session in their places (RFC 3264 8). */
-  offer(direction: Direction = 'sendrecv'): Buffer {
-    const { local, capabilities } = this.#options;
+  /**
+   * Our offer as bytes; further ones keep the lines of the session in their places (RFC 3264 8). A direction alone is
+   * for every stream in force.
+   */
+  offer(wish: Direction | MediaWish = 'sendrecv', _options: OfferOptions = {}): Buffer {
+    const { local } = this.#options;
+    const capabilities = this.#choice;
+    const direction = typeof wish === 'string' ? wish : wish.audio;
     const bandwidth = offeredBandwidth(
       capabilities.codecs,
       addressTypeOf(local.address),
@@ -98,36 +115,42 @@ export class OfferAnswer {
     return formatSdp(ours);
   }
 
+  get #choice() {
+    const { audio, profile } = this.#options.capabilities;
+    return { codecs: audio.codecs, profile };
+  }
+
   /** The answer to our offer. On a fault the offer still waits; `rollback` drops it. */
-  answer(body: Buffer): Result<AudioAgreement, SettleFault> {
+  answer(body: Buffer): Result<MediaAgreement, SettleFault> {
     const pending = this.#pending;
     const parsed = parseSdp(body);
     if (!parsed.ok) return err({ kind: 'sdp', fault: parsed.error });
     if (!pending) {
       return err({ kind: 'answer', fault: { kind: 'media-count', reason: 'no offer of ours waits' } });
     }
-    const settled = settleAnswer(pending.ours, parsed.value, this.#options.capabilities, pending.audioIndex);
+    const settled = settleAnswer(pending.ours, parsed.value, this.#choice, pending.audioIndex);
     if (!settled.ok) return err({ kind: 'answer', fault: settled.error });
     this.#stable = { ...pending, audio: settled.value };
     this.#pending = undefined;
-    return ok(settled.value);
+    return ok(media(settled.value));
   }
 
   /** Takes the peer's offer and gives our answer as bytes; a refused one changes nothing. */
   answerTo(
     body: Buffer,
-    wish: Direction = 'sendrecv',
-  ): Result<{ readonly answer: Buffer; readonly audio: AudioAgreement | undefined }, OfferFault> {
+    wish: Direction | MediaWish = 'sendrecv',
+  ): Result<{ readonly answer: Buffer; readonly media: MediaAgreement }, OfferFault> {
     const parsed = parseSdp(body);
     if (!parsed.ok) return err({ kind: 'sdp', fault: parsed.error });
-    const { local, capabilities } = this.#options;
-    const answered = answerOffer(parsed.value, local, capabilities, { wish, initial: !this.#stable });
+    const direction = typeof wish === 'string' ? wish : wish.audio;
+    const options = { wish: direction, initial: !this.#stable };
+    const answered = answerOffer(parsed.value, this.#options.local, this.#choice, options);
     if (!answered.ok) return err({ kind: 'rejected', rejection: answered.error });
-    const { media, sessionBandwidth, audio } = answered.value;
-    const ours = this.#versioned(sessionBandwidth, media);
-    const audioIndex = media.findIndex((entry) => entry.media.kind === 'audio' && entry.media.port !== 0);
+    const { media: lines, sessionBandwidth, audio } = answered.value;
+    const ours = this.#versioned(sessionBandwidth, lines);
+    const audioIndex = lines.findIndex((entry) => entry.media.kind === 'audio' && entry.media.port !== 0);
     this.#stable = { ours, audioIndex, audio };
-    return ok({ answer: formatSdp(ours), audio });
+    return ok({ answer: formatSdp(ours), media: media(audio) });
   }
 
   /** Our offer came to nothing. */
@@ -176,6 +199,8 @@ export class OfferAnswer {
     });
   }
 }
+
+const media = (audio: AudioAgreement | undefined): MediaAgreement => (audio ? { audio } : {});
 
 const aligned = (fmtp: string | undefined): boolean => /(^|;)\s*octet-align=1/.test(fmtp ?? '');
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import type { AudioCapabilities } from '#src/sdp/answer.ts';
+import type { Capabilities, SdpProfile } from '#src/sdp/capabilities.ts';
 import { bandwidthAs, CODEC_NAMES, type CodecName } from '#src/sdp/codecs.ts';
 import { DIRECTIONS } from '#src/sdp/direction.ts';
 import { OfferAnswer } from '#src/sdp/offer-answer.ts';
@@ -21,20 +21,34 @@ import {
 
 const test = suite('sdp/offer-answer');
 
-const IMS: AudioCapabilities = { codecs: ['AMR-WB'], profile: 'ims' };
-const BOTH: AudioCapabilities = { codecs: ['AMR-WB', 'PCMU', 'PCMA'], profile: 'ims' };
-const SIP: AudioCapabilities = { codecs: ['PCMA', 'PCMU'], profile: 'sip' };
+interface AudioChoice {
+  readonly codecs: readonly CodecName[];
+  readonly profile: SdpProfile;
+}
 
-const side = (capabilities: AudioCapabilities, address = '192.0.2.10'): OfferAnswer =>
-  new OfferAnswer({ local: { address, port: 50_010, rtcpPort: 50_011 }, capabilities, sessionId: '1000' });
+const capable = ({ codecs, profile }: AudioChoice): Capabilities => ({
+  audio: { codecs },
+  ...{ srtp: 'off', e2ae: false, profile, randomKey: (octets: number) => Buffer.alloc(octets, 7) },
+});
 
-const answerTo = (capabilities: AudioCapabilities, offer: Buffer, address?: string) => {
+const IMS: AudioChoice = { codecs: ['AMR-WB'], profile: 'ims' };
+const BOTH: AudioChoice = { codecs: ['AMR-WB', 'PCMU', 'PCMA'], profile: 'ims' };
+const SIP: AudioChoice = { codecs: ['PCMA', 'PCMU'], profile: 'sip' };
+
+const side = (capabilities: AudioChoice, address = '192.0.2.10'): OfferAnswer =>
+  new OfferAnswer({
+    local: { address, port: 50_010, rtcpPort: 50_011 },
+    capabilities: capable(capabilities),
+    sessionId: '1000',
+  });
+
+const answerTo = (capabilities: AudioChoice, offer: Buffer, address?: string) => {
   const result = side(capabilities, address).answerTo(offer);
   if (!result.ok) throw new Error(JSON.stringify(result.error));
-  return { text: result.value.answer.toString(), audio: result.value.audio };
+  return { text: result.value.answer.toString(), audio: result.value.media.audio };
 };
 
-const refusal = (capabilities: AudioCapabilities, offer: Buffer, address?: string): string => {
+const refusal = (capabilities: AudioChoice, offer: Buffer, address?: string): string => {
   const result = side(capabilities, address).answerTo(offer);
   if (result.ok) return 'taken';
   return result.error.kind === 'sdp'
@@ -258,7 +272,7 @@ test('a re-offer that closes the audio is answered, and there is no stream', () 
   const ours = side(SIP);
   assert.ok(ours.answerTo(PCMU_OFFER).ok);
   const closed = ours.answerTo(withSession('m=audio 0 RTP/AVP 0'));
-  assert.ok(closed.ok && closed.value.audio === undefined);
+  assert.ok(closed.ok && closed.value.media.audio === undefined);
 });
 
 test('a re-offer keeps the numbers that the peer gave, and the places of the lines', () => {
@@ -279,7 +293,7 @@ test('a re-offer keeps the numbers that the peer gave, and the places of the lin
   assert.is(new Set(audio?.payloadTypes).size, audio?.payloadTypes.length);
 });
 
-const settle = (capabilities: AudioCapabilities, answer: Buffer) => {
+const settle = (capabilities: AudioChoice, answer: Buffer) => {
   const ours = side(capabilities);
   ours.offer();
   return ours.answer(answer);
@@ -295,20 +309,20 @@ test('an answer may use its own numbers: we send by its, receive by ours', () =>
     ),
   );
   if (!result.ok) throw new Error('refused');
-  assert.is(result.value.codec.sendPayloadType, 105);
-  assert.is(result.value.codec.receivePayloadType, 97);
-  assert.equal(result.value.dtmf, { sendPayloadType: 106, receivePayloadType: 101, clockRate: 16000 });
+  assert.is(result.value.audio?.codec.sendPayloadType, 105);
+  assert.is(result.value.audio?.codec.receivePayloadType, 97);
+  assert.equal(result.value.audio?.dtmf, { sendPayloadType: 106, receivePayloadType: 101, clockRate: 16000 });
 });
 
 test('an answer without rtpmap lines is read by the offer', () => {
   const result = settle(IMS, withSession('m=audio 4000 RTP/AVP 98 101'));
-  assert.is(result.ok && result.value.codec.amr?.octetAligned, true);
-  assert.is(result.ok && result.value.dtmf?.sendPayloadType, 101);
+  assert.is(result.ok && result.value.audio?.codec.amr?.octetAligned, true);
+  assert.is(result.ok && result.value.audio?.dtmf?.sendPayloadType, 101);
 });
 
 test('an answer with several codecs: the first', () => {
   const result = settle(BOTH, withSession('m=audio 4000 RTP/AVP 8 0'));
-  assert.is(result.ok && result.value.codec.name, 'PCMA');
+  assert.is(result.ok && result.value.audio?.codec.name, 'PCMA');
 });
 
 for (const [what, answer, kind] of [
@@ -363,12 +377,12 @@ test('two of us agree from any codecs and directions, and each sends what the ot
         if (!answered.ok) return;
         const settled = caller.answer(answered.value.answer);
         if (!settled.ok) throw new Error('our own answer is unusable');
-        const theirs = answered.value.audio;
-        assert.is(settled.value.codec.name, shared[0]);
-        assert.is(settled.value.codec.sendPayloadType, theirs?.codec.receivePayloadType);
-        assert.is(settled.value.codec.receivePayloadType, theirs?.codec.sendPayloadType);
-        assert.is(settled.value.send, theirs?.receive);
-        assert.is(settled.value.receive, theirs?.send);
+        const theirs = answered.value.media.audio;
+        assert.is(settled.value.audio?.codec.name, shared[0]);
+        assert.is(settled.value.audio?.codec.sendPayloadType, theirs?.codec.receivePayloadType);
+        assert.is(settled.value.audio?.codec.receivePayloadType, theirs?.codec.sendPayloadType);
+        assert.is(settled.value.audio?.send, theirs?.receive);
+        assert.is(settled.value.audio?.receive, theirs?.send);
       },
     ),
     { numRuns: 300 },
