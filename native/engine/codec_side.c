@@ -117,7 +117,7 @@ static void hand_over(tm_stream *stream, uint64_t unit)
   if (speech && tm_codec_pack(side->coding->codec, side->frames, side->frame_count, item.payload, sizeof item.payload,
                               &octets) != TM_OK)
     octets = 0;
-  uint32_t duration = side->frame_count * info->encode_samples;
+  uint32_t duration = side->frame_count * info->encode_ticks;
   item.record = (tm_tx_record){.unit = unit,
                                .timestamp = side->timestamp - duration,
                                .clock_hz = info->clock_hz,
@@ -136,14 +136,14 @@ static void capture(tm_stream *stream, uint64_t unit)
   int16_t pcm[TM_MAX_FRAME_SAMPLES];
   tm_source_read(&stream->source, info->sample_hz, pcm);
   tm_level_push(&side->level_in, pcm, info->encode_samples);
-  side->timestamp += info->encode_samples;  // at these codecs a sample is a tick
+  side->timestamp += info->encode_ticks;
   if (!side->config.send) return;
   // A packet starts only at its own first beat, so that both threads agree where it ends.
   if (side->frame_count == 0 && !tm_packet_starts(unit, &side->config.packing)) return;
   if (side->frame_count >= TM_MAX_UNITS_PER_PACKET) side->frame_count = 0;
   tm_frame *frame = &side->frames[side->frame_count++];
   if (tm_codec_encode(side->coding->codec, pcm, frame) != TM_OK)
-    *frame = (tm_frame){.kind = TM_FRAME_NO_DATA, .samples = info->encode_samples};
+    *frame = (tm_frame){.kind = TM_FRAME_NO_DATA, .ticks = info->encode_ticks};
   if (tm_packet_ends(unit, &side->config.packing)) hand_over(stream, unit);
 }
 
@@ -154,7 +154,7 @@ void tm_codec_side_beat(tm_stream *stream, int64_t now)
   int64_t ahead = now + TM_CODEC_LEAD_NS;
   if (ahead - tm_stream_due(stream, side->next_unit) > MAX_UNITS_LATE * TM_UNIT_NS) {
     uint64_t unit = (uint64_t)((ahead - stream->base_ns) / TM_UNIT_NS);
-    side->timestamp += (uint32_t)(unit - side->next_unit) * side->coding->info->encode_samples;
+    side->timestamp += (uint32_t)(unit - side->next_unit) * side->coding->info->encode_ticks;
     side->frame_count = 0;
     side->next_unit = unit;
   }

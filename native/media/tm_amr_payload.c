@@ -78,7 +78,7 @@ static void align(bit_place *place) { place->at = (place->at + OCTET - 1) / OCTE
 static void describe(const tm_amr_family *family, unsigned type, bool good, tm_frame *frame) {
   memset(frame, 0, sizeof *frame);
   frame->type = (uint8_t)type;
-  frame->samples = family->frame_samples;
+  frame->ticks = family->frame_samples;
   frame->bytes = (uint16_t)tm_amr_frame_bytes(family, frame->type);
   if (type == TM_AMR_FT_NO_DATA) {
     frame->kind = TM_FRAME_NO_DATA;

@@ -11,12 +11,15 @@ static const struct {
 } CODECS[TM_CODEC_COUNT] = {
   // RFC 3551 4.5.14
   [TM_CODEC_PCMU] = {{.id = TM_CODEC_PCMU, .name = "PCMU", .sample_hz = 8000, .clock_hz = 8000,
-                      .encode_samples = 160, .decode_samples = 40, .static_type = 0}, tm_codec_create_g711},
+                      .encode_samples = 160, .decode_samples = 40, .encode_ticks = 160, .decode_ticks = 40,
+                      .static_type = 0}, tm_codec_create_g711},
   [TM_CODEC_PCMA] = {{.id = TM_CODEC_PCMA, .name = "PCMA", .sample_hz = 8000, .clock_hz = 8000,
-                      .encode_samples = 160, .decode_samples = 40, .static_type = 8}, tm_codec_create_g711},
+                      .encode_samples = 160, .decode_samples = 40, .encode_ticks = 160, .decode_ticks = 40,
+                      .static_type = 8}, tm_codec_create_g711},
   // RFC 4867 4.1
   [TM_CODEC_AMR_WB] = {{.id = TM_CODEC_AMR_WB, .name = "AMR-WB", .sample_hz = 16000, .clock_hz = 16000,
-                        .encode_samples = 320, .decode_samples = 320, .has_dtx = true, .has_concealment = true,
+                        .encode_samples = 320, .decode_samples = 320, .encode_ticks = 320, .decode_ticks = 320,
+                        .has_dtx = true, .has_concealment = true,
                         .static_type = 0xFF}, tm_codec_create_amr_wb},
 };
 
@@ -35,6 +38,10 @@ void tm_codec_destroy(tm_codec *codec) {
 }
 
 const tm_codec_info *tm_codec_get_info(const tm_codec *codec) { return codec->info; }
+
+size_t tm_codec_samples(const tm_codec *codec, uint32_t ticks) {
+  return (size_t)((uint64_t)ticks * codec->info->sample_hz / codec->info->clock_hz);
+}
 
 tm_status tm_codec_encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame) {
   return codec->ops->encode(codec, pcm, frame);

@@ -32,7 +32,9 @@ typedef struct tm_codec_info {
   uint32_t sample_hz;        // of the PCM
   uint32_t clock_hz;         // of RTP timestamps
   uint16_t encode_samples;   // in one tm_codec_encode: 20 ms
-  uint16_t decode_samples;   // usual size of a frame that unpack makes: AMR-WB 20 ms, G.711 5 ms pieces
+  uint16_t decode_samples;   // usual size of a frame that unpack makes: 20 ms, G.711 and G.722 5 ms pieces
+  uint16_t encode_ticks;     // the same two in ticks of clock_hz
+  uint16_t decode_ticks;
   bool has_dtx;              // encode may give SID and NO_DATA frames
   bool has_concealment;      // the decoder conceals itself; else tm_plc does
   uint8_t static_type;       // RFC 3551 payload type, 0xFF: dynamic
@@ -58,6 +60,8 @@ tm_status tm_codec_create(const tm_codec_config *config, tm_codec **codec);
 /// NULL is allowed.
 void tm_codec_destroy(tm_codec *codec);
 const tm_codec_info *tm_codec_get_info(const tm_codec *codec);
+/// Samples of PCM in so many ticks of the codec's RTP clock.
+size_t tm_codec_samples(const tm_codec *codec, uint32_t ticks);
 
 /// Codes encode_samples samples into one 20 ms frame. kind NO_DATA: nothing need be sent for this time.
 tm_status tm_codec_encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame);
@@ -70,11 +74,11 @@ tm_status tm_codec_pack(tm_codec *codec, const tm_frame *frames, size_t count, u
                         size_t *written);
 
 /// Splits an RTP payload into frames that follow one another in time, from the packet's timestamp on, each
-/// frame.samples long (at the codecs here, a sample is a tick). Takes over the mode request of the peer.
+/// frame.ticks long. Takes over the mode request of the peer.
 /// Errors: as tm_amr_unpack; G.711: MALFORMED (empty), SPACE.
 tm_status tm_codec_unpack(tm_codec *codec, const uint8_t *payload, size_t bytes, tm_frame *frames, size_t capacity,
                           size_t *count);
-/// Decodes frame->samples samples into pcm (room for TM_MAX_FRAME_SAMPLES). Frames LOST and NO_DATA are allowed where
+/// Decodes tm_codec_samples(codec, frame->ticks) samples into pcm (room for TM_MAX_FRAME_SAMPLES). Frames LOST and NO_DATA are allowed where
 /// has_concealment; else they give UNSUPPORTED.
 tm_status tm_codec_decode(tm_codec *codec, const tm_frame *frame, int16_t *pcm);
 /// Makes up one frame of decode_samples. UNSUPPORTED without has_concealment.

@@ -73,7 +73,7 @@ static tm_status encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame) {
   int bytes = E_IF_encode(self->encoder, self->mode, pcm, coded, self->dtx ? 1 : 0);
   if (bytes < 0 || bytes > MAX_CODED) return TM_ERR_CODEC;
   memset(frame, 0, sizeof *frame);
-  frame->samples = codec->info->encode_samples;
+  frame->ticks = codec->info->encode_ticks;
   frame->type = bytes == 0 ? TM_AMR_FT_NO_DATA : coded[0] >> TYPE_SHIFT & TYPE_MASK;
   frame->bytes = (uint16_t)tm_amr_frame_bytes(&TM_AMR_WB, frame->type);
   if (!tm_amr_type_valid(&TM_AMR_WB, frame->type) || (bytes > 0 && frame->bytes != bytes - 1)) return TM_ERR_CODEC;

@@ -17,7 +17,7 @@ static tm_status encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame) {
   uint16_t samples = codec->info->encode_samples;
   frame->kind = TM_FRAME_SPEECH;
   frame->type = 0;
-  frame->samples = samples;
+  frame->ticks = samples;
   frame->bytes = samples;
   self->compress(pcm, frame->data, samples);
   return TM_OK;
@@ -25,11 +25,10 @@ static tm_status encode(tm_codec *codec, const int16_t *pcm, tm_frame *frame) {
 
 static tm_status pack(tm_codec *codec, const tm_frame *frames, size_t count, uint8_t *out, size_t capacity,
                       size_t *written) {
-  (void)codec;
   if (count == 0) return TM_ERR_ARGUMENT;
   size_t total = 0;
   for (size_t i = 0; i < count; i++) {
-    if (frames[i].kind != TM_FRAME_SPEECH || frames[i].bytes > TM_FRAME_BYTES) return TM_ERR_ARGUMENT;
+    if (frames[i].kind != TM_FRAME_SPEECH || frames[i].bytes > codec->info->encode_samples) return TM_ERR_ARGUMENT;
     total += frames[i].bytes;
   }
   if (total > capacity) return TM_ERR_SPACE;
@@ -52,7 +51,7 @@ static tm_status unpack(tm_codec *codec, const uint8_t *payload, size_t bytes, t
     tm_frame *frame = &frames[(*count)++];
     frame->kind = TM_FRAME_SPEECH;
     frame->type = 0;
-    frame->samples = (uint16_t)take;
+    frame->ticks = (uint16_t)take;
     frame->bytes = (uint16_t)take;
     memcpy(frame->data, payload + at, take);
   }
@@ -62,7 +61,7 @@ static tm_status unpack(tm_codec *codec, const uint8_t *payload, size_t bytes, t
 static tm_status decode(tm_codec *codec, const tm_frame *frame, int16_t *pcm) {
   const g711 *self = (const g711 *)codec;
   if (frame->kind != TM_FRAME_SPEECH) return TM_ERR_UNSUPPORTED;
-  if (frame->bytes > TM_FRAME_BYTES || frame->bytes != frame->samples) return TM_ERR_ARGUMENT;
+  if (frame->bytes > codec->info->encode_samples || frame->bytes != frame->ticks) return TM_ERR_ARGUMENT;
   self->expand(frame->data, pcm, frame->bytes);
   return TM_OK;
 }

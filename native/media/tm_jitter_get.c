@@ -39,7 +39,7 @@ tm_jitter_advice tm_jitter_advise(const tm_jitter *jitter, uint64_t now_us, uint
 static void drop_passed(tm_jitter *jitter) {
   while (jitter->waiting > 0) {
     const tm_jitter_entry *first = &jitter->order[0];
-    if (first->ticks + jitter->frames[first->slot].samples / 2 >= jitter->cursor) return;
+    if (first->ticks + jitter->frames[first->slot].ticks / 2 >= jitter->cursor) return;
     tm_jitter_pop(jitter);
   }
 }
@@ -84,7 +84,7 @@ static bool sender_was_silent(const tm_jitter *jitter) {
 static tm_jitter_result play_first(tm_jitter *jitter, tm_frame *frame, bool *restarted) {
   const tm_jitter_entry *first = &jitter->order[0];
   *frame = jitter->frames[first->slot];
-  jitter->cursor = first->ticks + frame->samples;
+  jitter->cursor = first->ticks + frame->ticks;
   jitter->played_sequence = first->sequence;
   tm_jitter_pop(jitter);
   jitter->quiet = frame->kind == TM_FRAME_SID || frame->kind == TM_FRAME_NO_DATA;

@@ -109,12 +109,12 @@ static tm_jitter_verdict store(tm_jitter *jitter, const tm_jitter_packet *packet
   bool late = false;
   for (size_t i = 0; i < packet->count; i++) {
     const tm_frame *frame = &packet->frames[i];
-    if (jitter->playing && ticks + frame->samples / 2 < jitter->cursor) {
+    if (jitter->playing && ticks + frame->ticks / 2 < jitter->cursor) {
       late = true;
     } else if (insert(jitter, ticks, sequence, frame)) {
       any = true;
     }
-    ticks += frame->samples;
+    ticks += frame->ticks;
   }
   if (any) return TM_JITTER_STORED;
   return late ? TM_JITTER_LATE : TM_JITTER_DUPLICATE;

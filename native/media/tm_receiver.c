@@ -13,7 +13,7 @@ enum {
   MIN_FRAMES = 16,
   MAX_FRAMES = 1024,
   STRETCH_PAUSE = 4,     // ticks between two changes of length
-  READY_TICKS = 4,       // work buffer, in playout ticks
+  READY_TICKS = 3,       // work buffer, in playout ticks; and one frame of the largest kind
 };
 static const int64_t HURRY_US = 80000; // an excess that is worth a worse match and no pause
 
@@ -34,11 +34,11 @@ struct tm_receiver {
 
 static tm_status create_parts(tm_receiver *self, const tm_receiver_config *config) {
   uint32_t max_ms = config->max_ms == 0 ? DEFAULT_MAX_MS : config->max_ms;
-  uint32_t frames = (uint32_t)((uint64_t)(max_ms + SPARE_MS) * self->info->clock_hz / 1000 / self->info->decode_samples);
+  uint32_t frames = (uint32_t)((uint64_t)(max_ms + SPARE_MS) * self->info->clock_hz / 1000 / self->info->decode_ticks);
   if (frames < MIN_FRAMES) frames = MIN_FRAMES;
   if (frames > MAX_FRAMES) frames = MAX_FRAMES;
   tm_jitter_config jitter = {.clock_hz = self->info->clock_hz,
-                             .frame_ticks = self->info->decode_samples,
+                             .frame_ticks = self->info->decode_ticks,
                              .capacity = (uint16_t)frames,
                              .min_ms = config->min_ms,
                              .initial_ms = config->initial_ms,
@@ -58,7 +58,7 @@ tm_status tm_receiver_create(const tm_receiver_config *config, tm_receiver **rec
   self->info = tm_codec_get_info(config->codec);
   self->tick = self->info->encode_samples;
   self->history = tm_stretch_max_lag(self->info->sample_hz);
-  self->capacity = READY_TICKS * self->tick;
+  self->capacity = READY_TICKS * self->tick + TM_MAX_FRAME_SAMPLES;
   tm_status status = create_parts(self, config);
   if (status != TM_OK) {
     tm_receiver_destroy(self);
@@ -111,7 +111,7 @@ static void conceal(tm_receiver *receiver, int16_t *pcm) {
 /// Comfort noise where the codec has it, else a fade to silence.
 static void comfort(tm_receiver *receiver, int16_t *pcm) {
   size_t samples = receiver->info->decode_samples;
-  tm_frame none = {.kind = TM_FRAME_NO_DATA, .type = 15, .samples = (uint16_t)samples};
+  tm_frame none = {.kind = TM_FRAME_NO_DATA, .type = 15, .ticks = receiver->info->decode_ticks};
   if (receiver->info->has_dtx && tm_codec_decode(receiver->codec, &none, pcm) == TM_OK) {
     tm_plc_good(receiver->plc, pcm, samples);
   } else {
@@ -120,18 +120,23 @@ static void comfort(tm_receiver *receiver, int16_t *pcm) {
   receiver->stats.samples_comfort += samples;
 }
 
+/// Sound that is ready, as time of the RTP clock.
+static uint32_t pending_ticks(const tm_receiver *receiver) {
+  return (uint32_t)((uint64_t)receiver->ready * receiver->info->clock_hz / receiver->info->sample_hz);
+}
+
 /// Takes one frame out of the jitter buffer and appends its sound.
 static tm_jitter_result pull(tm_receiver *receiver, uint64_t now_us) {
   int16_t *pcm = receiver->sound + receiver->history + receiver->ready;
   tm_frame frame;
   bool restarted = false;
   size_t samples = receiver->info->decode_samples;
-  tm_jitter_result result = tm_jitter_get(receiver->jitter, now_us, (uint32_t)receiver->ready, &frame, &restarted);
+  tm_jitter_result result = tm_jitter_get(receiver->jitter, now_us, pending_ticks(receiver), &frame, &restarted);
   switch (result) {
     case TM_JITTER_FRAME:
       if (restarted) tm_plc_break(receiver->plc);
       if (tm_codec_decode(receiver->codec, &frame, pcm) == TM_OK) {
-        samples = frame.samples;
+        samples = tm_codec_samples(receiver->codec, frame.ticks);
         tm_plc_good(receiver->plc, pcm, samples);
       } else {
         conceal(receiver, pcm);
@@ -160,8 +165,8 @@ static void stretch(tm_receiver *receiver, uint64_t now_us, tm_jitter_advice adv
     receiver->stats.samples_removed += before - receiver->ready;
     while (receiver->ready < receiver->tick) pull(receiver, now_us);
   } else {
-    // Room must be left for one more frame in the next round.
-    size_t room = receiver->capacity - receiver->tick;
+    // Room is left for one more frame in the next round.
+    size_t room = receiver->capacity - TM_MAX_FRAME_SAMPLES;
     receiver->ready = tm_stretch_lengthen(pcm, before, room, receiver->sound, hz, hurry);
     receiver->stats.samples_stretched += receiver->ready - before;
   }
@@ -169,7 +174,7 @@ static void stretch(tm_receiver *receiver, uint64_t now_us, tm_jitter_advice adv
 }
 
 void tm_receiver_get(tm_receiver *receiver, uint64_t now_us, int16_t *pcm) {
-  uint32_t pending = (uint32_t)receiver->ready;
+  uint32_t pending = pending_ticks(receiver);
   tm_jitter_advice advice = tm_jitter_advise(receiver->jitter, now_us, pending);
   int64_t excess_us = tm_jitter_excess_us(receiver->jitter, now_us, pending);
   bool all_sound = true;

@@ -232,7 +232,7 @@ static void modes(void)
   enum { MODES = 4, PACKETS = 80, ASKED_AFTER = 20 };
   uint8_t request[8], cmr = 0;
   size_t octets = 0, count = 0;
-  tm_frame frame, none = {.kind = TM_FRAME_NO_DATA, .type = TM_AMR_FT_NO_DATA, .samples = 320};
+  tm_frame frame, none = {.kind = TM_FRAME_NO_DATA, .type = TM_AMR_FT_NO_DATA, .ticks = 320};
   tm_stream_config config = support_config(TM_CODEC_NAME_AMR_WB, 0);
   int place = -1, highest = 0, parity = -1, found;
   engine = support_engine();

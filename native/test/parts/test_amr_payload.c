@@ -6,7 +6,7 @@ static bool bit_at(const uint8_t *data, size_t at) { return (data[at / 8] >> (7 
 
 /// A frame of the type with random bits, the unused ones zero.
 static tm_frame random_frame(const tm_amr_family *family, uint8_t type, tm_random *random) {
-  tm_frame frame = {.type = type, .samples = family->frame_samples,
+  tm_frame frame = {.type = type, .ticks = family->frame_samples,
                     .bytes = (uint16_t)tm_amr_frame_bytes(family, type)};
   for (size_t i = 0; i < frame.bytes; i++) frame.data[i] = (uint8_t)tm_random_u32(random);
   unsigned unused = frame.bytes * 8u - family->bits[type];
@@ -37,7 +37,7 @@ static void one_frame_bandwidth_efficient(void) {
   CHECK_INT(frame.type, 4);
   CHECK_INT(frame.kind, TM_FRAME_SPEECH);
   CHECK_INT(frame.bytes, 19);
-  CHECK_INT(frame.samples, 160);
+  CHECK_INT(frame.ticks, 160);
   for (size_t bit = 0; bit < 148; bit++) CHECK(bit_at(frame.data, bit));
   for (size_t bit = 148; bit < 152; bit++) CHECK(!bit_at(frame.data, bit));
   uint8_t out[20];

@@ -43,8 +43,8 @@ static double through(tm_codec *codec, double hz, int *frames_out) {
     for (size_t i = 0; i < count; i++) {
       if (tm_codec_decode(codec, &frames[i], pcm) != TM_OK) return 0;
       if (tick < 50) continue;
-      memcpy(sound + have, pcm, frames[i].samples * sizeof *pcm);
-      have += frames[i].samples;
+      memcpy(sound + have, pcm, frames[i].ticks * sizeof *pcm);
+      have += frames[i].ticks;
       (*frames_out)++;
     }
   }
@@ -189,7 +189,7 @@ static void g711_any_length(void) {
     size_t count = 0;
     CHECK_INT(tm_codec_unpack(codec, payload, bytes, frames, TM_FRAMES_PER_PACKET, &count), TM_OK);
     size_t samples = 0;
-    for (size_t i = 0; i < count; i++) samples += frames[i].samples;
+    for (size_t i = 0; i < count; i++) samples += frames[i].ticks;
     CHECK_INT(samples, bytes);
   }
   size_t count = 0;

@@ -16,7 +16,7 @@ static tm_jitter *make(uint16_t capacity) {
 /// Puts packet `number` (its frame holds the number) of a stream that began at first_seq and first_ts.
 static tm_jitter_verdict put_kind(tm_jitter *jitter, uint32_t number, uint64_t arrival_us, tm_frame_kind kind,
                                   uint32_t sequence_offset) {
-  tm_frame frame = {.kind = kind, .samples = STEP, .bytes = 2};
+  tm_frame frame = {.kind = kind, .ticks = STEP, .bytes = 2};
   frame.data[0] = (uint8_t)(number >> 8);
   frame.data[1] = (uint8_t)number;
   tm_jitter_packet packet = {.ssrc = 1, .sequence = (uint16_t)(65500 + number - sequence_offset),
@@ -161,7 +161,7 @@ static void events_leave_no_hole(void) {
 
 static tm_jitter_verdict put_foreign(tm_jitter *jitter, uint32_t ssrc, uint16_t sequence, uint32_t timestamp,
                                      uint64_t arrival_us) {
-  tm_frame frame = {.kind = TM_FRAME_SPEECH, .samples = STEP, .bytes = 2, .data = {0x70, (uint8_t)sequence}};
+  tm_frame frame = {.kind = TM_FRAME_SPEECH, .ticks = STEP, .bytes = 2, .data = {0x70, (uint8_t)sequence}};
   tm_jitter_packet packet = {.ssrc = ssrc, .sequence = sequence, .timestamp = timestamp, .arrival_us = arrival_us,
                              .frames = &frame, .count = 1};
   return tm_jitter_put(jitter, &packet);
@@ -280,8 +280,8 @@ static void redundancy_fills_holes(void) {
   int expected = -1;
   for (uint32_t tick = 1; tick < 200; tick++) {
     if (tick % 2 == 0) {
-      tm_frame frames[2] = {{.kind = TM_FRAME_SPEECH, .samples = STEP, .bytes = 2},
-                            {.kind = TM_FRAME_SPEECH, .samples = STEP, .bytes = 2}};
+      tm_frame frames[2] = {{.kind = TM_FRAME_SPEECH, .ticks = STEP, .bytes = 2},
+                            {.kind = TM_FRAME_SPEECH, .ticks = STEP, .bytes = 2}};
       for (uint32_t i = 0; i < 2; i++) {
         frames[i].data[0] = (uint8_t)((tick - 1 + i) >> 8);
         frames[i].data[1] = (uint8_t)(tick - 1 + i);
@@ -368,7 +368,7 @@ static void random_packets(void) {
       memset(frames, 0, sizeof frames);
       for (int i = 0; i < 3; i++) {
         frames[i].kind = (tm_frame_kind)tm_random_below(&random, 4);
-        frames[i].samples = (uint16_t)(1 + tm_random_below(&random, 320));
+        frames[i].ticks = (uint16_t)(1 + tm_random_below(&random, 320));
       }
       bool wild = tm_random_below(&random, 4) == 0;
       tm_jitter_packet packet = {
