@@ -4,35 +4,37 @@
 
 enum { RETRY_MS = 2 };  // housekeeping's queue was full
 
-// Gives a coding to the housekeeping thread, which may free; the queue has room for every coding there can be at a time.
+static void destroy_coding(void *coding)
+{
+  tm_coding_destroy(coding);
+}
+
 static void discard(tm_engine *engine, tm_coding *coding)
 {
-  tm_command command = {.kind = TM_COMMAND_DISCARD, .discarded = coding};
-  if (coding && !tm_worker_send(&engine->house, &command)) atomic_fetch_add(&engine->codings_leaked, 1);
+  if (coding) tm_engine_discard(engine, destroy_coding, coding);
 }
 
 static void obey(tm_engine *engine, const tm_command *command)
 {
   tm_worker *worker = &engine->codec;
-  tm_stream *stream = command->stream;
+  tm_stream *stream = tm_stream_of(command->session);
   switch (command->kind) {
-    case TM_COMMAND_ADD: (void)tm_worker_add(worker, stream); return;
+    case TM_COMMAND_ADD: (void)tm_worker_add(worker, command->session); return;
     case TM_COMMAND_CONFIGURE:
       discard(engine, tm_codec_side_configure(stream, &command->codec, tm_now_ns()));
       return;
     case TM_COMMAND_CLOSE: stream->codec.closing = true; return;
     case TM_COMMAND_QUIT: worker->quit = true; return;
-    case TM_COMMAND_DTMF:
-    case TM_COMMAND_DISCARD: return;
+    default: return;
   }
 }
 
 static void pass_on_closed(tm_engine *engine, tm_worker *worker)
 {
   for (unsigned i = worker->count; i-- > 0;) {
-    tm_stream *stream = worker->streams[i];
-    tm_command close = {.kind = TM_COMMAND_CLOSE, .stream = stream};
-    if (stream->codec.closing && tm_worker_send(&engine->house, &close)) tm_worker_remove(worker, stream);
+    tm_session *session = worker->sessions[i];
+    tm_command close = {.kind = TM_COMMAND_CLOSE, .session = session};
+    if (tm_stream_of(session)->codec.closing && tm_worker_send(&engine->house, &close)) tm_worker_remove(worker, session);
   }
 }
 
@@ -51,13 +53,15 @@ void *tm_codec_thread(void *context)
   tm_command command;
   while (!worker->quit) {
     (void)tm_loop_wait(&worker->loop, none, 1);
-    for (unsigned i = 0; i < worker->count; i++)
-      if (!worker->streams[i]->codec.closing) tm_codec_side_beat(worker->streams[i], tm_now_ns());
+    for (unsigned i = 0; i < worker->count; i++) {
+      tm_stream *stream = tm_stream_of(worker->sessions[i]);
+      if (!stream->codec.closing) tm_codec_side_beat(stream, tm_now_ns());
+    }
     while (tm_queue_pop(worker->commands, &command)) obey(engine, &command);
     pass_on_closed(engine, worker);
     int64_t deadline = TM_NEVER, now = tm_now_ns();
     for (unsigned i = 0; i < worker->count; i++) {
-      int64_t one = deadline_of(worker->streams[i], now);
+      int64_t one = deadline_of(tm_stream_const_of(worker->sessions[i]), now);
       if (one < deadline) deadline = one;
     }
     tm_loop_arm(&worker->loop, deadline);

@@ -9,6 +9,7 @@
 enum {
   MAX_DTMF_CLOCK = 96000,
   AMR_WB_START_MODE = 2,  // 12.65 kbit/s
+  RTCP_MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   FEW_STREAMS = 8,        // that may well want to send at the same moment
 };
 
@@ -28,7 +29,6 @@ static tm_engine_status check(const tm_stream_config *config, tm_error *error)
   if (config->mode_set > TM_AMR_WB_ALL_MODES)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "mode set 0x%x: AMR-WB has modes 0 to 8", config->mode_set);
   if (config->ptime_ms == 0) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "packet time of 0 ms");
-  if (config->remote_port == 0) return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "remote port 0");
   if (config->dtmf_payload_type >= 0 && (config->dtmf_clock_rate == 0 || config->dtmf_clock_rate > MAX_DTMF_CLOCK))
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "telephone-event at %u Hz", config->dtmf_clock_rate);
   if ((config->dtmf_payload_type < 0) != (config->dtmf_receive_payload_type < 0))
@@ -37,20 +37,6 @@ static tm_engine_status check(const tm_stream_config *config, tm_error *error)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "one payload type for sound and events");
   if (config->cname[0] == '\0' || !memchr(config->cname, '\0', sizeof config->cname))
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "CNAME of 1 to %d octets", TM_ENGINE_MAX_CNAME - 1);
-  return TM_ENGINE_OK;
-}
-
-static tm_engine_status addresses(const tm_stream *stream, const tm_stream_config *config, tm_packet_config *out,
-                                  tm_error *error)
-{
-  uint16_t rtcp = config->remote_rtcp_port ? config->remote_rtcp_port : (uint16_t)(config->remote_port + 1);
-  const char *rtcp_address = config->remote_rtcp_address ? config->remote_rtcp_address : config->remote_address;
-  if (tm_address_parse(config->remote_address, config->remote_port, &out->remote) != 0)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", config->remote_address);
-  if (tm_address_parse(rtcp_address, rtcp, &out->remote_rtcp) != 0)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", rtcp_address);
-  if (out->remote.storage.ss_family != stream->family || out->remote_rtcp.storage.ss_family != stream->family)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the local address's family", config->remote_address);
   return TM_ENGINE_OK;
 }
 
@@ -87,17 +73,18 @@ static bool same_coding(const tm_codec_config *a, const tm_codec_config *b)
 tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_stream_config *config, tm_error *error)
 {
   tm_stream *stream = tm_stream_by_id(engine, id);
-  if (!stream || stream->close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
-  tm_command packet = {.kind = TM_COMMAND_CONFIGURE, .stream = stream};
+  if (!stream || stream->session.close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  tm_command packet = {.kind = TM_COMMAND_CONFIGURE, .session = &stream->session};
   tm_engine_status status = check(config, error);
-  if (status == TM_ENGINE_OK) status = addresses(stream, config, &packet.packet, error);
+  if (status == TM_ENGINE_OK) status = tm_session_addresses(&stream->session, config->remote_address, config->remote_port, config->remote_rtcp_address,
+                                  config->remote_rtcp_port, &packet.packet.session, error);
   if (status != TM_ENGINE_OK) return status;
 
   tm_codec_config wanted = {.id = codec_ids[config->codec],
                             .octet_aligned = config->octet_aligned,
                             .mode_set = config->mode_set,
                             .initial_mode = AMR_WB_START_MODE};
-  tm_command codec = {.kind = TM_COMMAND_CONFIGURE, .stream = stream};
+  tm_command codec = {.kind = TM_COMMAND_CONFIGURE, .session = &stream->session};
   begin_beats(engine, stream);
   if (!stream->has_coding || !same_coding(&wanted, &stream->coding_config)) {
     codec.codec.coding = tm_coding_create(&wanted, stream->codings + 1, error);
@@ -108,24 +95,26 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   }
   codec.codec.payload_type = config->payload_type;
   stream->packing = packing_of(stream, config);
-  stream->sends = config->send && !tm_address_unspecified(&packet.packet.remote);
+  stream->sends = config->send && !tm_address_unspecified(&packet.packet.session.remote);
   codec.codec.packing = stream->packing;
   codec.codec.send = stream->sends;
   codec.codec.receive = config->receive;
 
   const tm_codec_info *info = tm_codec_info_of(wanted.id);
   packet.packet.coding = stream->codings;
-  packet.packet.clock_hz = info->clock_hz;
+  tm_session_config *session = &packet.packet.session;
+  session->clock_hz = info->clock_hz;
+  session->send = stream->sends;
+  session->receive = config->receive;
+  session->rtcp_senders_bps = config->rtcp_senders_bps;
+  session->rtcp_receivers_bps = config->rtcp_receivers_bps;
+  session->rtcp_minimum_us = RTCP_MINIMUM_US;
+  memcpy(session->cname, config->cname, sizeof session->cname);
   packet.packet.receive_payload_type = config->receive_payload_type;
   packet.packet.dtmf_payload_type = config->dtmf_payload_type;
   packet.packet.dtmf_receive_payload_type = config->dtmf_receive_payload_type;
   packet.packet.dtmf_clock_hz = config->dtmf_payload_type >= 0 ? config->dtmf_clock_rate : 0;
-  packet.packet.rtcp_senders_bps = config->rtcp_senders_bps;
-  packet.packet.rtcp_receivers_bps = config->rtcp_receivers_bps;
   packet.packet.packing = stream->packing;
-  packet.packet.send = stream->sends;
-  packet.packet.receive = config->receive;
-  memcpy(packet.packet.cname, config->cname, sizeof packet.packet.cname);
   stream->has_dtmf = config->dtmf_payload_type >= 0;
 
   while (!tm_worker_send(&engine->codec, &codec)) sched_yield();

@@ -40,18 +40,18 @@ bool tm_worker_send(tm_worker *worker, const tm_command *command)
   return true;
 }
 
-bool tm_worker_add(tm_worker *worker, tm_stream *stream)
+bool tm_worker_add(tm_worker *worker, tm_session *session)
 {
   if (worker->count == TM_ENGINE_MAX_STREAMS) return false;
-  worker->streams[worker->count++] = stream;
+  worker->sessions[worker->count++] = session;
   return true;
 }
 
-void tm_worker_remove(tm_worker *worker, const tm_stream *stream)
+void tm_worker_remove(tm_worker *worker, const tm_session *session)
 {
   for (unsigned i = 0; i < worker->count; i++) {
-    if (worker->streams[i] != stream) continue;
-    worker->streams[i] = worker->streams[--worker->count];
+    if (worker->sessions[i] != session) continue;
+    worker->sessions[i] = worker->sessions[--worker->count];
     return;
   }
 }
@@ -62,6 +62,12 @@ bool tm_engine_emit(tm_engine *engine, const tm_event *event)
   if (!queued) atomic_fetch_add(&engine->events_dropped, 1);
   if (!atomic_exchange(&engine->events_wait, true)) tm_loop_wake(&engine->house.loop);
   return queued;
+}
+
+void tm_engine_discard(tm_engine *engine, void (*destroy)(void *object), void *object)
+{
+  tm_command command = {.kind = TM_COMMAND_DISCARD, .discard = {.destroy = destroy, .object = object}};
+  if (!tm_worker_send(&engine->house, &command)) atomic_fetch_add(&engine->objects_leaked, 1);
 }
 
 tm_device_pool *tm_engine_device_pool(tm_engine *engine)
@@ -134,61 +140,73 @@ bool tm_engine_is_realtime(const tm_engine *engine)
   return engine->packet.realtime;
 }
 
+tm_session *tm_session_by_id(const tm_engine *engine, uint32_t id)
+{
+  tm_session *session = engine->sessions[id & SLOT_MASK];
+  return session && session->id == id ? session : NULL;
+}
+
 tm_stream *tm_stream_by_id(const tm_engine *engine, uint32_t id)
 {
-  tm_stream *stream = engine->streams[id & SLOT_MASK];
-  return stream && stream->id == id ? stream : NULL;
+  tm_session *session = tm_session_by_id(engine, id);
+  return session && session->kind->media == TM_MEDIA_AUDIO ? tm_stream_of(session) : NULL;
 }
 
 // Beats of different streams are spread over the 20 ms (van der Corput), so that many streams do not all want to send at once.
-static int64_t phase_of(unsigned slot)
+int64_t tm_engine_phase_of(const tm_engine *engine, uint32_t id)
 {
-  int64_t phase = 0, part = TM_UNIT_NS / 2;
-  for (; slot > 0; slot >>= 1, part /= 2)
+  int64_t phase = engine->epoch_ns, part = TM_UNIT_NS / 2;
+  for (unsigned slot = id & SLOT_MASK; slot > 0; slot >>= 1, part /= 2)
     if (slot & 1) phase += part;
   return phase;
 }
 
-static int free_slot(const tm_engine *engine)
+uint32_t tm_engine_next_id(tm_engine *engine)
 {
-  for (int i = 0; i < TM_ENGINE_MAX_STREAMS; i++)
-    if (!engine->streams[i]) return i;
-  return -1;
+  for (uint32_t slot = 0; slot < TM_ENGINE_MAX_STREAMS; slot++)
+    if (!engine->sessions[slot]) return slot | ++engine->generation << GENERATION_SHIFT;
+  return 0;
+}
+
+void tm_engine_adopt(tm_engine *engine, tm_session *session)
+{
+  tm_command add = {.kind = TM_COMMAND_ADD, .session = session};
+  // House first: the others only know a stream that can be finished. Queues hold more than streams can fill.
+  while (!tm_worker_send(&engine->house, &add)) sched_yield();
+  if (session->kind->media == TM_MEDIA_AUDIO)
+    while (!tm_worker_send(&engine->codec, &add)) sched_yield();
+  while (!tm_worker_send(&engine->packet, &add)) sched_yield();
+  engine->sessions[session->id & SLOT_MASK] = session;
+  engine->open++;
 }
 
 tm_engine_status tm_stream_open(tm_engine *engine, const tm_stream_options *options, uint32_t *id, tm_error *error)
 {
-  int slot = free_slot(engine);
-  if (slot < 0) return tm_error_set(error, TM_ENGINE_LIMIT, 0, "%d streams are open already", TM_ENGINE_MAX_STREAMS);
+  uint32_t next = tm_engine_next_id(engine);
+  if (next == 0) return tm_error_set(error, TM_ENGINE_LIMIT, 0, "%d streams are open already", TM_ENGINE_MAX_STREAMS);
   tm_error reason = {.status = TM_ENGINE_MEMORY};
-  tm_stream *stream = tm_stream_create(engine, options, (uint32_t)slot | ++engine->generation << GENERATION_SHIFT, &reason);
+  tm_stream *stream = tm_stream_create(engine, options, next, &reason);
   if (!stream) {
     if (error) *error = reason;
     return reason.status;
   }
-  stream->base_ns = engine->epoch_ns + phase_of((unsigned)slot);
-  tm_command add = {.kind = TM_COMMAND_ADD, .stream = stream};
-  // House first: the others only know a stream that can be finished. Queues hold more than streams can fill.
-  while (!tm_worker_send(&engine->house, &add)) sched_yield();
-  while (!tm_worker_send(&engine->codec, &add)) sched_yield();
-  while (!tm_worker_send(&engine->packet, &add)) sched_yield();
-  engine->streams[slot] = stream;
-  engine->open++;
-  *id = stream->id;
+  stream->base_ns = tm_engine_phase_of(engine, next);
+  tm_engine_adopt(engine, &stream->session);
+  *id = next;
   return TM_ENGINE_OK;
 }
 
 uint16_t tm_stream_port(const tm_engine *engine, uint32_t id)
 {
-  const tm_stream *stream = tm_stream_by_id(engine, id);
-  return stream ? stream->port : 0;
+  const tm_session *session = tm_session_by_id(engine, id);
+  return session ? session->port : 0;
 }
 
 tm_engine_status tm_stream_send_dtmf(tm_engine *engine, uint32_t id, const char *digits, uint32_t duration_ms,
                                      uint32_t gap_ms, tm_error *error)
 {
   tm_stream *stream = tm_stream_by_id(engine, id);
-  if (!stream || stream->close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  if (!stream || stream->session.close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
   if (!stream->has_dtmf) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "no telephone-event was negotiated");
   size_t length = strlen(digits);
   if (length == 0 || length > TM_ENGINE_MAX_DIGITS)
@@ -197,31 +215,36 @@ tm_engine_status tm_stream_send_dtmf(tm_engine *engine, uint32_t id, const char 
     if (tm_dtmf_code(digits[i]) < 0) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "no digit: '%c'", digits[i]);
   if (duration_ms > TM_DTMF_MAX_MS || gap_ms > TM_DTMF_MAX_MS)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "longer than %d ms", TM_DTMF_MAX_MS);
-  tm_command command = {.kind = TM_COMMAND_DTMF, .stream = stream, .dtmf = {.duration_ms = duration_ms, .gap_ms = gap_ms}};
+  tm_command command = {.kind = TM_COMMAND_DTMF, .session = &stream->session, .dtmf = {.duration_ms = duration_ms, .gap_ms = gap_ms}};
   memcpy(command.dtmf.digits, digits, length + 1);
   if (tm_worker_send(&engine->packet, &command)) return TM_ENGINE_OK;
   return tm_error_set(error, TM_ENGINE_LIMIT, 0, "the packet thread's queue is full");
 }
 
+tm_engine_status tm_session_close(tm_session *session)
+{
+  tm_command close = {.kind = TM_COMMAND_CLOSE, .session = session};
+  if (session->close_asked) return TM_ENGINE_OK;
+  if (!tm_worker_send(&session->engine->packet, &close)) return TM_ENGINE_LIMIT;
+  session->close_asked = true;
+  return TM_ENGINE_OK;
+}
+
 tm_engine_status tm_stream_close(tm_engine *engine, uint32_t id)
 {
-  tm_stream *stream = tm_stream_by_id(engine, id);
-  if (!stream || stream->close_asked) return TM_ENGINE_OK;
-  tm_command close = {.kind = TM_COMMAND_CLOSE, .stream = stream};
-  if (!tm_worker_send(&engine->packet, &close)) return TM_ENGINE_LIMIT;
-  stream->close_asked = true;
-  return TM_ENGINE_OK;
+  tm_session *session = tm_session_by_id(engine, id);
+  return session ? tm_session_close(session) : TM_ENGINE_OK;
 }
 
 bool tm_engine_next_event(tm_engine *engine, tm_event *event)
 {
   if (!tm_queue_pop(engine->events, event)) return false;
   if (event->kind != TM_EVENT_CLOSED) return true;
-  tm_stream *stream = tm_stream_by_id(engine, event->stream);
-  if (stream) {
-    engine->streams[event->stream & SLOT_MASK] = NULL;
+  tm_session *session = tm_session_by_id(engine, event->stream);
+  if (session) {
+    engine->sessions[event->stream & SLOT_MASK] = NULL;
     engine->open--;
-    tm_stream_free(stream);
+    session->kind->free(session);
   }
   return true;
 }
@@ -231,7 +254,7 @@ void tm_engine_destroy(tm_engine *engine)
   tm_event event;
   if (!engine) return;
   for (int i = 0; i < TM_ENGINE_MAX_STREAMS; i++)
-    while (engine->streams[i] && tm_stream_close(engine, engine->streams[i]->id) != TM_ENGINE_OK) sched_yield();
+    while (engine->sessions[i] && tm_session_close(engine->sessions[i]) != TM_ENGINE_OK) sched_yield();
   while (engine->open > 0) {
     struct timespec pause = tm_timespec(TM_NS_PER_MS);
     while (tm_engine_next_event(engine, &event)) continue;

@@ -14,17 +14,20 @@ typedef enum {
   TM_COMMAND_CONFIGURE,
   TM_COMMAND_DTMF,
   TM_COMMAND_CLOSE,
-  TM_COMMAND_DISCARD,  // housekeeping: a coding that no one uses any more
+  TM_COMMAND_DISCARD,  // housekeeping: something that no one uses any more
   TM_COMMAND_QUIT,
 } tm_command_kind;
 
-typedef struct {
+typedef struct tm_command {
   tm_command_kind kind;
-  tm_stream *stream;
+  tm_session *session;
   union {
     tm_packet_config packet;
     tm_codec_thread_config codec;
-    tm_coding *discarded;
+    struct {
+      void (*destroy)(void *object);
+      void *object;
+    } discard;
     struct {
       char digits[TM_ENGINE_MAX_DIGITS + 1];
       uint32_t duration_ms, gap_ms;
@@ -32,13 +35,13 @@ typedef struct {
   };
 } tm_command;
 
-/** One thread: what it waits on, what it was asked, the streams it serves. */
+/** One thread: what it waits on, what it was asked, the sessions it serves. */
 typedef struct {
   pthread_t thread;
   bool started, realtime, quit;
   tm_loop loop;
   tm_queue *commands;
-  tm_stream *streams[TM_ENGINE_MAX_STREAMS];
+  tm_session *sessions[TM_ENGINE_MAX_STREAMS];
   unsigned count;
 } tm_worker;
 
@@ -48,10 +51,10 @@ struct tm_engine {
   tm_worker packet, codec, house;
   tm_queue *events;
   tm_device_pool *devices;
-  atomic_uint_fast64_t events_dropped, codings_leaked;
+  atomic_uint_fast64_t events_dropped, objects_leaked;
   atomic_bool events_wait;
   // control thread
-  tm_stream *streams[TM_ENGINE_MAX_STREAMS];
+  tm_session *sessions[TM_ENGINE_MAX_STREAMS];
   uint32_t generation;
   unsigned open;
 };
@@ -62,14 +65,28 @@ void *tm_house_thread(void *engine);
 
 /** Hands a command to a thread. False when its queue is full. Any thread, never waits. */
 bool tm_worker_send(tm_worker *worker, const tm_command *command);
-bool tm_worker_add(tm_worker *worker, tm_stream *stream);
-void tm_worker_remove(tm_worker *worker, const tm_stream *stream);
+bool tm_worker_add(tm_worker *worker, tm_session *session);
+void tm_worker_remove(tm_worker *worker, const tm_session *session);
 
 /** Queues an event and wakes the housekeeping thread. False (and counted) when the queue is full. Any thread, never waits. */
 bool tm_engine_emit(tm_engine *engine, const tm_event *event);
+/**
+ * Gives to the housekeeping thread what a real-time thread may not free. Never waits; its queue has room for all there can be at a time
+ * (else the object is leaked, and counted).
+ */
+void tm_engine_discard(tm_engine *engine, void (*destroy)(void *object), void *object);
 tm_device_pool *tm_engine_device_pool(tm_engine *engine);
-/** Control thread. NULL for an id that is not open. */
+/** Control thread. NULL for an id that is not open, or (second one) is no audio stream. */
+tm_session *tm_session_by_id(const tm_engine *engine, uint32_t id);
 tm_stream *tm_stream_by_id(const tm_engine *engine, uint32_t id);
+/** Control thread: the id that the next stream will have, 0 when no place is free. */
+uint32_t tm_engine_next_id(tm_engine *engine);
+/** Control thread: makes a stream known to the housekeeping and packet threads; from now on it ends by TM_COMMAND_CLOSE only. */
+void tm_engine_adopt(tm_engine *engine, tm_session *session);
+/** Control thread: asks the packet thread to close. Idempotent. LIMIT: its queue is full. */
+tm_engine_status tm_session_close(tm_session *session);
+/** Where the beats of a stream stand among those of others, from its id. */
+int64_t tm_engine_phase_of(const tm_engine *engine, uint32_t id);
 
 /** The beat after `now` of a stream. */
 uint64_t tm_stream_beat_after(const tm_stream *stream, int64_t now);
@@ -87,20 +104,5 @@ static inline bool tm_packet_ends(uint64_t unit, const tm_packing *packing)
 {
   return tm_packet_starts(unit + 1, packing);
 }
-
-// Packet thread, one stream at a time.
-void tm_packet_configure(tm_stream *stream, const tm_packet_config *config, int64_t now);
-void tm_packet_beat(tm_stream *stream, int64_t now);
-/** Takes datagrams that wait, a few at a time. False: this beat has brought enough, listen again at the intake's refill_ns. */
-bool tm_packet_receive(tm_stream *stream);
-/** One datagram that came from `from`. */
-void tm_packet_take(tm_stream *stream, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now);
-void tm_packet_queue_dtmf(tm_stream *stream, const char *digits, uint32_t duration_ms, uint32_t gap_ms);
-bool tm_rtcp_receive(tm_stream *stream);
-/** One datagram out of at most `most` in a beat. False: none is left. */
-bool tm_intake_take(tm_intake *intake, unsigned most, int64_t now);
-void tm_rtcp_schedule(tm_stream *stream, int64_t now);
-void tm_rtcp_beat(tm_stream *stream, int64_t now);
-void tm_rtcp_bye(tm_stream *stream, int64_t now);
 
 #endif

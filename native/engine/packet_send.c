@@ -1,10 +1,6 @@
 // Packet thread, sending: RTP by absolute beats (RFC 3550 5.1), telephone events in place of sound (RFC 4733 2.5.1).
-#include <errno.h>
-#include <string.h>
-
-#include "engine_private.h"
+#include "packet_sound.h"
 #include "clock.h"
-#include "tm_rtp.h"
 
 enum {
   MAX_BEATS_LATE = 5,  // further behind, time is given up instead of sent in a burst
@@ -14,37 +10,28 @@ enum {
 
 void tm_packet_configure(tm_stream *stream, const tm_packet_config *config, int64_t now)
 {
+  tm_session *session = &stream->session;
   tm_packet_side *side = &stream->packet;
-  bool first = !side->configured;
+  bool first = !session->configured;
   bool clock_changed = first || side->config.dtmf_clock_hz != config->dtmf_clock_hz;
-  if (!side->config.send || side->config.coding != config->coding) side->marker = true;
-  if (first || !side->config.send) {
+  if (!session->config.send || side->config.coding != config->coding) side->marker = true;
+  if (first || !session->config.send) {
     side->next_unit = tm_stream_beat_after(stream, now);
     side->flowing = false;
   }
-  if (side->has_source && side->config.clock_hz != config->clock_hz) {
-    side->lost_before += tm_rtp_source_lost(&side->source);
-    side->has_source = false;
-  }
-  bool other_bandwidth = first || side->config.rtcp_senders_bps != config->rtcp_senders_bps ||
-                         side->config.rtcp_receivers_bps != config->rtcp_receivers_bps;
-  if (first || !tm_address_equal(&side->config.remote, &config->remote)) {
-    tm_origin_init(&side->origin, &config->remote);
-    if (side->connected) tm_socket_disconnect(stream->sockets.rtp);
-    side->connected = false;
-  }
+  // The codec thread counts from the drawn timestamp on, beginning with this beat.
+  if (first) tm_session_timeline(session, session->timestamp, tm_stream_due(stream, side->next_unit));
+  tm_session_configure(session, &config->session, now);
   side->config = *config;
-  side->configured = true;
   if (config->dtmf_payload_type < 0) {
-    tm_dtmf_sender_init(&side->dtmf_out, config->clock_hz);
-    tm_dtmf_receiver_init(&side->dtmf_in, config->clock_hz);
+    tm_dtmf_sender_init(&side->dtmf_out, config->session.clock_hz);
+    tm_dtmf_receiver_init(&side->dtmf_in, config->session.clock_hz);
     side->dtmf_pending = 0;
   } else if (clock_changed) {
     tm_dtmf_sender_init(&side->dtmf_out, config->dtmf_clock_hz);
     tm_dtmf_receiver_init(&side->dtmf_in, config->dtmf_clock_hz);
     side->dtmf_pending = 0;
   }
-  if (other_bandwidth) tm_rtcp_schedule(stream, now);
 }
 
 void tm_packet_queue_dtmf(tm_stream *stream, const char *digits, uint32_t duration_ms, uint32_t gap_ms)
@@ -55,29 +42,9 @@ void tm_packet_queue_dtmf(tm_stream *stream, const char *digits, uint32_t durati
     side->dtmf_pending = tm_dtmf_pending(&side->dtmf_out);
     return;
   }
-  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->id};
+  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->session.id};
   (void)tm_error_set(&event.error, TM_ENGINE_LIMIT, 0, "more digits than can wait: \"%s\" not sent", digits);
-  (void)tm_engine_emit(stream->engine, &event);
-}
-
-static void send_rtp(tm_stream *stream, tm_rtp_packet *packet)
-{
-  tm_packet_side *side = &stream->packet;
-  uint8_t datagram[TM_RTP_HEADER_BYTES + TM_TX_PAYLOAD_OCTETS];
-  size_t octets = 0;
-  packet->ssrc = stream->ssrc;
-  packet->sequence = side->sequence++;
-  if (tm_rtp_build(packet, datagram, sizeof datagram, &octets) != TM_OK) {
-    tm_count(&stream->counters.send_errors, 1);
-    return;
-  }
-  if (!tm_socket_send(stream->sockets.rtp, datagram, octets, &side->config.remote)) {
-    tm_count(&stream->counters.send_errors, 1);
-    return;
-  }
-  side->sent_any = true;
-  tm_count(&stream->counters.packets_sent, 1);
-  tm_count(&stream->counters.octets_sent, packet->payload_bytes);
+  (void)tm_engine_emit(stream->session.engine, &event);
 }
 
 // True when an event packet took the place of the sound.
@@ -105,7 +72,7 @@ static bool send_event(tm_stream *stream, const tm_tx_record *record)
                           .timestamp = side->dtmf_rtp_timestamp,
                           .payload = event.payload,
                           .payload_bytes = sizeof event.payload};
-  send_rtp(stream, &packet);
+  (void)tm_session_send(&stream->session, &packet);
   side->marker = true;
   return true;
 }
@@ -113,9 +80,8 @@ static bool send_event(tm_stream *stream, const tm_tx_record *record)
 static void send_record(tm_stream *stream, const tm_tx_record *record, const uint8_t *payload)
 {
   tm_packet_side *side = &stream->packet;
-  side->last_timestamp = record->timestamp;
-  side->last_due_ns = tm_stream_due(stream, record->unit);
-  if (!side->config.send || send_event(stream, record)) return;
+  tm_session_timeline(&stream->session, record->timestamp, tm_stream_due(stream, record->unit));
+  if (!stream->session.config.send || send_event(stream, record)) return;
   if (record->octets == 0) {
     side->marker = true;
     return;
@@ -126,7 +92,7 @@ static void send_record(tm_stream *stream, const tm_tx_record *record, const uin
                           .payload = payload,
                           .payload_bytes = record->octets};
   side->marker = false;
-  send_rtp(stream, &packet);
+  (void)tm_session_send(&stream->session, &packet);
 }
 
 // Sends what is due up to `unit`. True when the packet of `unit` itself was there.
@@ -159,8 +125,8 @@ static void retry(tm_stream *stream, int64_t now)
 void tm_packet_beat(tm_stream *stream, int64_t now)
 {
   tm_packet_side *side = &stream->packet;
-  if (!side->configured) return;
-  if (!side->config.send) {
+  if (!stream->session.configured) return;
+  if (!stream->session.config.send) {
     side->retry_ns = TM_NEVER;
     return;
   }

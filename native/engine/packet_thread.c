@@ -1,4 +1,4 @@
-// The packet thread: sockets and beats of all streams. Allocates nothing, waits for no lock.
+// The packet thread: sockets and beats of all streams of every kind. Allocates nothing, waits for no lock.
 #include "engine_private.h"
 #include "clock.h"
 
@@ -8,76 +8,63 @@ enum {
   CLOSE_RETRY_MS = 1,
 };
 
-static uint64_t tag_of(const tm_stream *stream, bool rtcp)
+static uint64_t tag_of(const tm_session *session, bool rtcp)
 {
-  return (uint64_t)stream->id << 1 | (rtcp ? RTCP_BIT : 0);
+  return (uint64_t)session->id << 1 | (rtcp ? RTCP_BIT : 0);
 }
 
-static tm_stream *by_id(const tm_worker *worker, uint32_t id)
+static tm_session *by_id(const tm_worker *worker, uint32_t id)
 {
   for (unsigned i = 0; i < worker->count; i++)
-    if (worker->streams[i]->id == id) return worker->streams[i];
+    if (worker->sessions[i]->id == id) return worker->sessions[i];
   return NULL;
 }
 
 // A socket that was flooded is listened to again with the next beat.
-static void listen_again(tm_worker *worker, const tm_stream *stream, tm_intake *intake, bool rtcp, int64_t now)
+static void listen_again(tm_worker *worker, const tm_session *session, tm_intake *intake, bool rtcp, int64_t now)
 {
   if (!intake->deaf || now < intake->refill_ns) return;
-  intake->deaf = tm_loop_add(&worker->loop, rtcp ? stream->sockets.rtcp : stream->sockets.rtp, tag_of(stream, rtcp)) != 0;
+  intake->deaf = tm_loop_add(&worker->loop, rtcp ? session->sockets.rtcp : session->sockets.rtp, tag_of(session, rtcp)) != 0;
 }
 
-static void receive(tm_worker *worker, tm_stream *stream, bool rtcp)
+static void receive(tm_worker *worker, tm_session *session, bool rtcp)
 {
-  tm_intake *intake = rtcp ? &stream->packet.rtcp_intake : &stream->packet.rtp_intake;
-  intake->deaf = !(rtcp ? tm_rtcp_receive(stream) : tm_packet_receive(stream));
-  if (intake->deaf) tm_loop_remove(&worker->loop, rtcp ? stream->sockets.rtcp : stream->sockets.rtp);
+  tm_intake *intake = rtcp ? &session->rtcp_intake : &session->rtp_intake;
+  intake->deaf = !(rtcp ? tm_rtcp_receive(session) : tm_session_receive(session));
+  if (intake->deaf) tm_loop_remove(&worker->loop, rtcp ? session->sockets.rtcp : session->sockets.rtp);
 }
 
-static void begin_close(tm_worker *worker, tm_stream *stream, int64_t now)
+static void begin_close(tm_worker *worker, tm_session *session, int64_t now)
 {
-  tm_rtcp_bye(stream, now);
-  tm_loop_remove(&worker->loop, stream->sockets.rtp);
-  tm_loop_remove(&worker->loop, stream->sockets.rtcp);
-  stream->packet.closing = true;
+  tm_rtcp_bye(session, now);
+  tm_loop_remove(&worker->loop, session->sockets.rtp);
+  tm_loop_remove(&worker->loop, session->sockets.rtcp);
+  session->closing = true;
 }
 
 static void obey(tm_worker *worker, const tm_command *command, int64_t now)
 {
-  tm_stream *stream = command->stream;
+  tm_session *session = command->session;
   switch (command->kind) {
     case TM_COMMAND_ADD:
-      (void)tm_worker_add(worker, stream);
-      (void)tm_loop_add(&worker->loop, stream->sockets.rtp, tag_of(stream, false));
-      (void)tm_loop_add(&worker->loop, stream->sockets.rtcp, tag_of(stream, true));
+      (void)tm_worker_add(worker, session);
+      (void)tm_loop_add(&worker->loop, session->sockets.rtp, tag_of(session, false));
+      (void)tm_loop_add(&worker->loop, session->sockets.rtcp, tag_of(session, true));
       return;
-    case TM_COMMAND_CONFIGURE: tm_packet_configure(stream, &command->packet, now); return;
-    case TM_COMMAND_DTMF:
-      tm_packet_queue_dtmf(stream, command->dtmf.digits, command->dtmf.duration_ms, command->dtmf.gap_ms);
-      return;
-    case TM_COMMAND_CLOSE: begin_close(worker, stream, now); return;
+    case TM_COMMAND_CLOSE: begin_close(worker, session, now); return;
     case TM_COMMAND_QUIT: worker->quit = true; return;
     case TM_COMMAND_DISCARD: return;
+    default: session->kind->obey(session, command, now); return;
   }
 }
 
-static void beat(tm_worker *worker, tm_stream *stream, int64_t now)
+static void beat(tm_worker *worker, tm_session *session, int64_t now)
 {
-  tm_dtmf_change change;
-  tm_packet_side *side = &stream->packet;
-  if (side->closing) return;
-  tm_packet_beat(stream, now);
-  tm_rtcp_beat(stream, now);
-  listen_again(worker, stream, &side->rtp_intake, false, now);
-  listen_again(worker, stream, &side->rtcp_intake, true, now);
-  if (side->dtmf_in.active && tm_dtmf_receiver_tick(&side->dtmf_in, (uint64_t)(now / TM_NS_PER_US), &change)) {
-    tm_event event = {.kind = TM_EVENT_DTMF,
-                      .stream = stream->id,
-                      .digit = tm_dtmf_digit(change.code),
-                      .duration_ms = change.duration_ms};
-    tm_count(&stream->counters.dtmf_received, 1);
-    (void)tm_engine_emit(stream->engine, &event);
-  }
+  if (session->closing) return;
+  session->kind->beat(session, now);
+  tm_rtcp_beat(session, now);
+  listen_again(worker, session, &session->rtp_intake, false, now);
+  listen_again(worker, session, &session->rtcp_intake, true, now);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -85,27 +72,21 @@ static int64_t earlier(int64_t a, int64_t b)
   return a < b ? a : b;
 }
 
-static int64_t deadline_of(const tm_stream *stream, int64_t now)
+static int64_t deadline_of(const tm_session *session, int64_t now)
 {
-  const tm_packet_side *side = &stream->packet;
-  if (side->closing) return now + CLOSE_RETRY_MS * TM_NS_PER_MS;
-  int64_t deadline = TM_NEVER;
-  if (side->rtp_intake.deaf) deadline = earlier(deadline, side->rtp_intake.refill_ns);
-  if (side->rtcp_intake.deaf) deadline = earlier(deadline, side->rtcp_intake.refill_ns);
-  if (!side->configured) return deadline;
-  deadline = earlier(deadline, earlier(side->next_rtcp_ns, side->retry_ns));
-  if (side->config.send) deadline = earlier(deadline, tm_stream_due(stream, side->next_unit));
-  if (side->dtmf_in.active) deadline = earlier(deadline, now + TM_UNIT_NS);
-  return deadline;
+  if (session->closing) return now + CLOSE_RETRY_MS * TM_NS_PER_MS;
+  int64_t deadline = session->kind->deadline(session, now);
+  if (session->rtp_intake.deaf) deadline = earlier(deadline, session->rtp_intake.refill_ns);
+  if (session->rtcp_intake.deaf) deadline = earlier(deadline, session->rtcp_intake.refill_ns);
+  return session->configured ? earlier(deadline, session->next_rtcp_ns) : deadline;
 }
 
-// A stream leaves by way of the codec thread; its queue may be full for a moment.
-static void pass_on_closed(tm_engine *engine, tm_worker *worker)
+// A stream leaves by way of the thread that comes next; its queue may be full for a moment.
+static void pass_on_closed(tm_worker *worker)
 {
   for (unsigned i = worker->count; i-- > 0;) {
-    tm_stream *stream = worker->streams[i];
-    tm_command close = {.kind = TM_COMMAND_CLOSE, .stream = stream};
-    if (stream->packet.closing && tm_worker_send(&engine->codec, &close)) tm_worker_remove(worker, stream);
+    tm_session *session = worker->sessions[i];
+    if (session->closing && session->kind->pass_on(session)) tm_worker_remove(worker, session);
   }
 }
 
@@ -119,16 +100,16 @@ void *tm_packet_thread(void *context)
     int count = tm_loop_wait(&worker->loop, events, MAX_SOCKET_EVENTS);
     int64_t now = tm_now_ns();
     // Beats first: a packet that comes can wait, one that goes cannot.
-    for (unsigned i = 0; i < worker->count; i++) beat(worker, worker->streams[i], now);
+    for (unsigned i = 0; i < worker->count; i++) beat(worker, worker->sessions[i], now);
     for (int i = 0; i < count; i++) {
-      tm_stream *stream = by_id(worker, (uint32_t)(events[i].data.u64 >> 1));
-      if (stream) receive(worker, stream, events[i].data.u64 & RTCP_BIT);
+      tm_session *session = by_id(worker, (uint32_t)(events[i].data.u64 >> 1));
+      if (session) receive(worker, session, events[i].data.u64 & RTCP_BIT);
     }
     while (tm_queue_pop(worker->commands, &command)) obey(worker, &command, tm_now_ns());
-    pass_on_closed(engine, worker);
+    pass_on_closed(worker);
     now = tm_now_ns();
     int64_t deadline = TM_NEVER;
-    for (unsigned i = 0; i < worker->count; i++) deadline = earlier(deadline, deadline_of(worker->streams[i], now));
+    for (unsigned i = 0; i < worker->count; i++) deadline = earlier(deadline, deadline_of(worker->sessions[i], now));
     tm_loop_arm(&worker->loop, deadline);
   }
   return NULL;

@@ -2,12 +2,14 @@
 #include "engine_private.h"
 
 #define READ(name) atomic_load_explicit(&counters->name, memory_order_relaxed)
+#define OWN(name) atomic_load_explicit(&own->name, memory_order_relaxed)
 
 tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t id, tm_stream_stats *stats)
 {
   const tm_stream *stream = tm_stream_by_id(engine, id);
   if (!stream) return TM_ENGINE_ARGUMENT;
-  const tm_counters *counters = &stream->counters;
+  const tm_counters *own = &stream->counters;
+  const tm_session_counters *counters = &stream->session.counters;
   int_fast64_t rtt = READ(rtt_us), loss = READ(far_loss_256);
   *stats = (tm_stream_stats){
       .packets_sent = READ(packets_sent),
@@ -15,22 +17,22 @@ tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t id, tm_st
       .packets_received = READ(packets_received),
       .octets_received = READ(octets_received),
       .packets_lost = READ(packets_lost),
-      .packets_late = READ(packets_late),
-      .packets_discarded = READ(packets_discarded) + READ(codec_discarded),
+      .packets_late = OWN(packets_late),
+      .packets_discarded = READ(packets_discarded) + OWN(codec_discarded),
       .rtcp_sent = READ(rtcp_sent),
       .rtcp_received = READ(rtcp_received),
-      .concealed_ms = READ(concealed_us) / 1000,
-      .ticks_missed = READ(ticks_missed),
+      .concealed_ms = OWN(concealed_us) / 1000,
+      .ticks_missed = OWN(ticks_missed),
       .send_errors = READ(send_errors),
-      .dtmf_sent = READ(dtmf_sent),
-      .dtmf_received = READ(dtmf_received),
+      .dtmf_sent = OWN(dtmf_sent),
+      .dtmf_received = OWN(dtmf_received),
       .jitter_ms = (double)READ(jitter_us) / 1000.0,
-      .playout_ms = (double)READ(playout_us) / 1000.0,
+      .playout_ms = (double)OWN(playout_us) / 1000.0,
       .rtt_ms = rtt < 0 ? -1.0 : (double)rtt / 1000.0,
       .far_loss = loss < 0 ? -1.0 : (double)loss / 256.0,
-      .level_in_dbov = (double)READ(level_in_centi) / 100.0,
-      .level_out_dbov = (double)READ(level_out_centi) / 100.0,
-      .ssrc = stream->ssrc,
+      .level_in_dbov = (double)OWN(level_in_centi) / 100.0,
+      .level_out_dbov = (double)OWN(level_out_centi) / 100.0,
+      .ssrc = stream->session.ssrc,
       .remote_ssrc = (uint32_t)READ(remote_ssrc),
   };
   return TM_ENGINE_OK;

@@ -1,20 +1,16 @@
 // A stream's parts: made and freed by the control thread.
 #include "stream.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "engine_private.h"
-#include "clock.h"
+#include "packet_sound.h"
 
 enum {
   RX_RING_OCTETS = 1 << 15,  // 100 packets of G.711: two seconds
   TX_RING_OCTETS = 1 << 13,
-  UNKNOWN = -1,
 };
 
 tm_engine_status tm_error_set(tm_error *error, tm_engine_status status, int code, const char *format, ...)
@@ -32,57 +28,96 @@ tm_engine_status tm_error_set(tm_error *error, tm_engine_status status, int code
 static void on_trouble(void *context, const tm_error *error)
 {
   tm_stream *stream = context;
-  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->id, .error = *error};
-  (void)tm_engine_emit(stream->engine, &event);
+  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->session.id, .error = *error};
+  (void)tm_engine_emit(stream->session.engine, &event);
 }
 
 static void on_recovered(void *context)
 {
   tm_stream *stream = context;
-  tm_event event = {.kind = TM_EVENT_RECOVERED, .stream = stream->id};
-  (void)tm_engine_emit(stream->engine, &event);
-}
-
-static tm_engine_status open_sockets(tm_stream *stream, const tm_stream_options *options, tm_error *error)
-{
-  tm_address local;
-  uint16_t start = 0;
-  if (tm_address_parse(options->address, 0, &local) != 0)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", options->address);
-  stream->family = local.storage.ss_family;
-  if (getrandom(&start, sizeof start, 0) != sizeof start) start = 0;
-  int code = tm_socket_pair_open(&local, options->port_from, options->port_to, start, &stream->sockets);
-  stream->port = stream->sockets.port;
-  if (code == 0) return TM_ENGINE_OK;
-  if (code == -EADDRINUSE)
-    return tm_error_set(error, TM_ENGINE_PORTS, code, "no free port pair in %u-%u", options->port_from, options->port_to);
-  if (code == -EMFILE || code == -ENFILE) return tm_error_set(error, TM_ENGINE_MEMORY, code, "%s", strerror(-code));
-  return tm_error_set(error, TM_ENGINE_ADDRESS, code, "%s: %s", options->address, strerror(-code));
+  tm_event event = {.kind = TM_EVENT_RECOVERED, .stream = stream->session.id};
+  (void)tm_engine_emit(stream->session.engine, &event);
 }
 
 static tm_engine_status open_audio(tm_stream *stream, const tm_stream_options *options, tm_error *error)
 {
   tm_device_listener listener = {.trouble = on_trouble, .recovered = on_recovered, .context = stream};
-  tm_device_pool *devices = tm_engine_device_pool(stream->engine);
+  tm_device_pool *devices = tm_engine_device_pool(stream->session.engine);
   tm_engine_status status = tm_source_open(&stream->source, &options->capture, devices, &listener, error);
   if (status == TM_ENGINE_OK) status = tm_sink_open(&stream->sink, &options->playback, devices, &listener, error);
   return status;
 }
 
-static bool draw_random(tm_stream *stream)
+static void obey(tm_session *session, const tm_command *command, int64_t now)
 {
-  struct {
-    uint64_t seed;
-    uint32_t ssrc, timestamp;
-    uint16_t sequence;
-  } drawn;
-  if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn) return false;
-  stream->ssrc = drawn.ssrc;
-  stream->packet.random = drawn.seed;
-  stream->packet.sequence = drawn.sequence;
-  stream->codec.timestamp = drawn.timestamp;
-  return true;
+  tm_stream *stream = tm_stream_of(session);
+  if (command->kind == TM_COMMAND_CONFIGURE) tm_packet_configure(stream, &command->packet, now);
+  if (command->kind == TM_COMMAND_DTMF)
+    tm_packet_queue_dtmf(stream, command->dtmf.digits, command->dtmf.duration_ms, command->dtmf.gap_ms);
 }
+
+static void beat(tm_session *session, int64_t now)
+{
+  tm_packet_beat(tm_stream_of(session), now);
+  tm_sound_event_timeout(tm_stream_of(session), now);
+}
+
+static int64_t deadline(const tm_session *session, int64_t now)
+{
+  const tm_stream *stream = tm_stream_const_of(session);
+  const tm_packet_side *side = &stream->packet;
+  if (!session->configured) return TM_NEVER;
+  int64_t at = side->retry_ns, due = session->config.send ? tm_stream_due(stream, side->next_unit) : TM_NEVER;
+  if (due < at) at = due;
+  return side->dtmf_in.active && now + TM_UNIT_NS < at ? now + TM_UNIT_NS : at;
+}
+
+static bool pass_on(tm_session *session)
+{
+  tm_command close = {.kind = TM_COMMAND_CLOSE, .session = session};
+  return tm_worker_send(&session->engine->codec, &close);
+}
+
+static void file_trouble(tm_stream *stream, const char *reason)
+{
+  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->session.id};
+  (void)tm_error_set(&event.error, TM_ENGINE_FILE, 0, "the sound file cannot be written: %s", reason);
+  (void)tm_engine_emit(stream->session.engine, &event);
+}
+
+static bool flush(tm_session *session)
+{
+  tm_stream *stream = tm_stream_of(session);
+  tm_status status = tm_sink_flush(&stream->sink);
+  if (status != TM_OK) file_trouble(stream, tm_status_text(status));
+  if (tm_sink_fell_behind(&stream->sink)) file_trouble(stream, "the disk is too slow, sound is missing");
+  return stream->sink.kind == TM_ENDPOINT_FILE;
+}
+
+static void finish(tm_session *session)
+{
+  tm_stream *stream = tm_stream_of(session);
+  tm_device_pool *devices = tm_engine_device_pool(session->engine);
+  tm_status status = tm_sink_close(&stream->sink, devices);
+  if (status != TM_OK) file_trouble(stream, tm_status_text(status));
+  tm_source_close(&stream->source, devices);
+}
+
+static void free_stream(tm_session *session)
+{
+  tm_stream_free(tm_stream_of(session));
+}
+
+static const tm_session_kind audio_kind = {.media = TM_MEDIA_AUDIO,
+                                           .classify = tm_sound_classify,
+                                           .take = tm_sound_take,
+                                           .obey = obey,
+                                           .beat = beat,
+                                           .deadline = deadline,
+                                           .pass_on = pass_on,
+                                           .flush = flush,
+                                           .finish = finish,
+                                           .free = free_stream};
 
 tm_stream *tm_stream_create(tm_engine *engine, const tm_stream_options *options, uint32_t id, tm_error *error)
 {
@@ -91,21 +126,17 @@ tm_stream *tm_stream_create(tm_engine *engine, const tm_stream_options *options,
     (void)tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a stream");
     return NULL;
   }
-  stream->engine = engine;
-  stream->id = id;
-  stream->sockets = (tm_socket_pair){.rtp = -1, .rtcp = -1};
-  stream->packet.retry_ns = stream->packet.next_rtcp_ns = INT64_MAX;
+  stream->packet.retry_ns = TM_NEVER;
   stream->packet.marker = true;
-  atomic_init(&stream->counters.rtt_us, UNKNOWN);
-  atomic_init(&stream->counters.far_loss_256, UNKNOWN);
   atomic_init(&stream->counters.level_in_centi, (int_fast32_t)(TM_LEVEL_SILENCE * 100));
   atomic_init(&stream->counters.level_out_centi, (int_fast32_t)(TM_LEVEL_SILENCE * 100));
   atomic_init(&stream->counters.sample_hz, TM_AUDIO_HZ);
-  tm_engine_status status = TM_ENGINE_OK;
-  if (!draw_random(stream) || tm_ring_create(RX_RING_OCTETS, &stream->rx) != TM_OK ||
-      tm_ring_create(TX_RING_OCTETS, &stream->tx) != TM_OK)
+  tm_engine_status status = tm_session_init(&stream->session, &audio_kind, engine, id, options->address, options->port_from,
+                                            options->port_to, error);
+  stream->codec.timestamp = stream->session.timestamp;
+  if (status == TM_ENGINE_OK && (tm_ring_create(RX_RING_OCTETS, &stream->rx) != TM_OK ||
+                                 tm_ring_create(TX_RING_OCTETS, &stream->tx) != TM_OK))
     status = tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a stream");
-  if (status == TM_ENGINE_OK) status = open_sockets(stream, options, error);
   if (status == TM_ENGINE_OK) status = open_audio(stream, options, error);
   if (status == TM_ENGINE_OK) return stream;
   (void)tm_sink_close(&stream->sink, tm_engine_device_pool(engine));
@@ -116,8 +147,8 @@ tm_stream *tm_stream_create(tm_engine *engine, const tm_stream_options *options,
 void tm_stream_free(tm_stream *stream)
 {
   if (!stream) return;
-  tm_source_close(&stream->source, tm_engine_device_pool(stream->engine));
-  tm_socket_pair_close(&stream->sockets);
+  tm_source_close(&stream->source, tm_engine_device_pool(stream->session.engine));
+  tm_session_release(&stream->session);
   tm_coding_destroy(stream->codec.coding);
   tm_ring_destroy(stream->rx);
   tm_ring_destroy(stream->tx);

@@ -14,6 +14,8 @@ enum {
   TM_RTCP_SDES = 202,
   TM_RTCP_BYE = 203,
   TM_RTCP_APP = 204,
+  TM_RTCP_RTPFB = 205, // RFC 4585 6.2: transport feedback
+  TM_RTCP_PSFB = 206,  // RFC 4585 6.3: payload-specific feedback
   TM_RTCP_MAX_BLOCKS = 31, // 5-bit count
   TM_RTCP_MAX_TEXT = 255,  // SDES item and BYE reason, octets
 };

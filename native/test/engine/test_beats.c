@@ -3,7 +3,7 @@
 
 #include "clock.h"
 #include "codec_side.h"
-#include "engine_private.h"
+#include "packet_sound.h"
 #include "support.h"
 #include "tm_amr_payload.h"
 #include "tm_test.h"
@@ -33,10 +33,12 @@ static void stop(void)
 
 static tm_packet_config packet_config(bool send, tm_packing packing)
 {
-  tm_packet_config config = {.coding = 1, .clock_hz = 8000, .receive_payload_type = 8, .send = send, .receive = true,
-                             .dtmf_payload_type = -1, .dtmf_receive_payload_type = -1, .packing = packing, .cname = "unit@test"};
-  (void)tm_address_parse("127.0.0.1", peer.port, &config.remote);
-  (void)tm_address_parse("127.0.0.1", (uint16_t)(peer.port + 1), &config.remote_rtcp);
+  tm_packet_config config = {.session = {.clock_hz = 8000, .send = send, .receive = true, .rtcp_minimum_us = 5000000,
+                                         .cname = "unit@test"},
+                             .coding = 1, .receive_payload_type = 8,
+                             .dtmf_payload_type = -1, .dtmf_receive_payload_type = -1, .packing = packing};
+  (void)tm_address_parse("127.0.0.1", peer.port, &config.session.remote);
+  (void)tm_address_parse("127.0.0.1", (uint16_t)(peer.port + 1), &config.session.remote_rtcp);
   return config;
 }
 
@@ -60,7 +62,7 @@ static void beat(int64_t now)
 
 static uint64_t sent(void)
 {
-  return atomic_load(&stream->counters.packets_sent);
+  return atomic_load(&stream->session.counters.packets_sent);
 }
 
 // Ten minutes with wake-ups up to 30 ms late: a packet for each beat, each with its own time, none lost, none added.
@@ -133,13 +135,13 @@ static void long_packets(void)
 static uint64_t reports(uint32_t senders_bps, uint32_t receivers_bps)
 {
   tm_packet_config config = packet_config(false, (tm_packing){.units = 1});
-  uint64_t before = atomic_load(&stream->counters.rtcp_sent);
-  config.rtcp_senders_bps = senders_bps;
-  config.rtcp_receivers_bps = receivers_bps;
+  uint64_t before = atomic_load(&stream->session.counters.rtcp_sent);
+  config.session.rtcp_senders_bps = senders_bps;
+  config.session.rtcp_receivers_bps = receivers_bps;
   static int64_t now;
   tm_packet_configure(stream, &config, now);
-  for (int64_t end = now + 3600 * TM_NS_PER_S; now < end; now += 100 * TM_NS_PER_MS) tm_rtcp_beat(stream, now);
-  return atomic_load(&stream->counters.rtcp_sent) - before;
+  for (int64_t end = now + 3600 * TM_NS_PER_S; now < end; now += 100 * TM_NS_PER_MS) tm_rtcp_beat(&stream->session, now);
+  return atomic_load(&stream->session.counters.rtcp_sent) - before;
 }
 
 static void rtcp_bandwidth(void)
@@ -151,19 +153,19 @@ static void rtcp_bandwidth(void)
   // 60 octets with their headers at 10 bit/s: one in 48 s.
   CHECK_RANGE(reports(0, 10), 60, 130);
   CHECK_INT(reports(0, 0), 0);
-  tm_rtcp_bye(stream, 0);
-  uint64_t all = atomic_load(&stream->counters.rtcp_sent);
+  tm_rtcp_bye(&stream->session, 0);
+  uint64_t all = atomic_load(&stream->session.counters.rtcp_sent);
   CHECK_RANGE(reports(600, 2000), 800, 950);
-  tm_rtcp_bye(stream, 0);
-  CHECK(atomic_load(&stream->counters.rtcp_sent) > all + 800);
+  tm_rtcp_bye(&stream->session, 0);
+  CHECK(atomic_load(&stream->session.counters.rtcp_sent) > all + 800);
   // The address that wants nothing.
   tm_packet_config config = packet_config(false, (tm_packing){.units = 1});
-  config.rtcp_receivers_bps = 2000;
-  CHECK_INT(tm_address_parse("0.0.0.0", 5, &config.remote_rtcp), 0);
+  config.session.rtcp_receivers_bps = 2000;
+  CHECK_INT(tm_address_parse("0.0.0.0", 5, &config.session.remote_rtcp), 0);
   tm_packet_configure(stream, &config, 0);
-  all = atomic_load(&stream->counters.rtcp_sent);
-  tm_rtcp_bye(stream, 0);
-  CHECK_INT(atomic_load(&stream->counters.rtcp_sent), all);
+  all = atomic_load(&stream->session.counters.rtcp_sent);
+  tm_rtcp_bye(&stream->session, 0);
+  CHECK_INT(atomic_load(&stream->session.counters.rtcp_sent), all);
   stop();
 }
 

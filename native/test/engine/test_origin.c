@@ -1,6 +1,6 @@
 // Whose packets a stream takes: the table of origin.h, and what it means for SSRCs and for reports, in made-up time.
 #include "clock.h"
-#include "engine_private.h"
+#include "packet_sound.h"
 #include "support.h"
 #include "tm_test.h"
 
@@ -61,7 +61,7 @@ static bool start(void)
   stranger = place("127.0.0.2", 9);
   stream = engine ? tm_stream_create(engine, &options, 1, NULL) : NULL;
   if (!stream) return false;
-  tm_packet_config config = {.remote = peer, .remote_rtcp = peer, .clock_hz = 8000, .receive_payload_type = 8, .receive = true,
+  tm_packet_config config = {.session = {.remote = peer, .remote_rtcp = peer, .clock_hz = 8000, .receive = true}, .receive_payload_type = 8,
                              .dtmf_payload_type = -1, .dtmf_receive_payload_type = -1, .packing = {.units = 1}};
   tm_packet_configure(stream, &config, 0);
   return true;
@@ -79,12 +79,12 @@ static void take(const tm_address *from, uint32_t ssrc, uint8_t type, uint16_t s
   size_t octets = 0;
   tm_rtp_packet packet = {.payload_type = type, .sequence = sequence, .timestamp = sequence * 160u, .ssrc = ssrc,
                           .payload = payload, .payload_bytes = sizeof payload};
-  if (tm_rtp_build(&packet, out, sizeof out, &octets) == TM_OK) tm_packet_take(stream, out, octets, from, ms * TM_NS_PER_MS);
+  if (tm_rtp_build(&packet, out, sizeof out, &octets) == TM_OK) tm_session_take(&stream->session, out, octets, from, ms * TM_NS_PER_MS);
 }
 
 static uint64_t taken(void)
 {
-  return atomic_load(&stream->counters.packets_received);
+  return atomic_load(&stream->session.counters.packets_received);
 }
 
 // A second of sound, and all the while ten times as much from the same place under other SSRCs: one of them, and made-up ones.
@@ -98,15 +98,15 @@ static void wrong_ssrcs(void)
       take(&peer, 666, 8, (uint16_t)(i * 10 + k), i * 20 + k);
       take(&peer, noise++, 8, k, i * 20 + k);
     }
-    CHECK_INT(atomic_load(&stream->counters.remote_ssrc), 7);
+    CHECK_INT(atomic_load(&stream->session.counters.remote_ssrc), 7);
   }
   CHECK_INT(taken(), 50);
-  CHECK_INT(atomic_load(&stream->counters.packets_lost), 0);
+  CHECK_INT(atomic_load(&stream->session.counters.packets_lost), 0);
   // The source is gone, another one speaks: two packets of silence later it is heard.
   take(&peer, 8, 8, 100, 1100);
   take(&peer, 8, 8, 101, 1120);
   take(&peer, 8, 8, 102, 1140);
-  CHECK_INT(atomic_load(&stream->counters.remote_ssrc), 8);
+  CHECK_INT(atomic_load(&stream->session.counters.remote_ssrc), 8);
   CHECK_INT(taken(), 52);
   stop();
 }
@@ -122,10 +122,10 @@ static void strangers(void)
   CHECK_INT(taken(), 2);
   take(&peer, 2, 8, 1, 45);
   CHECK_INT(taken(), 3);
-  CHECK_INT(atomic_load(&stream->counters.remote_ssrc), 2);
+  CHECK_INT(atomic_load(&stream->session.counters.remote_ssrc), 2);
   for (uint16_t i = 3; i < 1000; i++) take(&stranger, 1, 8, i, 60 + i * 20);
   CHECK_INT(taken(), 3);
-  CHECK_INT(atomic_load(&stream->counters.packets_discarded), 998);
+  CHECK_INT(atomic_load(&stream->session.counters.packets_discarded), 998);
   take(&peer, 2, 8, 2, 30000);
   CHECK_INT(taken(), 4);
   stop();

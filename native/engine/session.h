@@ -1,0 +1,157 @@
+// What audio and video streams share in the packet thread: sockets, SSRC and sequence, whose packets are taken, source statistics, RTCP in
+// its time, intake limits, counters. A stream embeds one as its first member and says by tm_session_kind what is its own.
+#ifndef TM_ENGINE_SESSION_H
+#define TM_ENGINE_SESSION_H
+
+#include <stdatomic.h>
+
+#include "engine.h"
+#include "net.h"
+#include "origin.h"
+#include "tm_rtcp.h"
+#include "tm_rtp.h"
+#include "tm_rtp_stats.h"
+
+enum {
+  TM_DATAGRAM_OCTETS = 2048,
+  TM_MAX_FEEDBACK = 512,       // octets of feedback in one datagram
+  TM_MAX_SENT_PAYLOAD = 1400,  // octets of RTP payload, so that every datagram fits an Ethernet with its headers
+};
+
+typedef enum { TM_MEDIA_AUDIO, TM_MEDIA_VIDEO } tm_media;
+
+typedef struct tm_session tm_session;
+struct tm_command;
+
+/** What a received RTP packet is to the stream. */
+typedef enum {
+  TM_PACKET_UNKNOWN,  // no payload type that was negotiated, or no payload: makes no source (keep-alive)
+  TM_PACKET_MEDIA,
+  TM_PACKET_EVENT,    // negotiated, but its timestamp is no measure of transit (RFC 4733)
+} tm_packet_class;
+
+/** How much one socket may bring in one beat: the rest of a flood waits in the kernel or is dropped there. */
+typedef struct {
+  unsigned left;
+  int64_t refill_ns;
+  bool deaf;  // not listened to until then
+} tm_intake;
+
+/** What the packet thread has to know of every stream; handed over by value. */
+typedef struct {
+  tm_address remote, remote_rtcp;  // unspecified: nothing is sent there
+  uint32_t clock_hz;
+  bool send, receive;
+  uint32_t rtcp_senders_bps, rtcp_receivers_bps;  // both 0: none is sent
+  uint32_t rtcp_minimum_us;                       // RFC 3550 6.2; 0 with AVPF (RFC 4585 3.4)
+  bool rtcp_reduced;                              // RFC 5506 was negotiated: what comes may begin with feedback
+  unsigned intake;                                // RTP packets taken in 20 ms, 0: default
+  char cname[TM_ENGINE_MAX_CNAME];
+} tm_session_config;
+
+/** Written by the packet thread, read by anyone. Relaxed: every value stands for itself. */
+typedef struct {
+  atomic_uint_fast64_t packets_sent, octets_sent, packets_received, octets_received, packets_lost, packets_discarded;
+  atomic_uint_fast64_t rtcp_sent, rtcp_received, send_errors;
+  atomic_uint_fast32_t jitter_us, remote_ssrc;
+  atomic_int_fast64_t rtt_us, far_loss_256;  // negative: unknown
+} tm_session_counters;
+
+/** What a kind of stream does where kinds differ. Packet thread, unless said otherwise; no function may wait or allocate there. */
+typedef struct {
+  tm_media media;
+  tm_packet_class (*classify)(const tm_session *session, const tm_rtp_packet *packet);
+  /** A packet of the source, counted already, in the order of arrival; only while `receive` is on. */
+  void (*take)(tm_session *session, const tm_rtp_packet *packet, tm_packet_class class, int64_t now);
+  /** One RTCP packet of PT 205 or 206 from a welcome host, its compound checked. NULL: of no interest. */
+  void (*feedback)(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
+  /** A command of another thread; ADD, CLOSE and QUIT are done by the packet thread itself. */
+  void (*obey)(tm_session *session, const struct tm_command *command, int64_t now);
+  /** At every wake-up, before sockets are read; `deadline` tells when the next has to come at the latest (TM_NEVER: no wish). */
+  void (*beat)(tm_session *session, int64_t now);
+  int64_t (*deadline)(const tm_session *session, int64_t now);
+  /** After BYE: hands the stream to the thread that comes next. False: not possible now, asked again. */
+  bool (*pass_on)(tm_session *session);
+  /** Housekeeping thread, every 50 ms while any says true: files to be written. */
+  bool (*flush)(tm_session *session);
+  /** Housekeeping thread, last of all (TM_COMMAND_CLOSE to it): lets go of files and devices; sockets are closed after it. */
+  void (*finish)(tm_session *session);
+  /** Control thread, when TM_EVENT_CLOSED was taken, or when opening failed. */
+  void (*free)(tm_session *session);
+} tm_session_kind;
+
+struct tm_session {
+  const tm_session_kind *kind;
+  tm_engine *engine;
+  uint32_t id;
+  tm_socket_pair sockets;
+  sa_family_t family;
+  uint16_t port;
+  uint32_t ssrc;
+  tm_session_counters counters;
+  bool close_asked;  // control thread
+  // packet thread
+  bool configured, closing;
+  tm_session_config config;
+  uint16_t sequence;
+  bool sent_any, rtcp_any;
+  uint64_t sent_at_report[2];  // packets_sent at the last two reports
+  uint32_t timestamp;          // of the RTP timeline at `timestamp_ns`
+  int64_t timestamp_ns;
+  int64_t next_rtcp_ns;
+  double rtcp_average;
+  uint64_t random;
+  bool has_source, heard;
+  tm_rtp_source source;
+  uint64_t lost_before;  // of earlier sources
+  int64_t source_heard_ns;
+  uint32_t candidate_ssrc;
+  uint16_t candidate_sequence;
+  bool has_candidate;
+  tm_origin origin;
+  bool connected;  // the kernel keeps everybody else out
+  tm_intake rtp_intake, rtcp_intake;
+  uint64_t received_at_report;
+};
+
+/** Control thread: draws SSRC, sequence and timestamp, binds the ports. Nothing has to be released when it fails. */
+tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kind, tm_engine *engine, uint32_t id,
+                                 const char *address, uint16_t port_from, uint16_t port_to, tm_error *error);
+/** Control thread: closes what is left. */
+void tm_session_release(tm_session *session);
+
+/** Control thread: parses the remote's addresses (`rtcp_address` NULL or "": as RTP; `rtcp_port` 0: port + 1) into `config`. */
+tm_engine_status tm_session_addresses(const tm_session *session, const char *address, uint16_t port, const char *rtcp_address,
+                                      uint16_t rtcp_port, tm_session_config *config, tm_error *error);
+
+// Packet thread.
+void tm_session_configure(tm_session *session, const tm_session_config *config, int64_t now);
+/** The RTP timeline: `timestamp` is that of the moment `at_ns`. Reports and keep-alives go on from there. */
+void tm_session_timeline(tm_session *session, uint32_t timestamp, int64_t at_ns);
+uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now);
+/** Sends one packet to the remote; SSRC and sequence are filled in. False (and counted): it did not leave. */
+bool tm_session_send(tm_session *session, tm_rtp_packet *packet);
+/** Takes datagrams that wait, a few at a time. False: this beat has brought enough, listen again at the intake's refill_ns. */
+bool tm_session_receive(tm_session *session);
+/** One datagram that came from `from`. */
+void tm_session_take(tm_session *session, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now);
+/** One datagram out of at most `most` in 20 ms. False: none is left. */
+bool tm_intake_take(tm_intake *intake, unsigned most, int64_t now);
+
+bool tm_rtcp_receive(tm_session *session);
+void tm_rtcp_schedule(tm_session *session, int64_t now);
+void tm_rtcp_beat(tm_session *session, int64_t now);
+void tm_rtcp_bye(tm_session *session, int64_t now);
+/**
+ * Feedback (whole RTCP packets, PT 205/206) at once, out of the schedule (RFC 4585 3.5.2): behind a report and CNAME, or with `reduced`
+ * alone (RFC 5506, only when negotiated). False: RTCP is off, or it did not leave.
+ */
+bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool reduced, int64_t now);
+
+static inline void tm_count(atomic_uint_fast64_t *counter, uint64_t by)
+{
+  // One writer each: no read-modify-write needed.
+  atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
+}
+
+#endif
