@@ -14,6 +14,9 @@ typedef struct tm_codec_ops {
   tm_status (*conceal)(tm_codec *codec, int16_t *pcm);      // NULL: tm_plc does it
   tm_status (*set_mode)(tm_codec *codec, uint8_t mode);     // NULL: no modes
   uint8_t (*mode)(const tm_codec *codec);                   // NULL: no modes
+  tm_status (*ask_mode)(tm_codec *codec, uint8_t cmr);      // NULL: no modes
+  tm_status (*recover)(tm_codec *codec, const tm_frame *next, int16_t *pcm); // NULL: no redundancy in the next frame
+  tm_status (*expect_loss)(tm_codec *codec, unsigned percent);               // NULL: nothing to be done about it
   void (*destroy)(tm_codec *codec);
 } tm_codec_ops;
 
@@ -24,6 +27,8 @@ struct tm_codec {
 };
 
 tm_status tm_codec_create_g711(const tm_codec_config *config, tm_codec **codec);
-tm_status tm_codec_create_amr_wb(const tm_codec_config *config, tm_codec **codec);
+tm_status tm_codec_create_g722(const tm_codec_config *config, tm_codec **codec);
+tm_status tm_codec_create_opus(const tm_codec_config *config, tm_codec **codec);
+tm_status tm_codec_create_amr(const tm_codec_config *config, tm_codec **codec);
 
 #endif
