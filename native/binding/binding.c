@@ -139,6 +139,36 @@ static napi_value open_stream(napi_env env, napi_callback_info info)
   return result;
 }
 
+// The path of a stream's configuration; `places` and `texts` are what it points to.
+typedef struct {
+  tm_place places[TM_ENGINE_MAX_PLACES];
+  char addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS], rtcp_addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS];
+} path_texts;
+
+static void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config *path)
+{
+  napi_value keepalive = value_get(env, from, "keepAlive"), also = value_get(env, from, "alsoTo"), entry;
+  uint32_t count = 0;
+  path->keepalive = (tm_keepalive_config){.enabled = value_boolean(env, keepalive, "enabled"),
+                                          .phase = (tm_keepalive_phase)value_number(env, keepalive, "phase"),
+                                          .payload_type = (uint8_t)value_number(env, keepalive, "payloadType"),
+                                          .burst_ms = (uint32_t)value_number(env, keepalive, "burstMs"),
+                                          .spacing_ms = (uint32_t)value_number(env, keepalive, "spacingMs"),
+                                          .interval_ms = (uint32_t)value_number(env, keepalive, "intervalMs")};
+  (void)napi_get_array_length(env, also, &count);
+  path->also = texts->places;
+  path->also_count = count;  // too many are refused by the engine
+  for (uint32_t i = 0; i < count && i < TM_ENGINE_MAX_PLACES; i++) {
+    if (napi_get_element(env, also, i, &entry) != napi_ok) return;
+    value_string(env, entry, "address", texts->addresses[i], ADDRESS_OCTETS);
+    value_string(env, entry, "rtcpAddress", texts->rtcp_addresses[i], ADDRESS_OCTETS);
+    texts->places[i] = (tm_place){.address = texts->addresses[i],
+                                  .port = (uint16_t)value_number(env, entry, "port"),
+                                  .rtcp_address = texts->rtcp_addresses[i],
+                                  .rtcp_port = (uint16_t)value_number(env, entry, "rtcpPort")};
+  }
+}
+
 static napi_value configure(napi_env env, napi_callback_info info)
 {
   napi_value arguments[MAX_ARGUMENTS];
@@ -167,6 +197,8 @@ static napi_value configure(napi_env env, napi_callback_info info)
                              .rtcp_senders_bps = (uint32_t)value_number(env, from, "rtcpSenders"),
                              .rtcp_receivers_bps = (uint32_t)value_number(env, from, "rtcpReceivers")};
   value_string(env, from, "cname", config.cname, sizeof config.cname);
+  path_texts texts;
+  read_path(env, from, &texts, &config.path);
   if (tm_stream_configure(self->engine, value_uint32(env, arguments[1]), &config, &error) != TM_ENGINE_OK)
     return fail(env, &error);
   return NULL;
@@ -212,6 +244,7 @@ static napi_value stats(napi_env env, napi_callback_info info)
       {"sendErrors", (double)stats.send_errors},
       {"dtmfSent", (double)stats.dtmf_sent},
       {"dtmfReceived", (double)stats.dtmf_received},
+      {"keepalivesSent", (double)stats.keepalives_sent},
       {"jitterMs", stats.jitter_ms},
       {"playoutMs", stats.playout_ms},
       {"rttMs", stats.rtt_ms},

@@ -76,8 +76,10 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   if (!stream || stream->session.close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
   tm_command packet = {.kind = TM_COMMAND_CONFIGURE, .session = &stream->session};
   tm_engine_status status = check(config, error);
-  if (status == TM_ENGINE_OK) status = tm_session_addresses(&stream->session, config->remote_address, config->remote_port, config->remote_rtcp_address,
+  if (status == TM_ENGINE_OK)
+    status = tm_session_addresses(&stream->session, config->remote_address, config->remote_port, config->remote_rtcp_address,
                                   config->remote_rtcp_port, &packet.packet.session, error);
+  if (status == TM_ENGINE_OK) status = tm_session_path(&stream->session, &config->path, &packet.packet.session, error);
   if (status != TM_ENGINE_OK) return status;
 
   tm_codec_config wanted = {.id = codec_ids[config->codec],
@@ -88,7 +90,10 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   begin_beats(engine, stream);
   if (!stream->has_coding || !same_coding(&wanted, &stream->coding_config)) {
     codec.codec.coding = tm_coding_create(&wanted, stream->codings + 1, error);
-    if (!codec.codec.coding) return TM_ENGINE_CODEC;
+    if (!codec.codec.coding) {
+      tm_session_config_drop(&packet.packet.session);
+      return TM_ENGINE_CODEC;
+    }
     stream->codings++;
     stream->coding_config = wanted;
     stream->has_coding = true;

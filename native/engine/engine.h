@@ -10,11 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tm_keepalive.h"
+
 enum {
   TM_ENGINE_MAX_STREAMS = 256,
   TM_ENGINE_MAX_CNAME = 64,     // octets with the final zero
   TM_ENGINE_MAX_DIGITS = 64,    // DTMF digits that wait in one request
   TM_ENGINE_TEXT_OCTETS = 160,  // of an error or event text
+  TM_ENGINE_MAX_PLACES = 8,     // further early dialogs whose NAT bindings are kept
 };
 
 /** Who or what went wrong; `code` of tm_error is the errno or ALSA code behind it, 0 if none. */
@@ -46,6 +49,21 @@ typedef struct {
   double hertz;
 } tm_endpoint;
 
+/** Where another early dialog of the same offer wants its media. */
+typedef struct {
+  const char *address;  // IP literal of the local socket's family
+  uint16_t port;
+  const char *rtcp_address;  // NULL or "": as RTP
+  uint16_t rtcp_port;        // 0: RTP port + 1
+} tm_place;
+
+/** What streams of every kind are told of their way through NATs. All zero: no keep-alive. */
+typedef struct {
+  tm_keepalive_config keepalive;
+  const tm_place *also;  // each gets keep-alives of its own
+  size_t also_count;     // at most TM_ENGINE_MAX_PLACES
+} tm_path_config;
+
 typedef enum { TM_CODEC_NAME_PCMU, TM_CODEC_NAME_PCMA, TM_CODEC_NAME_AMR_WB } tm_codec_name;
 
 typedef struct {
@@ -65,6 +83,7 @@ typedef struct {
   bool receive;
   uint32_t rtcp_senders_bps, rtcp_receivers_bps;  // b=RS, b=RR, bit/s; both 0: no RTCP is sent, what comes is taken
   char cname[TM_ENGINE_MAX_CNAME];  // RFC 3550 6.5.1
+  tm_path_config path;
 } tm_stream_config;
 
 /** All counters run from the opening of the stream. A snapshot is taken without stopping anybody: single values are exact, sums may be a packet apart. */
@@ -79,6 +98,7 @@ typedef struct {
   uint64_t ticks_missed;                       // packet times at which no frame was ready, once packets flow
   uint64_t send_errors;                        // ICMP errors and full socket buffers
   uint64_t dtmf_sent, dtmf_received;
+  uint64_t keepalives_sent;                    // of packets_sent, and those to further places
   double jitter_ms;     // interarrival, RFC 3550 6.4.1
   double playout_ms;    // present delay of the jitter buffer
   double rtt_ms;        // negative: not known yet

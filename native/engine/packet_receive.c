@@ -83,6 +83,7 @@ void tm_session_take(tm_session *session, const uint8_t *datagram, size_t octets
   }
   account(session, &packet, class, now);
   if (!session->config.receive) return;
+  if (class == TM_PACKET_MEDIA) tm_keepalive_heard(&session->keepalive);
   if (class == TM_PACKET_UNKNOWN && packet.payload_bytes > 0) discard(session);
   if (class == TM_PACKET_MEDIA && !session->heard) {
     tm_event first = {.kind = TM_EVENT_FIRST_PACKET, .stream = session->id};

@@ -38,7 +38,7 @@ static uint64_t packets_sent(const tm_session *session)
 // RFC 3550 6.4: a sender is who sent since the last but one report.
 static bool is_sender(const tm_session *session)
 {
-  return packets_sent(session) > session->sent_at_report[0];
+  return session->media_sent > session->sent_at_report[0];
 }
 
 void tm_rtcp_schedule(tm_session *session, int64_t now)
@@ -112,9 +112,18 @@ static void send_report(tm_session *session, int64_t now, bool bye)
   (void)send_to(session, datagram, octets, &session->config.remote_rtcp);
   session->received_at_report = atomic_load_explicit(&session->counters.packets_received, memory_order_relaxed);
   session->sent_at_report[0] = session->sent_at_report[1];
-  session->sent_at_report[1] = packets_sent(session);
+  session->sent_at_report[1] = session->media_sent;
   session->rtcp_any = true;
   take_average(session, octets);
+}
+
+void tm_rtcp_open(tm_session *session, const tm_address *to, int64_t now)
+{
+  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  contents what = {.blocks = false};
+  if (is_off(session)) return;
+  size_t octets = compose(session, &what, datagram, sizeof datagram, now);
+  if (octets > 0) (void)send_to(session, datagram, octets, to);
 }
 
 bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool reduced, int64_t now)

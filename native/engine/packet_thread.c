@@ -62,6 +62,7 @@ static void beat(tm_worker *worker, tm_session *session, int64_t now)
 {
   if (session->closing) return;
   session->kind->beat(session, now);
+  tm_session_beat(session, now);
   tm_rtcp_beat(session, now);
   listen_again(worker, session, &session->rtp_intake, false, now);
   listen_again(worker, session, &session->rtcp_intake, true, now);
@@ -78,6 +79,7 @@ static int64_t deadline_of(const tm_session *session, int64_t now)
   int64_t deadline = session->kind->deadline(session, now);
   if (session->rtp_intake.deaf) deadline = earlier(deadline, session->rtp_intake.refill_ns);
   if (session->rtcp_intake.deaf) deadline = earlier(deadline, session->rtcp_intake.refill_ns);
+  deadline = earlier(deadline, tm_session_deadline(session));
   return session->configured ? earlier(deadline, session->next_rtcp_ns) : deadline;
 }
 

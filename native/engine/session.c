@@ -2,13 +2,18 @@
 #include "session.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "clock.h"
 #include "engine_private.h"
 
-enum { UNKNOWN = -1 };
+enum {
+  UNKNOWN = -1,
+  MIN_KEEPALIVE_MS = 20,
+  MAX_KEEPALIVE_MS = 3600000,
+};
 
 static bool draw_random(tm_session *session)
 {
@@ -51,6 +56,7 @@ tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kin
   session->sockets = (tm_socket_pair){.rtp = -1, .rtcp = -1};
   session->next_rtcp_ns = TM_NEVER;
   session->timestamp_ns = tm_now_ns();
+  tm_keepalive_init(&session->keepalive);
   atomic_init(&session->counters.rtt_us, UNKNOWN);
   atomic_init(&session->counters.far_loss_256, UNKNOWN);
   if (!draw_random(session)) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no random numbers");
@@ -60,21 +66,87 @@ tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kin
 void tm_session_release(tm_session *session)
 {
   tm_socket_pair_close(&session->sockets);
+  tm_session_config_drop(&session->config);
+}
+
+static tm_engine_status parse_place(const tm_session *session, const tm_place *place, tm_address *remote, tm_address *rtcp,
+                                    tm_error *error)
+{
+  const char *host = place->rtcp_address && place->rtcp_address[0] != '\0' ? place->rtcp_address : place->address;
+  uint16_t rtcp_port = place->rtcp_port ? place->rtcp_port : (uint16_t)(place->port + 1);
+  if (place->port == 0) return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "remote port 0");
+  if (tm_address_parse(place->address, place->port, remote) != 0)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", place->address);
+  if (tm_address_parse(host, rtcp_port, rtcp) != 0)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", host);
+  if (remote->storage.ss_family != session->family || rtcp->storage.ss_family != session->family)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the local address's family", place->address);
+  return TM_ENGINE_OK;
 }
 
 tm_engine_status tm_session_addresses(const tm_session *session, const char *address, uint16_t port, const char *rtcp_address,
                                       uint16_t rtcp_port, tm_session_config *config, tm_error *error)
 {
-  if (port == 0) return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "remote port 0");
-  if (!rtcp_address || rtcp_address[0] == '\0') rtcp_address = address;
-  if (rtcp_port == 0) rtcp_port = (uint16_t)(port + 1);
-  if (tm_address_parse(address, port, &config->remote) != 0)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", address);
-  if (tm_address_parse(rtcp_address, rtcp_port, &config->remote_rtcp) != 0)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", rtcp_address);
-  if (config->remote.storage.ss_family != session->family || config->remote_rtcp.storage.ss_family != session->family)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the local address's family", address);
-  return TM_ENGINE_OK;
+  tm_place place = {.address = address, .port = port, .rtcp_address = rtcp_address, .rtcp_port = rtcp_port};
+  return parse_place(session, &place, &config->remote, &config->remote_rtcp, error);
+}
+
+static bool in_reason(const tm_keepalive_config *keepalive)
+{
+  const uint32_t times[] = {keepalive->burst_ms, keepalive->spacing_ms, keepalive->interval_ms};
+  for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+    if (times[i] != 0 && (times[i] < MIN_KEEPALIVE_MS || times[i] > MAX_KEEPALIVE_MS)) return false;
+  return keepalive->payload_type <= TM_RTP_MAX_PAYLOAD_TYPE;
+}
+
+tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
+{
+  size_t count = path->keepalive.enabled ? path->also_count : 0;
+  if (!in_reason(&path->keepalive) || count > TM_ENGINE_MAX_PLACES)
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "keep-alive: payload type up to %d, %d to %d ms, at most %d further places",
+                        TM_RTP_MAX_PAYLOAD_TYPE, MIN_KEEPALIVE_MS, MAX_KEEPALIVE_MS, TM_ENGINE_MAX_PLACES);
+  config->keepalive = path->keepalive;
+  config->further = NULL;
+  if (count == 0) return TM_ENGINE_OK;
+  config->further = calloc(1, sizeof *config->further + count * sizeof config->further->paths[0]);
+  if (!config->further) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for further places");
+  tm_engine_status status = TM_ENGINE_OK;
+  for (; config->further->count < count && status == TM_ENGINE_OK; config->further->count++) {
+    tm_path *further = &config->further->paths[config->further->count];
+    status = parse_place(session, &path->also[config->further->count], &further->remote, &further->remote_rtcp, error);
+  }
+  if (status != TM_ENGINE_OK) tm_session_config_drop(config);
+  return status;
+}
+
+void tm_session_config_drop(tm_session_config *config)
+{
+  free(config->further);
+  config->further = NULL;
+}
+
+static uint64_t us(int64_t ns)
+{
+  return (uint64_t)(ns / TM_NS_PER_US);
+}
+
+static void keep_alive(const tm_session *session, tm_keepalive *keepalive, const tm_session_config *config, int64_t now)
+{
+  tm_keepalive_configure(keepalive, &config->keepalive, session->kind->media == TM_MEDIA_VIDEO, config->send, config->receive,
+                         us(now));
+}
+
+// Early dialogs that were known before go on with what they have; new ones are opened.
+static void configure_further(tm_session *session, const tm_session_config *config, int64_t now)
+{
+  tm_further_paths *old = session->config.further;
+  for (unsigned i = 0; config->further && i < config->further->count; i++) {
+    tm_path *path = &config->further->paths[i];
+    for (unsigned k = 0; old && k < old->count; k++)
+      if (tm_address_equal(&old->paths[k].remote, &path->remote)) path->keepalive = old->paths[k].keepalive;
+    keep_alive(session, &path->keepalive, config, now);
+  }
+  if (old) tm_engine_discard(session->engine, free, old);
 }
 
 void tm_session_configure(tm_session *session, const tm_session_config *config, int64_t now)
@@ -91,7 +163,10 @@ void tm_session_configure(tm_session *session, const tm_session_config *config, 
     tm_origin_init(&session->origin, &config->remote);
     if (session->connected) tm_socket_disconnect(session->sockets.rtp);
     session->connected = false;
+    tm_keepalive_moved(&session->keepalive, us(now));
   }
+  configure_further(session, config, now);
+  keep_alive(session, &session->keepalive, config, now);
   // The timeline goes on in the new clock from where it stands.
   if (!first) tm_session_timeline(session, tm_session_timestamp_at(session, now), now);
   session->config = *config;
@@ -111,7 +186,7 @@ uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now)
   return session->timestamp + (uint32_t)(int64_t)(seconds * session->config.clock_hz);
 }
 
-bool tm_session_send(tm_session *session, tm_rtp_packet *packet)
+static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address *to)
 {
   uint8_t datagram[TM_DATAGRAM_OCTETS];
   size_t octets = 0;
@@ -119,7 +194,7 @@ bool tm_session_send(tm_session *session, tm_rtp_packet *packet)
   packet->sequence = session->sequence++;
   bool sent = packet->payload_bytes <= TM_MAX_SENT_PAYLOAD &&
               tm_rtp_build(packet, datagram, sizeof datagram, &octets) == TM_OK &&
-              tm_socket_send(session->sockets.rtp, datagram, octets, &session->config.remote);
+              tm_socket_send(session->sockets.rtp, datagram, octets, to);
   if (!sent) {
     tm_count(&session->counters.send_errors, 1);
     return false;
@@ -128,4 +203,45 @@ bool tm_session_send(tm_session *session, tm_rtp_packet *packet)
   tm_count(&session->counters.packets_sent, 1);
   tm_count(&session->counters.octets_sent, packet->payload_bytes);
   return true;
+}
+
+bool tm_session_send(tm_session *session, tm_rtp_packet *packet)
+{
+  if (!send_to(session, packet, &session->config.remote)) return false;
+  session->media_sent++;
+  tm_keepalive_sent(&session->keepalive, us(tm_now_ns()));
+  return true;
+}
+
+static void tick(tm_session *session, tm_keepalive *keepalive, const tm_address *rtp, const tm_address *rtcp, int64_t now)
+{
+  tm_keepalive_action action = tm_keepalive_tick(keepalive, us(now));
+  if (action == TM_KEEPALIVE_NONE) return;
+  tm_rtp_packet empty = {.payload_type = session->config.keepalive.payload_type,
+                         .timestamp = tm_session_timestamp_at(session, now)};
+  if (!tm_address_unspecified(rtp) && send_to(session, &empty, rtp)) tm_count(&session->counters.keepalives_sent, 1);
+  if (action == TM_KEEPALIVE_OPEN) tm_rtcp_open(session, rtcp, now);
+}
+
+void tm_session_beat(tm_session *session, int64_t now)
+{
+  tm_further_paths *further = session->config.further;
+  if (!session->configured) return;
+  tick(session, &session->keepalive, &session->config.remote, &session->config.remote_rtcp, now);
+  for (unsigned i = 0; further && i < further->count; i++)
+    tick(session, &further->paths[i].keepalive, &further->paths[i].remote, &further->paths[i].remote_rtcp, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+  return a < b ? a : b;
+}
+
+int64_t tm_session_deadline(const tm_session *session)
+{
+  const tm_further_paths *further = session->config.further;
+  if (!session->configured) return TM_NEVER;
+  uint64_t next = tm_keepalive_next(&session->keepalive);
+  for (unsigned i = 0; further && i < further->count; i++) next = earlier(next, tm_keepalive_next(&further->paths[i].keepalive));
+  return next == TM_KEEPALIVE_NEVER ? TM_NEVER : (int64_t)next * TM_NS_PER_US;
 }

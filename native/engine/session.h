@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "net.h"
 #include "origin.h"
+#include "tm_keepalive.h"
 #include "tm_rtcp.h"
 #include "tm_rtp.h"
 #include "tm_rtp_stats.h"
@@ -37,6 +38,18 @@ typedef struct {
   bool deaf;  // not listened to until then
 } tm_intake;
 
+/** A way to a peer with a NAT binding to be kept. */
+typedef struct {
+  tm_address remote, remote_rtcp;
+  tm_keepalive keepalive;
+} tm_path;
+
+/** Further early dialogs: made by the control thread, handed over with a configuration. */
+typedef struct {
+  unsigned count;
+  tm_path paths[];
+} tm_further_paths;
+
 /** What the packet thread has to know of every stream; handed over by value. */
 typedef struct {
   tm_address remote, remote_rtcp;  // unspecified: nothing is sent there
@@ -45,6 +58,8 @@ typedef struct {
   uint32_t rtcp_senders_bps, rtcp_receivers_bps;  // both 0: none is sent
   uint32_t rtcp_minimum_us;                       // RFC 3550 6.2; 0 with AVPF (RFC 4585 3.4)
   bool rtcp_reduced;                              // RFC 5506 was negotiated: what comes may begin with feedback
+  tm_keepalive_config keepalive;
+  tm_further_paths *further;                      // owned; NULL: none
   unsigned intake;                                // RTP packets taken in 20 ms, 0: default
   char cname[TM_ENGINE_MAX_CNAME];
 } tm_session_config;
@@ -52,7 +67,7 @@ typedef struct {
 /** Written by the packet thread, read by anyone. Relaxed: every value stands for itself. */
 typedef struct {
   atomic_uint_fast64_t packets_sent, octets_sent, packets_received, octets_received, packets_lost, packets_discarded;
-  atomic_uint_fast64_t rtcp_sent, rtcp_received, send_errors;
+  atomic_uint_fast64_t rtcp_sent, rtcp_received, send_errors, keepalives_sent;
   atomic_uint_fast32_t jitter_us, remote_ssrc;
   atomic_int_fast64_t rtt_us, far_loss_256;  // negative: unknown
 } tm_session_counters;
@@ -95,7 +110,9 @@ struct tm_session {
   tm_session_config config;
   uint16_t sequence;
   bool sent_any, rtcp_any;
-  uint64_t sent_at_report[2];  // packets_sent at the last two reports
+  uint64_t media_sent;         // packets, without keep-alives
+  uint64_t sent_at_report[2];  // media_sent at the last two reports
+  tm_keepalive keepalive;      // of the path to the remote
   uint32_t timestamp;          // of the RTP timeline at `timestamp_ns`
   int64_t timestamp_ns;
   int64_t next_rtcp_ns;
@@ -124,6 +141,10 @@ void tm_session_release(tm_session *session);
 tm_engine_status tm_session_addresses(const tm_session *session, const char *address, uint16_t port, const char *rtcp_address,
                                       uint16_t rtcp_port, tm_session_config *config, tm_error *error);
 
+/** Control thread: checks `path` and puts it into `config`, which then owns what tm_session_config_drop frees. */
+tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error);
+void tm_session_config_drop(tm_session_config *config);
+
 // Packet thread.
 void tm_session_configure(tm_session *session, const tm_session_config *config, int64_t now);
 /** The RTP timeline: `timestamp` is that of the moment `at_ns`. Reports and keep-alives go on from there. */
@@ -131,6 +152,9 @@ void tm_session_timeline(tm_session *session, uint32_t timestamp, int64_t at_ns)
 uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now);
 /** Sends one packet to the remote; SSRC and sequence are filled in. False (and counted): it did not leave. */
 bool tm_session_send(tm_session *session, tm_rtp_packet *packet);
+/** Keep-alives that are due, to all paths; and when the next will be. */
+void tm_session_beat(tm_session *session, int64_t now);
+int64_t tm_session_deadline(const tm_session *session);
 /** Takes datagrams that wait, a few at a time. False: this beat has brought enough, listen again at the intake's refill_ns. */
 bool tm_session_receive(tm_session *session);
 /** One datagram that came from `from`. */
@@ -142,6 +166,8 @@ bool tm_rtcp_receive(tm_session *session);
 void tm_rtcp_schedule(tm_session *session, int64_t now);
 void tm_rtcp_beat(tm_session *session, int64_t now);
 void tm_rtcp_bye(tm_session *session, int64_t now);
+/** MD-2.9.1g: an RR without blocks (an SR once media was sent) that opens a path. Nothing when RTCP is off. */
+void tm_rtcp_open(tm_session *session, const tm_address *to, int64_t now);
 /**
  * Feedback (whole RTCP packets, PT 205/206) at once, out of the schedule (RFC 4585 3.5.2): behind a report and CNAME, or with `reduced`
  * alone (RFC 5506, only when negotiated). False: RTCP is off, or it did not leave.

@@ -20,7 +20,29 @@ export interface NativeEndpoint {
   readonly hertz: number;
 }
 
-export interface NativeConfig {
+/** The numbers of tm_keepalive_phase. */
+export const KEEPALIVE_PHASES = { early: 0, established: 1 } as const;
+
+/** tm_path_config: what streams of every kind are told of their way through NATs. */
+export interface NativePath {
+  readonly keepAlive: {
+    readonly enabled: boolean;
+    readonly phase: number;
+    readonly payloadType: number;
+    /** 0: the recommended value. */
+    readonly burstMs: number;
+    readonly spacingMs: number;
+    readonly intervalMs: number;
+  };
+  readonly alsoTo: readonly {
+    readonly address: string;
+    readonly port: number;
+    readonly rtcpAddress: string;
+    readonly rtcpPort: number;
+  }[];
+}
+
+export interface NativeConfig extends NativePath {
   readonly address: string;
   readonly port: number;
   readonly rtcpAddress: string;
@@ -60,6 +82,7 @@ export interface NativeStats {
   readonly sendErrors: number;
   readonly dtmfSent: number;
   readonly dtmfReceived: number;
+  readonly keepalivesSent: number;
   readonly jitterMs: number;
   readonly playoutMs: number;
   /** Negative: not known yet. */

@@ -12,23 +12,19 @@ import {
   type NativeStats,
 } from './addon.ts';
 import { mediaError, native } from './faults.ts';
+import { mustBePlace, type PathConfig, type Place, toNativePath } from './path.ts';
 
 export type CodecName = keyof typeof CODEC_NUMBERS;
 
 /** RTP clock rate of each codec, in hertz (RFC 3551 4.5, RFC 4867 8.2). */
 export const CODEC_CLOCKS: Readonly<Record<CodecName, number>> = { PCMU: 8000, PCMA: 8000, 'AMR-WB': 16000 };
 
-export interface StreamConfig {
+export interface StreamConfig extends PathConfig {
   /**
    * IP literals of the family of the stream's own address; RTCP goes to the same one, RTP port + 1, unless told.
    * Nothing is sent to the unspecified address.
    */
-  readonly remote: {
-    readonly address: string;
-    readonly port: number;
-    readonly rtcpAddress?: string;
-    readonly rtcpPort?: number;
-  };
+  readonly remote: Place;
   readonly codec: {
     readonly name: CodecName;
     /** Of what is sent. */
@@ -84,6 +80,8 @@ export interface StreamStats {
   readonly sendErrors: number;
   readonly dtmfSent: number;
   readonly dtmfReceived: number;
+  /** Empty packets that kept NAT bindings, of those sent. */
+  readonly keepalivesSent: number;
   /** From RTCP; absent until the peer has reported. */
   readonly rttMs?: number;
   /** Fraction lost as the peer sees it, 0 to 1; absent until the peer has reported. */
@@ -202,9 +200,7 @@ function toNativeConfig(config: StreamConfig): NativeConfig {
   if (number === undefined) throw mediaError('codec', `unknown codec ${codec.name}`);
   if (codec.clockRate !== CODEC_CLOCKS[codec.name])
     throw mediaError('codec', `${codec.name} at ${codec.clockRate} Hz`);
-  for (const port of [remote.port, remote.rtcpPort ?? remote.port])
-    if (!Number.isInteger(port) || port < 1 || port > MAX_PORT)
-      throw mediaError('address', `remote port ${port}`);
+  mustBePlace(remote);
   const receivePayloadType = codec.receivePayloadType ?? codec.payloadType;
   const dtmfReceivePayloadType = dtmf?.receivePayloadType ?? dtmf?.payloadType ?? -1;
   for (const type of [codec.payloadType, receivePayloadType, dtmf?.payloadType ?? 0])
@@ -236,6 +232,7 @@ function toNativeConfig(config: StreamConfig): NativeConfig {
     rtcpSenders: rtcp.senders,
     rtcpReceivers: rtcp.receivers,
     cname: config.cname,
+    ...toNativePath(config),
   };
 }
 
@@ -259,7 +256,6 @@ function rtcpBandwidths({ codec, rtcp }: StreamConfig): {
   return { senders: whole(senders), receivers: whole(receivers) };
 }
 
-const MAX_PORT = 65_535;
 const MAX_PAYLOAD_TYPE = 127;
 const MAX_MODE = 8;
 const MAX_PTIME_MS = 1000;
@@ -283,6 +279,7 @@ function toStats(stats: NativeStats): StreamStats {
     sendErrors: stats.sendErrors,
     dtmfSent: stats.dtmfSent,
     dtmfReceived: stats.dtmfReceived,
+    keepalivesSent: stats.keepalivesSent,
     ...(stats.rttMs < 0 ? {} : { rttMs: stats.rttMs }),
     ...(stats.farLoss < 0 ? {} : { farLoss: stats.farLoss }),
     levelIn: stats.levelInDbov,
@@ -307,6 +304,7 @@ const EMPTY_STATS: NativeStats = {
   sendErrors: 0,
   dtmfSent: 0,
   dtmfReceived: 0,
+  keepalivesSent: 0,
   jitterMs: 0,
   playoutMs: 0,
   rttMs: -1,

@@ -1,0 +1,69 @@
+// MD-2.9.1: what a stream does for its way through NATs, as call control says it.
+import { KEEPALIVE_PHASES, type NativePath } from './addon.ts';
+import { mediaError } from './faults.ts';
+
+export interface KeepAlive {
+  /** 'early' from the INVITE or the first SDP on, 'established' from the 200 on. */
+  readonly phase: keyof typeof KEEPALIVE_PHASES;
+  /** 20, or another unused static one where 20 was negotiated. */
+  readonly payloadType: number;
+  /** Recommended values when absent: 1000, 70, 15,000. */
+  readonly burstMs?: number;
+  readonly spacingMs?: number;
+  readonly intervalMs?: number;
+}
+
+/** Where media goes; RTCP to the same address, RTP port + 1, unless told. */
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+  readonly rtcpAddress?: string;
+  readonly rtcpPort?: number;
+}
+
+export interface PathConfig {
+  /** Absent: none is sent. */
+  readonly keepAlive?: KeepAlive;
+  /** Further early dialogs of the same offer, at most 8: each gets keep-alives of its own. */
+  readonly alsoTo?: readonly Place[];
+}
+
+const MAX_PORT = 65_535;
+const MAX_PAYLOAD_TYPE = 127;
+const MAX_PLACES = 8;
+const MAX_TIME_MS = 3_600_000;
+
+/** Throws `media.address` for a port that is none. */
+export function mustBePlace(place: Place): void {
+  for (const port of [place.port, place.rtcpPort ?? place.port])
+    if (!Number.isInteger(port) || port < 1 || port > MAX_PORT)
+      throw mediaError('address', `remote port ${port}`);
+}
+
+/** Throws `media.address`, `media.argument`. */
+export function toNativePath({ keepAlive, alsoTo = [] }: PathConfig): NativePath {
+  for (const place of alsoTo) mustBePlace(place);
+  if (alsoTo.length > MAX_PLACES) throw mediaError('argument', `${alsoTo.length} further places`);
+  const { phase = 'early', payloadType = 0, burstMs = 0, spacingMs = 0, intervalMs = 0 } = keepAlive ?? {};
+  if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > MAX_PAYLOAD_TYPE)
+    throw mediaError('argument', `payload type ${payloadType}`);
+  for (const time of [burstMs, spacingMs, intervalMs])
+    if (!Number.isInteger(time) || time < 0 || time > MAX_TIME_MS)
+      throw mediaError('argument', `keep-alive time of ${time} ms`);
+  return {
+    keepAlive: {
+      enabled: keepAlive !== undefined,
+      phase: KEEPALIVE_PHASES[phase],
+      payloadType,
+      burstMs,
+      spacingMs,
+      intervalMs,
+    },
+    alsoTo: alsoTo.map((place) => ({
+      address: place.address,
+      port: place.port,
+      rtcpAddress: place.rtcpAddress ?? '',
+      rtcpPort: place.rtcpPort ?? 0,
+    })),
+  };
+}
