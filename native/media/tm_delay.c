@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const int64_t BIN_US = 5000;
+static const int64_t BIN_US = 2500;
 static const uint64_t WINDOW_US = 250000;
 static const double QUANTILE = 0.98;
 static const uint32_t MEMORY_PACKETS = 250; // 5 s of 20 ms packets
@@ -41,10 +41,12 @@ static void update_fastest(tm_delay *delay, int64_t transit_us, uint64_t arrival
 int64_t tm_delay_add(tm_delay *delay, int64_t transit_us, uint64_t arrival_us) {
   if (!delay->any) {
     delay->any = true;
+    delay->since_base = 0;
     memset(delay->window_used, 0, sizeof delay->window_used);
     delay->window_start_us = arrival_us;
   }
   update_fastest(delay, transit_us, arrival_us);
+  delay->recent_us[delay->since_base++ % TM_DELAY_RECENT] = transit_us;
   if (delay->packets < MEMORY_PACKETS) delay->packets++;
   double weight = 1.0 / (delay->packets + 1);
   for (int bin = 0; bin < TM_DELAY_BINS; bin++) delay->bins[bin] *= 1 - weight;
@@ -59,5 +61,12 @@ int64_t tm_delay_needed_us(const tm_delay *delay) {
     sum += delay->bins[bin];
     if (sum >= QUANTILE) break;
   }
-  return (bin + 1) * BIN_US;
+  int64_t needed = (bin + 1) * BIN_US;
+  if (!delay->any || delay->since_base < TM_DELAY_RECENT) return needed;
+  int64_t least = delay->recent_us[0];
+  for (int i = 1; i < TM_DELAY_RECENT; i++) {
+    if (delay->recent_us[i] < least) least = delay->recent_us[i];
+  }
+  least += BIN_US - delay->fastest_us;
+  return least > needed ? least : needed;
 }

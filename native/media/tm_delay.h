@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TM_DELAY_WINDOWS = 12, TM_DELAY_BINS = 120 };
+enum { TM_DELAY_WINDOWS = 12, TM_DELAY_BINS = 240, TM_DELAY_RECENT = 8 };
 
 typedef struct tm_delay {
   bool any;
@@ -17,6 +17,8 @@ typedef struct tm_delay {
   int window;
   double bins[TM_DELAY_BINS]; // share of packets with this delay; all together 1
   uint32_t packets;
+  int64_t recent_us[TM_DELAY_RECENT]; // transits of the last packets
+  uint32_t since_base; // packets
 } tm_delay;
 
 /// expected_ms: what is believed before the first packet.
@@ -25,7 +27,7 @@ void tm_delay_init(tm_delay *delay, uint32_t expected_ms);
 void tm_delay_rebase(tm_delay *delay);
 /// A packet came with this transit. Returns its delay above the fastest (>= 0).
 int64_t tm_delay_add(tm_delay *delay, int64_t transit_us, uint64_t arrival_us);
-/// Delay that 98 % of packets stay within.
+/// Delay that 98 % of packets stay within; at least what each of the last 8 packets needed: then the way has become longer.
 int64_t tm_delay_needed_us(const tm_delay *delay);
 
 #endif

@@ -7,9 +7,10 @@
 #include "tm_jitter_private.h"
 
 enum {
-  DEFAULT_MIN_MS = 20,
+  DEFAULT_MIN_MS = 10,
   DEFAULT_INITIAL_MS = 60,
   DEFAULT_MAX_MS = 400,
+  DEFAULT_BEAT_MS = 20,
   MIN_CAPACITY = 16,
   MAX_CAPACITY = 1024,
 };
@@ -20,6 +21,7 @@ tm_status tm_jitter_create(const tm_jitter_config *config, tm_jitter **jitter) {
   if (filled.min_ms == 0) filled.min_ms = DEFAULT_MIN_MS;
   if (filled.initial_ms == 0) filled.initial_ms = DEFAULT_INITIAL_MS;
   if (filled.max_ms == 0) filled.max_ms = DEFAULT_MAX_MS;
+  if (filled.beat_ms == 0) filled.beat_ms = DEFAULT_BEAT_MS;
   if (filled.clock_hz == 0 || filled.frame_ticks == 0) return TM_ERR_ARGUMENT;
   if (filled.capacity < MIN_CAPACITY || filled.capacity > MAX_CAPACITY) return TM_ERR_ARGUMENT;
   if (filled.min_ms > filled.max_ms) return TM_ERR_ARGUMENT;
@@ -57,6 +59,8 @@ void tm_jitter_reset(tm_jitter *jitter) {
   jitter->has_candidate = false;
   jitter->playing = false;
   jitter->lead_us = 0;
+  jitter->least_lead_us = 0;
+  jitter->unknown = 0;
   tm_delay_init(&jitter->delay, jitter->config.initial_ms);
 }
 
@@ -86,4 +90,5 @@ void tm_jitter_clear(tm_jitter *jitter) {
 void tm_jitter_read_stats(const tm_jitter *jitter, tm_jitter_stats *stats) {
   *stats = jitter->stats;
   stats->buffered = (uint32_t)jitter->waiting;
+  stats->position = (uint32_t)jitter->cursor;
 }

@@ -18,9 +18,10 @@ typedef struct tm_jitter_config {
   uint32_t clock_hz;      // of RTP timestamps
   uint16_t frame_ticks;   // usual length of a frame
   uint16_t capacity;      // frames, 16..1024; must hold max_ms and more
-  uint16_t min_ms;        // bounds of the target delay; 0: 20
+  uint16_t min_ms;        // bounds of the target delay; 0: 10
   uint16_t initial_ms;    // 0: 60
   uint16_t max_ms;        // 0: 400
+  uint16_t beat_ms;       // who plays takes so much at a time; 0: 20
 } tm_jitter_config;
 
 typedef struct tm_jitter_packet {
@@ -66,11 +67,13 @@ typedef struct tm_jitter_stats {
   uint64_t restarts;       // changes of SSRC, jumps
   uint64_t overflow;       // frames thrown out because the buffer was full
   uint64_t frames_played;
-  uint64_t frames_lost;    // LOST verdicts at playout
-  uint64_t frames_dtx;
+  uint64_t frames_lost;    // not there at playout, and not known as silence: what nothing is known of yet counts when
+                           // the next packet tells
+  uint64_t frames_dtx;     // silence of the sender
   uint32_t target_us;      // present target delay
   uint32_t delay_us;       // present delay above the fastest packet; 0 before playing
   uint32_t buffered;       // frames waiting
+  uint32_t position;       // RTP timestamp of the next frame to be taken out
 } tm_jitter_stats;
 
 /// Errors: ARGUMENT, MEMORY.
@@ -88,6 +91,12 @@ tm_jitter_result tm_jitter_get(tm_jitter *jitter, uint64_t now_us, uint32_t pend
 tm_jitter_advice tm_jitter_advise(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks);
 /// Present excess of delay over the target in microseconds (negative: too little).
 int64_t tm_jitter_excess_us(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks);
+/// How much of the pending sound may be taken out, in microseconds: all that keeps no packet from being in time.
+int64_t tm_jitter_spare_us(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks);
+/// How much sound must be added for a packet to be taken out a beat later; 0: none. At least 2.5 ms.
+int64_t tm_jitter_lack_us(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks);
+/// So much of the pending sound was taken out, in microseconds.
+void tm_jitter_shortened(tm_jitter *jitter, int64_t us);
 
 void tm_jitter_read_stats(const tm_jitter *jitter, tm_jitter_stats *stats);
 /// Forgets the stream, keeps the counters.

@@ -42,10 +42,15 @@ struct tm_jitter {
   bool joint;               // the next frame does not continue the last one
   int64_t cursor;           // ticks of the next frame to play
   int64_t played_sequence;  // of the last played frame
+  int64_t played_end;       // ticks where it ended
+  uint64_t late_frames;     // came after their time, also those of packets that were late in part
+  uint64_t late_before;     // late_frames at that time
   bool quiet;               // the last played frame was SID or NO_DATA
   bool noting;              // the newest packet holds no sound: an event runs
   bool missing;             // the last frame was not there in time
-  int64_t lead_us;          // how long before its playout a frame is taken out, at most
+  uint64_t unknown;         // frames played with nothing there: lost or silence, the next packet tells
+  int64_t lead_us;          // how long before its playout a packet's first frame is taken out, at most
+  int64_t least_lead_us;    // and at least
 };
 
 int64_t tm_jitter_us_of(const tm_jitter *jitter, int64_t ticks);

@@ -48,6 +48,7 @@ static void start_stream(tm_jitter *jitter, const tm_jitter_packet *packet) {
   jitter->late_only = false;
   jitter->playing = false;
   jitter->noting = false;
+  jitter->unknown = 0;
   jitter->joint = true;
   tm_delay_rebase(&jitter->delay);
 }
@@ -111,6 +112,7 @@ static tm_jitter_verdict store(tm_jitter *jitter, const tm_jitter_packet *packet
     const tm_frame *frame = &packet->frames[i];
     if (jitter->playing && ticks + frame->ticks / 2 < jitter->cursor) {
       late = true;
+      jitter->late_frames++;
     } else if (insert(jitter, ticks, sequence, frame)) {
       any = true;
     }

@@ -1,4 +1,4 @@
-// How well two stretches of sound match: normalised cross-correlation. Private to concealment and stretching.
+// How well two stretches of sound match, in shape and in level. Private to concealment and stretching.
 #ifndef TM_MATCH_H
 #define TM_MATCH_H
 
@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// -1..1; 1 when both are as good as silent (any joint is inaudible), 0 when one is.
+/// -1..1: 1 less the energy of the difference in units of both; 1 when both are as good as silent (any joint is inaudible), about 0 when
+/// one is. Same shape at another level counts less: a fading vowel is not to go on with its loud beginning.
 static inline double tm_match(const int16_t *a, const int16_t *b, size_t count) {
   static const double SILENT_MEAN_SQUARE = 16 * 16; // about -66 dBov
   double cross = 0;
@@ -19,8 +20,23 @@ static inline double tm_match(const int16_t *a, const int16_t *b, size_t count) 
   }
   double silent = SILENT_MEAN_SQUARE * (double)count;
   if (energy_a <= silent && energy_b <= silent) return 1;
-  if (energy_a <= 0 || energy_b <= 0) return 0;
-  return cross / sqrt(energy_a * energy_b);
+  return 2 * cross / (energy_a + energy_b);
+}
+
+/// As tm_match for sound that goes on at its end: the later, the more it counts.
+static inline double tm_match_end(const int16_t *a, const int16_t *b, size_t count) {
+  static const double SILENT_MEAN_SQUARE = 16 * 16;
+  double cross = 0;
+  double energy = 0;
+  double weights = 0;
+  for (size_t i = 0; i < count; i++) {
+    double weight = (double)(i + 1) / (double)count;
+    weight *= weight;
+    cross += weight * a[i] * b[i];
+    energy += weight * ((double)a[i] * a[i] + (double)b[i] * b[i]);
+    weights += weight;
+  }
+  return energy <= 2 * SILENT_MEAN_SQUARE * weights ? 1 : 2 * cross / energy;
 }
 
 /// From one sound to another: at i of count.

@@ -14,6 +14,7 @@ enum {
   MIN_LAG_US = 5000,
   MAX_LAG_US = 15000,
   MATCH_US = 20000,
+  JOINT_US = 2500, // where the made-up sound begins it has to fit closely
   HISTORY_US = MAX_LAG_US + MATCH_US,
   SMOOTH_US = 2000, // how long the step at the start of the made-up sound takes to fade
   FULL_US = 10000,  // made-up sound at full level
@@ -22,7 +23,7 @@ enum {
 };
 
 struct tm_plc {
-  size_t min_lag, max_lag, match, history_size, smooth, full, silent, join;
+  size_t min_lag, max_lag, match, closely, history_size, smooth, full, silent, join;
   int16_t *history; // the last output, oldest first
   int16_t *cycle;   // one pitch period, made to repeat without a step
   size_t period;
@@ -42,6 +43,7 @@ tm_status tm_plc_create(uint32_t sample_hz, tm_plc **plc) {
   self->min_lag = samples_of(sample_hz, MIN_LAG_US);
   self->max_lag = samples_of(sample_hz, MAX_LAG_US);
   self->match = samples_of(sample_hz, MATCH_US);
+  self->closely = samples_of(sample_hz, JOINT_US);
   self->history_size = samples_of(sample_hz, HISTORY_US);
   self->smooth = samples_of(sample_hz, SMOOTH_US);
   self->full = samples_of(sample_hz, FULL_US);
@@ -77,9 +79,10 @@ static void remember(tm_plc *plc, const int16_t *pcm, size_t samples) {
 static size_t find_period(const tm_plc *plc) {
   const int16_t *recent = plc->history + plc->history_size - plc->match;
   size_t best = plc->max_lag;
-  double best_match = -2;
+  double best_match = -3;
   for (size_t lag = plc->min_lag; lag <= plc->max_lag; lag++) {
-    double match = tm_match(recent, recent - lag, plc->match);
+    const int16_t *joint = recent + plc->match - plc->closely;
+    double match = tm_match_end(recent, recent - lag, plc->match) + tm_match_end(joint, joint - lag, plc->closely);
     if (match > best_match) {
       best_match = match;
       best = lag;

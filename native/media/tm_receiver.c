@@ -29,6 +29,7 @@ struct tm_receiver {
   size_t ready;
   int pause;
   tm_receiver_stats stats;
+  uint64_t samples_damaged;
   tm_frame frames[TM_FRAMES_PER_PACKET];
 };
 
@@ -105,7 +106,6 @@ static void conceal(tm_receiver *receiver, int16_t *pcm) {
   } else {
     tm_plc_lost(receiver->plc, pcm, samples);
   }
-  receiver->stats.samples_concealed += samples;
 }
 
 /// Comfort noise where the codec has it, else a fade to silence.
@@ -117,7 +117,6 @@ static void comfort(tm_receiver *receiver, int16_t *pcm) {
   } else {
     tm_plc_lost(receiver->plc, pcm, samples);
   }
-  receiver->stats.samples_comfort += samples;
 }
 
 /// Sound that is ready, as time of the RTP clock.
@@ -140,6 +139,7 @@ static tm_jitter_result pull(tm_receiver *receiver, uint64_t now_us) {
         tm_plc_good(receiver->plc, pcm, samples);
       } else {
         conceal(receiver, pcm);
+        receiver->samples_damaged += samples;
       }
       break;
     case TM_JITTER_LOST: conceal(receiver, pcm); break;
@@ -151,7 +151,7 @@ static tm_jitter_result pull(tm_receiver *receiver, uint64_t now_us) {
 }
 
 /// Follows the jitter buffer's advice by one pitch period.
-static void stretch(tm_receiver *receiver, uint64_t now_us, tm_jitter_advice advice, int64_t excess_us) {
+static void stretch(tm_receiver *receiver, uint64_t now_us, tm_jitter_advice advice, int64_t excess_us, int64_t most_us) {
   bool hurry = excess_us > HURRY_US || excess_us < -HURRY_US;
   if (receiver->pause > 0 && !hurry) {
     receiver->pause--;
@@ -160,14 +160,18 @@ static void stretch(tm_receiver *receiver, uint64_t now_us, tm_jitter_advice adv
   int16_t *pcm = receiver->sound + receiver->history;
   uint32_t hz = receiver->info->sample_hz;
   size_t before = receiver->ready;
+  size_t most = (size_t)most_us * hz / 1000000;
   if (advice == TM_JITTER_SHORTEN) {
-    receiver->ready = tm_stretch_shorten(pcm, before, hz, hurry);
+    receiver->ready = tm_stretch_shorten(pcm, before, hz, most, hurry);
     receiver->stats.samples_removed += before - receiver->ready;
+    tm_jitter_shortened(receiver->jitter, (int64_t)(before - receiver->ready) * 1000000 / hz);
     while (receiver->ready < receiver->tick) pull(receiver, now_us);
   } else {
     // Room is left for one more frame in the next round.
     size_t room = receiver->capacity - TM_MAX_FRAME_SAMPLES;
-    receiver->ready = tm_stretch_lengthen(pcm, before, room, receiver->sound, hz, hurry);
+    receiver->ready = tm_stretch_lengthen(pcm, before, room, receiver->sound, hz, most, hurry);
+    // More than what is needed is better than nothing.
+    if (receiver->ready == before) receiver->ready = tm_stretch_lengthen(pcm, before, room, receiver->sound, hz, room, hurry);
     receiver->stats.samples_stretched += receiver->ready - before;
   }
   if (receiver->ready != before) receiver->pause = STRETCH_PAUSE;
@@ -177,12 +181,14 @@ void tm_receiver_get(tm_receiver *receiver, uint64_t now_us, int16_t *pcm) {
   uint32_t pending = pending_ticks(receiver);
   tm_jitter_advice advice = tm_jitter_advise(receiver->jitter, now_us, pending);
   int64_t excess_us = tm_jitter_excess_us(receiver->jitter, now_us, pending);
+  int64_t most_us = advice == TM_JITTER_SHORTEN ? tm_jitter_spare_us(receiver->jitter, now_us, pending)
+                                                : tm_jitter_lack_us(receiver->jitter, now_us, pending);
   bool all_sound = true;
   while (receiver->ready < receiver->tick) {
     if (pull(receiver, now_us) != TM_JITTER_FRAME) all_sound = false;
   }
   // Stretching works on real sound only; in silence and loss the jitter buffer moves by itself.
-  if (advice != TM_JITTER_KEEP && all_sound) stretch(receiver, now_us, advice, excess_us);
+  if (advice != TM_JITTER_KEEP && all_sound) stretch(receiver, now_us, advice, excess_us, most_us);
 
   int16_t *ready = receiver->sound + receiver->history;
   memcpy(pcm, ready, receiver->tick * sizeof *pcm);
@@ -194,5 +200,9 @@ void tm_receiver_get(tm_receiver *receiver, uint64_t now_us, int16_t *pcm) {
 
 void tm_receiver_read_stats(const tm_receiver *receiver, tm_receiver_stats *stats) {
   *stats = receiver->stats;
+  stats->samples_ready = (uint32_t)receiver->ready;
   tm_jitter_read_stats(receiver->jitter, &stats->jitter);
+  uint64_t each = receiver->info->decode_samples;
+  stats->samples_concealed = stats->jitter.frames_lost * each + receiver->samples_damaged;
+  stats->samples_comfort = stats->jitter.frames_dtx * each;
 }

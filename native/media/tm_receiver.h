@@ -13,7 +13,7 @@ typedef struct tm_receiver tm_receiver;
 
 typedef struct tm_receiver_config {
   tm_codec *codec;     // borrowed; must outlive the receiver; its receiving half belongs to the receiver's thread
-  uint16_t min_ms;     // bounds of the jitter buffer's delay, 0: default (20, 60, 400)
+  uint16_t min_ms;     // bounds of the jitter buffer's delay, 0: default (10, 60, 400)
   uint16_t initial_ms;
   uint16_t max_ms;
 } tm_receiver_config;
@@ -22,10 +22,11 @@ typedef struct tm_receiver_stats {
   tm_jitter_stats jitter;
   uint64_t bad_payloads;       // packets whose payload could not be read
   uint64_t samples_played;     // all output
-  uint64_t samples_concealed;  // made up for lost frames
+  uint64_t samples_concealed;  // made up for lost and damaged frames
   uint64_t samples_comfort;    // silence of the sender
   uint64_t samples_stretched;  // added by lengthening
   uint64_t samples_removed;    // taken out by shortening
+  uint32_t samples_ready;      // taken out of the jitter buffer, not yet played
 } tm_receiver_stats;
 
 /// Errors: ARGUMENT, MEMORY.

@@ -15,9 +15,8 @@ size_t tm_stretch_overlap(uint32_t sample_hz) { return samples_of(sample_hz, OVE
 size_t tm_stretch_max_lag(uint32_t sample_hz) { return samples_of(sample_hz, MAX_LAG_US); }
 
 /// Lag at which pcm[0..overlap) matches pcm[direction * lag ..) best; 0 when none does well enough.
-static size_t find_lag(const int16_t *pcm, ptrdiff_t direction, uint32_t sample_hz, int force) {
+static size_t find_lag(const int16_t *pcm, ptrdiff_t direction, uint32_t sample_hz, size_t max_lag, int force) {
   size_t overlap = tm_stretch_overlap(sample_hz);
-  size_t max_lag = tm_stretch_max_lag(sample_hz);
   size_t best = 0;
   double best_match = -2;
   for (size_t lag = samples_of(sample_hz, MIN_LAG_US); lag <= max_lag; lag++) {
@@ -30,10 +29,11 @@ static size_t find_lag(const int16_t *pcm, ptrdiff_t direction, uint32_t sample_
   return force != 0 || best_match >= GOOD_MATCH ? best : 0;
 }
 
-size_t tm_stretch_shorten(int16_t *pcm, size_t samples, uint32_t sample_hz, int force) {
+size_t tm_stretch_shorten(int16_t *pcm, size_t samples, uint32_t sample_hz, size_t most, int force) {
   size_t overlap = tm_stretch_overlap(sample_hz);
-  if (sample_hz > MAX_HZ || samples < overlap + tm_stretch_max_lag(sample_hz)) return samples;
-  size_t lag = find_lag(pcm, 1, sample_hz, force);
+  size_t max_lag = tm_stretch_max_lag(sample_hz);
+  if (sample_hz > MAX_HZ || samples < overlap + max_lag) return samples;
+  size_t lag = find_lag(pcm, 1, sample_hz, most < max_lag ? most : max_lag, force);
   if (lag == 0) return samples;
   for (size_t i = 0; i < overlap; i++) pcm[i] = tm_cross_fade(pcm[i], pcm[i + lag], i, overlap);
   memmove(pcm + overlap, pcm + overlap + lag, (samples - overlap - lag) * sizeof *pcm);
@@ -41,7 +41,7 @@ size_t tm_stretch_shorten(int16_t *pcm, size_t samples, uint32_t sample_hz, int 
 }
 
 size_t tm_stretch_lengthen(int16_t *pcm, size_t samples, size_t capacity, const int16_t *history, uint32_t sample_hz,
-                           int force) {
+                           size_t most, int force) {
   size_t overlap = tm_stretch_overlap(sample_hz);
   size_t max_lag = tm_stretch_max_lag(sample_hz);
   if (sample_hz > MAX_HZ || samples < overlap || capacity < samples + max_lag) return samples;
@@ -49,7 +49,7 @@ size_t tm_stretch_lengthen(int16_t *pcm, size_t samples, size_t capacity, const 
   memcpy(joined, history, max_lag * sizeof *joined);
   memcpy(joined + max_lag, pcm, overlap * sizeof *joined);
   const int16_t *start = joined + max_lag;
-  size_t lag = find_lag(start, -1, sample_hz, force);
+  size_t lag = find_lag(start, -1, sample_hz, most < max_lag ? most : max_lag, force);
   if (lag == 0) return samples;
   // pcm[0..overlap) leads over to the sound one lag earlier, which then runs on into pcm again.
   const int16_t *earlier = start - lag;

@@ -10,13 +10,13 @@
 size_t tm_stretch_overlap(uint32_t sample_hz);
 size_t tm_stretch_max_lag(uint32_t sample_hz);
 
-/// Takes out 2.5 to 15 ms near the start of pcm[0..samples); returns the samples left (== samples when it is too short,
-/// or when no lag matches well and `force` is zero).
-size_t tm_stretch_shorten(int16_t *pcm, size_t samples, uint32_t sample_hz, int force);
+/// Takes out 2.5 to 15 ms near the start of pcm[0..samples), at most `most` samples; returns the samples left (== samples
+/// when it or `most` is too short, or when no lag matches well and `force` is zero).
+size_t tm_stretch_shorten(int16_t *pcm, size_t samples, uint32_t sample_hz, size_t most, int force);
 
-/// Repeats 2.5 to 15 ms; `history` are tm_stretch_max_lag samples that were played right before pcm. Room for
+/// Repeats 2.5 to 15 ms, at most `most` samples; `history` are tm_stretch_max_lag samples that were played right before pcm. Room for
 /// `capacity` samples at pcm. Returns the new count (== samples when there is no room or no match).
 size_t tm_stretch_lengthen(int16_t *pcm, size_t samples, size_t capacity, const int16_t *history, uint32_t sample_hz,
-                           int force);
+                           size_t most, int force);
 
 #endif

@@ -136,7 +136,7 @@ static void stretched_tone(void) {
       tm_tone_read(&tone, sound, 5 * tick);
       int natural = steepest(sound, 5 * tick);
       int16_t *middle = sound + 2 * tick;
-      size_t kept = tm_stretch_shorten(middle, tick, hz, 0);
+      size_t kept = tm_stretch_shorten(middle, tick, hz, tick, 0);
       CHECK_RANGE(tick - kept, hz / 400, hz * 15 / 1000);
       memmove(middle + kept, sound + 3 * tick, 2 * tick * sizeof *sound);
       CHECK_RANGE(steepest(sound, 4 * tick + kept), 0, natural * 1.1 + 2);
@@ -145,7 +145,7 @@ static void stretched_tone(void) {
       CHECK_INT(tm_tone_init(&tone, tones[t], hz, -12), TM_OK);
       tm_tone_read(&tone, sound, 3 * tick);
       size_t grown =
-        tm_stretch_lengthen(middle, tick, 3 * tick, middle - tm_stretch_max_lag(hz), hz, 0);
+        tm_stretch_lengthen(middle, tick, 3 * tick, middle - tm_stretch_max_lag(hz), hz, tick, 0);
       CHECK_RANGE(grown - tick, hz / 400, hz * 15 / 1000);
       tm_tone_read(&tone, middle + grown, tick);
       CHECK_RANGE(steepest(sound, 3 * tick + grown), 0, natural * 1.1 + 2);
@@ -158,11 +158,12 @@ static void no_room_no_match(void) {
   tm_random random = {41};
   int16_t noise[400];
   for (int i = 0; i < 400; i++) noise[i] = (int16_t)((int)tm_random_below(&random, 20000) - 10000);
-  CHECK_INT(tm_stretch_shorten(noise, 159, 8000, 1), 159);             // too short
-  CHECK_INT(tm_stretch_shorten(noise, 160, 8000, 0), 160);             // nothing in noise matches
-  CHECK(tm_stretch_shorten(noise, 160, 8000, 1) < 160);                // unless it must
-  CHECK_INT(tm_stretch_lengthen(noise + 120, 160, 200, noise, 8000, 1), 160); // no room
-  CHECK_INT(tm_stretch_lengthen(noise + 120, 30, 280, noise, 8000, 1), 30);   // too short
+  CHECK_INT(tm_stretch_shorten(noise, 159, 8000, 160, 1), 159);             // too short
+  CHECK_INT(tm_stretch_shorten(noise, 160, 8000, 160, 0), 160);             // nothing in noise matches
+  CHECK(tm_stretch_shorten(noise, 160, 8000, 160, 1) < 160);           // unless it must
+  CHECK_INT(tm_stretch_shorten(noise, 160, 8000, 19, 1), 160);         // less than the shortest lag may be taken out
+  CHECK_INT(tm_stretch_lengthen(noise + 120, 160, 200, noise, 8000, 160, 1), 160); // no room
+  CHECK_INT(tm_stretch_lengthen(noise + 120, 30, 280, noise, 8000, 160, 1), 30);   // too short
 }
 
 int main(void) {
