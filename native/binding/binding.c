@@ -169,6 +169,29 @@ static void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_
   }
 }
 
+static const tm_endpoint *read_end(napi_env env, napi_value options, const char *key, char *name, tm_endpoint *endpoint)
+{
+  napi_valuetype type = napi_undefined;
+  if (napi_typeof(env, value_get(env, options, key), &type) != napi_ok || type != napi_object) return NULL;
+  read_endpoint(env, options, key, name, endpoint);
+  return endpoint;
+}
+
+static napi_value attach(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  char names[2][NAME_OCTETS];
+  tm_endpoint ends[2];
+  tm_error error = {.status = TM_ENGINE_OK};
+  if (!take(env, info, arguments, &self)) return NULL;
+  const tm_endpoint *capture = read_end(env, arguments[2], "capture", names[0], &ends[0]);
+  const tm_endpoint *playback = read_end(env, arguments[2], "playback", names[1], &ends[1]);
+  if (tm_stream_attach(self->engine, value_uint32(env, arguments[1]), capture, playback, &error) != TM_ENGINE_OK)
+    return fail(env, &error);
+  return NULL;
+}
+
 static napi_value configure(napi_env env, napi_callback_info info)
 {
   napi_value arguments[MAX_ARGUMENTS];
@@ -323,7 +346,7 @@ NAPI_MODULE_INIT()
   } functions[] = {
       {"create", create},       {"destroy", destroy},    {"isRealtime", is_realtime}, {"open", open_stream},
       {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
-      {"nextEvent", next_event}, {"devices", list_devices},
+      {"nextEvent", next_event}, {"devices", list_devices}, {"attach", attach},
   };
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value function;

@@ -53,6 +53,22 @@ tm_coding *tm_codec_side_configure(tm_stream *stream, const tm_codec_thread_conf
   return old;
 }
 
+bool tm_codec_side_attach(tm_stream *stream, const tm_ends *ends)
+{
+  tm_command replaced = {.kind = TM_COMMAND_ATTACH, .session = &stream->session};
+  if (ends->source) replaced.ends.source = stream->source;
+  if (ends->sink) replaced.ends.sink = stream->sink;
+  replaced.ends.new_sink = ends->sink;
+  tm_ends before = {.source = stream->source, .sink = stream->sink};
+  // Before housekeeping hears of it: it closes what was replaced.
+  if (ends->source) stream->source = ends->source;
+  if (ends->sink) stream->sink = ends->sink;
+  if (tm_worker_send(&stream->session.engine->house, &replaced)) return true;
+  stream->source = before.source;
+  stream->sink = before.sink;
+  return false;
+}
+
 static void take_received(tm_stream *stream)
 {
   tm_coding *coding = stream->codec.coding;
@@ -100,7 +116,7 @@ static void play(tm_stream *stream, uint64_t unit)
   if (side->config.receive) tm_receiver_get(side->coding->receiver, moment, pcm);
   else memset(pcm, 0, sizeof pcm);
   tm_level_push(&side->level_out, pcm, info->encode_samples);
-  tm_sink_write(&stream->sink, info->sample_hz, pcm);
+  tm_sink_write(stream->sink, info->sample_hz, pcm);
 }
 
 static void hand_over(tm_stream *stream, uint64_t unit)
@@ -134,7 +150,7 @@ static void capture(tm_stream *stream, uint64_t unit)
   tm_codec_side *side = &stream->codec;
   const tm_codec_info *info = side->coding->info;
   int16_t pcm[TM_MAX_FRAME_SAMPLES];
-  tm_source_read(&stream->source, info->sample_hz, pcm);
+  tm_source_read(stream->source, info->sample_hz, pcm);
   tm_level_push(&side->level_in, pcm, info->encode_samples);
   side->timestamp += info->encode_ticks;
   if (!side->config.send) return;

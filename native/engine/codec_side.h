@@ -10,6 +10,9 @@
 /** Takes a configuration over; returns the coding that it replaces, or NULL. */
 tm_coding *tm_codec_side_configure(tm_stream *stream, const tm_codec_thread_config *config, int64_t now);
 
+/** Takes another source or sink; what they replace goes to housekeeping. False: its queue is full, nothing was changed. */
+bool tm_codec_side_attach(tm_stream *stream, const tm_ends *ends);
+
 /** Does every unit that is due. */
 void tm_codec_side_beat(tm_stream *stream, int64_t now);
 

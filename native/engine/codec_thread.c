@@ -14,6 +14,15 @@ static void discard(tm_engine *engine, tm_coding *coding)
   if (coding) tm_engine_discard(engine, destroy_coding, coding);
 }
 
+static void attach(tm_stream *stream, const tm_ends *ends)
+{
+  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->session.id};
+  if (tm_codec_side_attach(stream, ends)) return;
+  atomic_fetch_add(&stream->session.engine->objects_leaked, 1);
+  (void)tm_error_set(&event.error, TM_ENGINE_LIMIT, 0, "another sound device could not be taken");
+  (void)tm_engine_emit(stream->session.engine, &event);
+}
+
 static void obey(tm_engine *engine, const tm_command *command)
 {
   tm_worker *worker = &engine->codec;
@@ -23,6 +32,7 @@ static void obey(tm_engine *engine, const tm_command *command)
     case TM_COMMAND_CONFIGURE:
       discard(engine, tm_codec_side_configure(stream, &command->codec, tm_now_ns()));
       return;
+    case TM_COMMAND_ATTACH: attach(stream, &command->ends); return;
     case TM_COMMAND_CLOSE: stream->codec.closing = true; return;
     case TM_COMMAND_QUIT: worker->quit = true; return;
     default: return;

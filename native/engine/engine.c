@@ -196,6 +196,24 @@ tm_engine_status tm_stream_open(tm_engine *engine, const tm_stream_options *opti
   return TM_ENGINE_OK;
 }
 
+tm_engine_status tm_stream_attach(tm_engine *engine, uint32_t id, const tm_endpoint *capture, const tm_endpoint *playback,
+                                  tm_error *error)
+{
+  tm_error reason = {.status = TM_ENGINE_OK};
+  tm_stream *stream = tm_stream_by_id(engine, id);
+  if (!stream || stream->session.close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  tm_command attach = {.kind = TM_COMMAND_ATTACH, .session = &stream->session};
+  if (capture) attach.ends.source = tm_stream_open_source(stream, capture, &reason);
+  if (playback && reason.status == TM_ENGINE_OK) attach.ends.sink = tm_stream_open_sink(stream, playback, &reason);
+  if (reason.status == TM_ENGINE_OK && !tm_worker_send(&engine->codec, &attach))
+    (void)tm_error_set(&reason, TM_ENGINE_LIMIT, 0, "the codec thread's queue is full");
+  if (reason.status == TM_ENGINE_OK) return TM_ENGINE_OK;
+  tm_stream_close_source(stream, attach.ends.source);
+  tm_stream_close_sink(stream, attach.ends.sink);
+  if (error) *error = reason;
+  return reason.status;
+}
+
 uint16_t tm_stream_port(const tm_engine *engine, uint32_t id)
 {
   const tm_session *session = tm_session_by_id(engine, id);

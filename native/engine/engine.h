@@ -149,8 +149,18 @@ void tm_engine_destroy(tm_engine *engine);
 /** True when the packet thread runs under SCHED_FIFO. */
 bool tm_engine_is_realtime(const tm_engine *engine);
 
-/** Opens ports, source and sink; nothing is sent before tm_stream_configure. Files and devices are opened here, so this may take milliseconds. */
+/**
+ * Opens ports, source and sink; nothing is sent before tm_stream_configure. Files and devices are opened here, so this may take milliseconds:
+ * who wants the ports only leaves both ends at TM_ENDPOINT_NULL and attaches later.
+ */
 tm_engine_status tm_stream_open(tm_engine *engine, const tm_stream_options *options, uint32_t *stream, tm_error *error);
+
+/**
+ * Other ends of the sound, in mid-stream too; NULL: that one stays. What is replaced is finished and let go. FILE, DEVICE, ARGUMENT:
+ * nothing was changed. A file that is written now must not be named again.
+ */
+tm_engine_status tm_stream_attach(tm_engine *engine, uint32_t stream, const tm_endpoint *capture, const tm_endpoint *playback,
+                                  tm_error *error);
 uint16_t tm_stream_port(const tm_engine *engine, uint32_t stream);
 
 /** Sets or changes remote, codec and directions; takes effect at the next packet time. */

@@ -13,6 +13,7 @@ typedef enum {
   TM_COMMAND_ADD,
   TM_COMMAND_CONFIGURE,
   TM_COMMAND_DTMF,
+  TM_COMMAND_ATTACH,  // codec thread: another source or sink; from there to housekeeping: what was replaced
   TM_COMMAND_CLOSE,
   TM_COMMAND_DISCARD,  // housekeeping: something that no one uses any more
   TM_COMMAND_QUIT,
@@ -24,6 +25,7 @@ typedef struct tm_command {
   union {
     tm_packet_config packet;
     tm_codec_thread_config codec;
+    tm_ends ends;
     struct {
       void (*destroy)(void *object);
       void *object;

@@ -26,7 +26,9 @@ static void obey(tm_engine *engine, const tm_command *command)
     case TM_COMMAND_CLOSE: finish(engine, command->session); return;
     case TM_COMMAND_DISCARD: command->discard.destroy(command->discard.object); return;
     case TM_COMMAND_QUIT: engine->house.quit = true; return;
-    default: return;
+    default:
+      if (command->session->kind->tidy) command->session->kind->tidy(command->session, command);
+      return;
   }
 }
 

@@ -89,6 +89,8 @@ typedef struct {
   bool (*pass_on)(tm_session *session);
   /** Housekeeping thread, every 50 ms while any says true: files to be written. */
   bool (*flush)(tm_session *session);
+  /** Housekeeping thread: any other command. NULL: there is none. */
+  void (*tidy)(tm_session *session, const struct tm_command *command);
   /** Housekeeping thread, last of all (TM_COMMAND_CLOSE to it): lets go of files and devices; sockets are closed after it. */
   void (*finish)(tm_session *session);
   /** Control thread, when TM_EVENT_CLOSED was taken, or when opening failed. */

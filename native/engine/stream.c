@@ -39,13 +39,48 @@ static void on_recovered(void *context)
   (void)tm_engine_emit(stream->session.engine, &event);
 }
 
-static tm_engine_status open_audio(tm_stream *stream, const tm_stream_options *options, tm_error *error)
+tm_source *tm_stream_open_source(tm_stream *stream, const tm_endpoint *endpoint, tm_error *error)
 {
   tm_device_listener listener = {.trouble = on_trouble, .recovered = on_recovered, .context = stream};
-  tm_device_pool *devices = tm_engine_device_pool(stream->session.engine);
-  tm_engine_status status = tm_source_open(&stream->source, &options->capture, devices, &listener, error);
-  if (status == TM_ENGINE_OK) status = tm_sink_open(&stream->sink, &options->playback, devices, &listener, error);
-  return status;
+  tm_source *source = calloc(1, sizeof *source);
+  if (!source) (void)tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a source of sound");
+  else if (tm_source_open(source, endpoint, tm_engine_device_pool(stream->session.engine), &listener, error) == TM_ENGINE_OK)
+    return source;
+  free(source);
+  return NULL;
+}
+
+tm_sink *tm_stream_open_sink(tm_stream *stream, const tm_endpoint *endpoint, tm_error *error)
+{
+  tm_device_listener listener = {.trouble = on_trouble, .recovered = on_recovered, .context = stream};
+  tm_sink *sink = calloc(1, sizeof *sink);
+  if (!sink) (void)tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a sink of sound");
+  else if (tm_sink_open(sink, endpoint, tm_engine_device_pool(stream->session.engine), &listener, error) == TM_ENGINE_OK)
+    return sink;
+  free(sink);
+  return NULL;
+}
+
+static void file_trouble(tm_stream *stream, const char *reason)
+{
+  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->session.id};
+  (void)tm_error_set(&event.error, TM_ENGINE_FILE, 0, "the sound file cannot be written: %s", reason);
+  (void)tm_engine_emit(stream->session.engine, &event);
+}
+
+void tm_stream_close_source(tm_stream *stream, tm_source *source)
+{
+  if (!source) return;
+  tm_source_close(source, tm_engine_device_pool(stream->session.engine));
+  free(source);
+}
+
+void tm_stream_close_sink(tm_stream *stream, tm_sink *sink)
+{
+  if (!sink) return;
+  tm_status status = tm_sink_close(sink, tm_engine_device_pool(stream->session.engine));
+  if (status != TM_OK) file_trouble(stream, tm_status_text(status));
+  free(sink);
 }
 
 static void obey(tm_session *session, const tm_command *command, int64_t now)
@@ -78,29 +113,31 @@ static bool pass_on(tm_session *session)
   return tm_worker_send(&session->engine->codec, &close);
 }
 
-static void file_trouble(tm_stream *stream, const char *reason)
-{
-  tm_event event = {.kind = TM_EVENT_TROUBLE, .stream = stream->session.id};
-  (void)tm_error_set(&event.error, TM_ENGINE_FILE, 0, "the sound file cannot be written: %s", reason);
-  (void)tm_engine_emit(stream->session.engine, &event);
-}
-
 static bool flush(tm_session *session)
 {
   tm_stream *stream = tm_stream_of(session);
-  tm_status status = tm_sink_flush(&stream->sink);
+  tm_status status = tm_sink_flush(stream->flushed_sink);
   if (status != TM_OK) file_trouble(stream, tm_status_text(status));
-  if (tm_sink_fell_behind(&stream->sink)) file_trouble(stream, "the disk is too slow, sound is missing");
-  return stream->sink.kind == TM_ENDPOINT_FILE;
+  if (tm_sink_fell_behind(stream->flushed_sink)) file_trouble(stream, "the disk is too slow, sound is missing");
+  return stream->flushed_sink->kind == TM_ENDPOINT_FILE;
+}
+
+static void tidy(tm_session *session, const tm_command *command)
+{
+  tm_stream *stream = tm_stream_of(session);
+  if (command->kind != TM_COMMAND_ATTACH) return;
+  if (command->ends.new_sink) stream->flushed_sink = command->ends.new_sink;
+  tm_stream_close_sink(stream, command->ends.sink);
+  tm_stream_close_source(stream, command->ends.source);
 }
 
 static void finish(tm_session *session)
 {
   tm_stream *stream = tm_stream_of(session);
-  tm_device_pool *devices = tm_engine_device_pool(session->engine);
-  tm_status status = tm_sink_close(&stream->sink, devices);
-  if (status != TM_OK) file_trouble(stream, tm_status_text(status));
-  tm_source_close(&stream->source, devices);
+  tm_stream_close_sink(stream, stream->sink);
+  tm_stream_close_source(stream, stream->source);
+  stream->sink = stream->flushed_sink = NULL;
+  stream->source = NULL;
 }
 
 static void free_stream(tm_session *session)
@@ -116,6 +153,7 @@ static const tm_session_kind audio_kind = {.media = TM_MEDIA_AUDIO,
                                            .deadline = deadline,
                                            .pass_on = pass_on,
                                            .flush = flush,
+                                           .tidy = tidy,
                                            .finish = finish,
                                            .free = free_stream};
 
@@ -137,9 +175,9 @@ tm_stream *tm_stream_create(tm_engine *engine, const tm_stream_options *options,
   if (status == TM_ENGINE_OK && (tm_ring_create(RX_RING_OCTETS, &stream->rx) != TM_OK ||
                                  tm_ring_create(TX_RING_OCTETS, &stream->tx) != TM_OK))
     status = tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a stream");
-  if (status == TM_ENGINE_OK) status = open_audio(stream, options, error);
-  if (status == TM_ENGINE_OK) return stream;
-  (void)tm_sink_close(&stream->sink, tm_engine_device_pool(engine));
+  if (status == TM_ENGINE_OK) stream->source = tm_stream_open_source(stream, &options->capture, error);
+  if (stream->source) stream->sink = stream->flushed_sink = tm_stream_open_sink(stream, &options->playback, error);
+  if (stream->sink) return stream;
   tm_stream_free(stream);
   return NULL;
 }
@@ -147,7 +185,8 @@ tm_stream *tm_stream_create(tm_engine *engine, const tm_stream_options *options,
 void tm_stream_free(tm_stream *stream)
 {
   if (!stream) return;
-  tm_source_close(&stream->source, tm_engine_device_pool(stream->session.engine));
+  tm_stream_close_source(stream, stream->source);
+  tm_stream_close_sink(stream, stream->sink);
   tm_session_release(&stream->session);
   tm_coding_destroy(stream->codec.coding);
   tm_ring_destroy(stream->rx);

@@ -106,12 +106,20 @@ typedef struct {
   uint32_t level_hz;
 } tm_codec_side;
 
+/** Where a stream's sound comes from and goes to; NULL: stays as it is. */
+typedef struct {
+  tm_source *source;
+  tm_sink *sink;
+  tm_sink *new_sink;  // to housekeeping: what it has to flush from now on
+} tm_ends;
+
 typedef struct tm_stream {
   tm_session session;  // first: see tm_stream_of
   int64_t base_ns;  // beat k is due at base_ns + k * TM_UNIT_MS
   tm_ring *rx, *tx;
-  tm_source source;
-  tm_sink sink;
+  tm_source *source;       // codec thread; housekeeping at the end
+  tm_sink *sink;           // codec thread
+  tm_sink *flushed_sink;   // housekeeping thread: the same one, a moment later
   tm_counters counters;
   tm_packet_side packet;
   tm_codec_side codec;
@@ -137,8 +145,16 @@ static inline const tm_stream *tm_stream_const_of(const tm_session *session)
 
 /** Makes every part of a stream that needs no thread; nothing to be released when it fails. */
 tm_stream *tm_stream_create(tm_engine *engine, const tm_stream_options *options, uint32_t id, tm_error *error);
-/** Frees what is left of a stream that no thread knows any more. The sink is finished by tm_sink_close before. */
+/** Frees what is left of a stream that no thread knows any more. */
 void tm_stream_free(tm_stream *stream);
+
+/** Control thread: opens what `endpoint` says. NULL with `error`. */
+tm_source *tm_stream_open_source(tm_stream *stream, const tm_endpoint *endpoint, tm_error *error);
+tm_sink *tm_stream_open_sink(tm_stream *stream, const tm_endpoint *endpoint, tm_error *error);
+/** No codec thread uses it any more. NULL is nothing. */
+void tm_stream_close_source(tm_stream *stream, tm_source *source);
+/** The same; the file is whole afterwards, and trouble with it is told. */
+void tm_stream_close_sink(tm_stream *stream, tm_sink *sink);
 
 tm_coding *tm_coding_create(const tm_codec_config *config, uint32_t id, tm_error *error);
 void tm_coding_destroy(tm_coding *coding);

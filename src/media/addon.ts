@@ -126,6 +126,12 @@ export interface Addon {
       playback: NativeEndpoint;
     },
   ): { id: number; port: number };
+  /** An end that is absent stays. */
+  attach(
+    engine: EngineHandle,
+    stream: number,
+    ends: { capture?: NativeEndpoint; playback?: NativeEndpoint },
+  ): void;
   configure(engine: EngineHandle, stream: number, config: NativeConfig): void;
   /** Durations of 0: the defaults. */
   sendDtmf(engine: EngineHandle, stream: number, digits: string, durationMs: number, gapMs: number): void;

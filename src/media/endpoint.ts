@@ -1,4 +1,5 @@
 // Where sound comes from and goes to, as the configuration writes it ([audio] capture, playback).
+import { TandemError } from '#src/base/errors.ts';
 import { err, ok, type Result } from '#src/base/result.ts';
 import { ENDPOINT_KINDS, type NativeEndpoint } from './addon.ts';
 
@@ -48,4 +49,21 @@ export function toNative(endpoint: Endpoint): NativeEndpoint {
     name: endpoint.kind === 'file' ? endpoint.path : endpoint.kind === 'device' ? endpoint.name : '',
     hertz: endpoint.kind === 'tone' ? endpoint.hertz : 0,
   };
+}
+
+/** The capture for the engine. Throws TandemError `media.config` when it is not understood. */
+export function captureOf(text: string): NativeEndpoint {
+  return understood('capture', parseCapture(text));
+}
+
+/** As captureOf. */
+export function playbackOf(text: string): NativeEndpoint {
+  return understood('playback', parsePlayback(text));
+}
+
+function understood(key: string, parsed: Result<Endpoint, string>): NativeEndpoint {
+  if (parsed.ok) return toNative(parsed.value);
+  throw new TandemError('caller', 'media.config', `The ${key} of sound is not understood: ${parsed.error}.`, {
+    detail: { key, reason: parsed.error },
+  });
 }

@@ -1,9 +1,7 @@
 // The TypeScript face of the native engine: JavaScript sets and asks, and hears what happened.
-import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
-import type { Result } from '#src/base/result.ts';
 import { type Addon, type Device, type EngineHandle, loadAddon } from './addon.ts';
-import { type Endpoint, parseCapture, parsePlayback, toNative } from './endpoint.ts';
+import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native } from './faults.ts';
 import { AudioStream, type CodecName } from './stream.ts';
 
@@ -19,10 +17,9 @@ export interface StreamOptions {
   readonly address: string;
   /** Inclusive; both 0 for whichever are free. RTP gets an even port, RTCP the next. */
   readonly ports: { readonly from: number; readonly to: number };
-  /** `"alsa:NAME"`, `"file:PATH"` (WAV that loops), `"tone:HZ"`, `"null"`. */
-  readonly capture: string;
-  /** `"alsa:NAME"`, `"file:PATH"` (WAV, 16 kHz mono; replaced when it exists), `"null"`. */
-  readonly playback: string;
+  /** As AudioStream.attach takes them; absent: silence, until something is attached. */
+  readonly capture?: string;
+  readonly playback?: string;
 }
 
 /** Exported as metrics under these names. */
@@ -74,7 +71,7 @@ export class MediaEngine {
   }
 
   /**
-   * Opens ports, source and sink. Throws `media.config` (a capture or playback that cannot be read), `media.ports`, `media.address`,
+   * Opens ports, and source and sink when told: who has nobody to hear yet attaches them later. Throws `media.config` (a capture or playback that cannot be read), `media.ports`, `media.address`,
    * `media.device`, `media.file`, `media.limit`.
    */
   openStream(options: StreamOptions): AudioStream {
@@ -82,8 +79,8 @@ export class MediaEngine {
     const { from, to } = options.ports;
     for (const port of [from, to])
       if (!Number.isInteger(port) || port < 0 || port > 65_535) throw mediaError('ports', `port ${port}`);
-    const capture = toNative(endpoint('capture', parseCapture(options.capture)));
-    const playback = toNative(endpoint('playback', parsePlayback(options.playback)));
+    const capture = captureOf(options.capture ?? 'null');
+    const playback = playbackOf(options.playback ?? 'null');
     const opened = native(() =>
       this.#addon.open(this.#handle, { address: options.address, from, to, capture, playback }),
     );
@@ -149,11 +146,4 @@ export class MediaEngine {
       };
     }
   }
-}
-
-function endpoint(key: string, parsed: Result<Endpoint, string>): Endpoint {
-  if (parsed.ok) return parsed.value;
-  throw new TandemError('caller', 'media.config', `The ${key} of sound is not understood: ${parsed.error}.`, {
-    detail: { key, reason: parsed.error },
-  });
 }

@@ -11,6 +11,7 @@ import {
   type NativeEvent,
   type NativeStats,
 } from './addon.ts';
+import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native } from './faults.ts';
 import { mustBePlace, type PathConfig, type Place, toNativePath } from './path.ts';
 
@@ -127,6 +128,21 @@ export class AudioStream {
     this.port = opened.port;
     this.rtcpPort = opened.port + 1;
     this.#last = EMPTY_STATS;
+  }
+
+  /**
+   * Other ends of the sound, at any time; what is absent stays. `capture`: `"alsa:NAME"`, `"file:PATH"` (WAV that loops), `"tone:HZ"`,
+   * `"null"`; `playback`: `"alsa:NAME"`, `"file:PATH"` (WAV, 16 kHz mono; replaced when it exists), `"null"`. A file that is replaced is
+   * whole soon afterwards. Throws `media.config`, `media.device`, `media.file`; then nothing was changed.
+   */
+  attach(ends: { readonly capture?: string; readonly playback?: string }): void {
+    this.#mustBeOpen();
+    const { capture, playback } = ends;
+    const wanted = {
+      ...(capture === undefined ? {} : { capture: captureOf(capture) }),
+      ...(playback === undefined ? {} : { playback: playbackOf(playback) }),
+    };
+    native(() => this.#addon.attach(this.#engine, this.#id, wanted));
   }
 
   /** Sets or changes remote, codec and directions, from the next packet on. Throws `media.codec`, `media.address`, `media.argument`. */

@@ -98,6 +98,39 @@ static void directions(void)
   unlink(path);
 }
 
+// Ports first, ends later, and others in mid-call: every file is whole and holds what was heard while it was the end.
+static void attach(void)
+{
+  tm_engine *engine = support_engine();
+  char first[SUPPORT_PATH], second[SUPPORT_PATH];
+  tm_error error = {.status = TM_ENGINE_OK};
+  support_path(first, "first.wav");
+  support_path(second, "second.wav");
+  uint32_t a = support_open(engine, support_null(), support_null());
+  uint32_t b = support_open(engine, support_null(), support_null());
+  CHECK(a && b);
+  tm_stream_config to_b = support_config(TM_CODEC_NAME_PCMA, tm_stream_port(engine, b));
+  tm_stream_config to_a = support_config(TM_CODEC_NAME_PCMA, tm_stream_port(engine, a));
+  CHECK_INT(tm_stream_configure(engine, a, &to_b, NULL), TM_ENGINE_OK);
+  CHECK_INT(tm_stream_configure(engine, b, &to_a, NULL), TM_ENGINE_OK);
+  tm_endpoint low = support_tone(440), high = support_tone(1000), into_first = support_file(first), into_second = support_file(second);
+  CHECK_INT(tm_stream_attach(engine, a, &low, NULL, NULL), TM_ENGINE_OK);
+  CHECK_INT(tm_stream_attach(engine, b, NULL, &into_first, NULL), TM_ENGINE_OK);
+  support_sleep(900);
+  // What cannot be opened changes nothing, also when the other end could be.
+  tm_endpoint nowhere = support_file("/nowhere/at/all.wav");
+  CHECK_INT(tm_stream_attach(engine, b, &high, &nowhere, &error), TM_ENGINE_FILE);
+  CHECK_INT(tm_stream_attach(engine, a, &high, NULL, NULL), TM_ENGINE_OK);
+  CHECK_INT(tm_stream_attach(engine, b, NULL, &into_second, NULL), TM_ENGINE_OK);
+  support_sleep(900);
+  CHECK_RANGE(support_level(first, 440, 300, 100), -14, -10.5);
+  tm_engine_destroy(engine);
+  CHECK_RANGE(support_level(second, 1000, 300, 100), -14, -10.5);
+  CHECK_RANGE(support_level(second, 440, 300, 100), -200, -35);
+  unlink(first);
+  unlink(second);
+}
+
 int main(void)
 {
   tm_test_run("PCMU: each hears the other's tone", pcmu);
@@ -106,5 +139,6 @@ int main(void)
   tm_test_run("AMR-WB, octet-aligned, 60 ms packets", amr_wb_aligned_60);
   tm_test_run("codec changed in mid-call", codec_change);
   tm_test_run("send switched off in mid-call", directions);
+  tm_test_run("ends attached and replaced in mid-call", attach);
   return tm_test_end();
 }
