@@ -17,8 +17,8 @@
 
 enum {
   TM_H264_DEPAY_FRAME_BYTES = 1024 * 1024, // default bound of an access unit
-  TM_H264_DEPAY_WINDOW = 64,               // packets that may wait for a missing one; a power of two
-  TM_H264_DEPAY_PACKET_BYTES = 2048,       // largest packet that can wait; larger ones only in order
+  TM_H264_DEPAY_WINDOW = 128,              // packets that may wait for a missing one; a power of two
+  TM_H264_DEPAY_PACKET_BYTES = 2048,       // largest payload that can wait; larger ones (fragmented by IP) only in order
   TM_H264_DEPAY_MAX_MISSING = TM_H264_DEPAY_WINDOW,
 };
 
@@ -88,7 +88,7 @@ void tm_h264_depay_set_wait(tm_h264_depay *d, uint32_t wait_us);
 
 /// Takes a packet of the video payload type; keep-alives (no payload) too, so that their numbers are no loss. Call get until END before
 /// the next put. A new SSRC, or a jump of the sequence that two packets in a row confirm, starts anew (sets are kept).
-/// Errors: SPACE (larger than a waiting packet may be), else TM_OK, also for late ones and duplicates.
+/// Errors: SPACE (a payload larger than may wait came out of order), else TM_OK, also for late ones and duplicates.
 tm_status tm_h264_depay_put(tm_h264_depay *d, const tm_rtp_packet *packet, uint64_t now_us);
 
 /// Next access unit, whole or damaged. END when nothing is ready.

@@ -7,13 +7,14 @@
 #define TM_KEYFRAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tm_h264_depay.h"
 
 typedef enum tm_keyframe_state {
   TM_KEYFRAME_FRESH = 0, // nothing heard
-  TM_KEYFRAME_HOPEFUL,   // began with sets or an I-frame; its first whole key frame is on its way
+  TM_KEYFRAME_HOPEFUL,   // began with sets or an I-frame; its first whole picture is on its way
   TM_KEYFRAME_FLOWING,   // pictures can be decoded
   TM_KEYFRAME_ASKING,    // can't be decoded until a key frame comes; asked, or waiting for the moment to ask
 } tm_keyframe_state;
@@ -38,25 +39,36 @@ typedef struct tm_keyframe_settings {
 } tm_keyframe_settings;
 
 enum {
-  TM_KEYFRAME_SPACING_US = 500000,      // between messages at least, or 2 * RTT
-  TM_KEYFRAME_EAGER_US = 5000000,       // after so long with no answer, and for what was not agreed: one message in this time
-  TM_KEYFRAME_NACK_RTT_US = 150000,     // a longer round trip makes a repeated packet come too late
-  TM_KEYFRAME_FIRST_WAIT_US = 1000000,  // a stream that began well but gives no whole key frame in this time is asked
+  TM_KEYFRAME_SPACING_US = 500000,   // between messages at least, or 2 * RTT
+  TM_KEYFRAME_EAGER_US = 5000000,    // a need unanswered for so long is asked for once in this time, as is what was not agreed
+  TM_KEYFRAME_PATIENCE_US = 3000000, // a stream that flowed is shown again after this, key frame or not: a blemish beats a still
+  TM_KEYFRAME_NACK_RTT_US = 150000,  // a longer round trip makes a repeated packet come too late
+  TM_KEYFRAME_NACK_TIMES = 3,        // for the same packets
 };
 
+/// Fields are private but for `state`, `asks` and `frames_dropped`.
 typedef struct tm_keyframe_receiver {
   tm_keyframe_settings settings;
   tm_keyframe_state state;
-  uint32_t rtt_us;
-  uint8_t number;
-  tm_keyframe_request asked; // of the present need; NONE: not yet asked
-  bool want_fir;             // the present need is one that FIR is for
-  bool said;                 // any request was ever sent
-  uint64_t need_us, said_us, since_us;
-  bool has_frame_num;
-  uint16_t frame_num;
-  bool lost;                 // since the last frame shown
   uint64_t asks, frames_dropped;
+  uint32_t rtt_us;
+  uint8_t number;            // of the next new FIR
+  bool need;                 // a key frame is wanted
+  bool need_fir;             // it is a need that FIR is for (nothing decodable yet), not a loss
+  bool begun;                // it was asked for at least once
+  bool new_number;           // the next FIR takes one
+  bool said;                 // any request was ever sent
+  bool flowed;               // pictures were shown once
+  tm_keyframe_request asked; // for the present need; NONE: not yet, or the answer was broken
+  uint64_t begun_us;
+  uint64_t said_us;          // the last message
+  uint64_t stopped_us;       // when the picture stopped
+  bool has_frame_num;
+  uint16_t frame_num; // of the last reference picture shown
+  bool nacked;
+  uint16_t nacked_to;
+  uint8_t nack_times;
+  uint64_t nacked_us;
 } tm_keyframe_receiver;
 
 void tm_keyframe_receiver_init(tm_keyframe_receiver *r, const tm_keyframe_settings *settings);
@@ -67,7 +79,8 @@ void tm_keyframe_receiver_restart(tm_keyframe_receiver *r);
 void tm_keyframe_set_rtt(tm_keyframe_receiver *r, uint32_t rtt_us); // 0: unknown
 
 tm_keyframe_ask tm_keyframe_heard(tm_keyframe_receiver *r, const tm_h264_glance *glance, uint64_t now_us);
-tm_keyframe_ask tm_keyframe_missing(tm_keyframe_receiver *r, uint64_t now_us);
+/// What tm_h264_depay_missing gives, after each put that leaves something missing. NACK: send one for all of them.
+tm_keyframe_ask tm_keyframe_missing(tm_keyframe_receiver *r, const uint16_t *sequences, size_t count, uint64_t now_us);
 /// `*show`: whether the frame can be decoded, or should be dropped.
 tm_keyframe_ask tm_keyframe_frame(tm_keyframe_receiver *r, const tm_h264_frame *frame, uint64_t now_us, bool *show);
 /// The owner of the sink wants a fresh start (a viewer came, the decoder complained).
@@ -84,7 +97,9 @@ enum {
   TM_KEYFRAME_SETS_SPACING_US = 400000,
 };
 
+/// Fields are private but for the counters.
 typedef struct tm_keyframe_sender {
+  uint64_t requests, ignored, forced;
   uint32_t rtt_us, frame_us;
   struct {
     bool used;
@@ -92,18 +107,19 @@ typedef struct tm_keyframe_sender {
     uint8_t number;
     uint64_t heard_us;
   } requesters[TM_KEYFRAME_REQUESTERS];
-  bool pending;       // a key frame is owed
-  bool sent;          // any key frame went out
-  uint64_t key_us;    // when the last went out
+  bool pending;   // a key frame is owed
+  bool requested; // by the peer
+  bool answered;  // a peer's request was ever answered
+  uint64_t answered_us;
   uint8_t sets_left;
   uint64_t sets_us;
-  uint64_t requests, ignored, forced;
 } tm_keyframe_sender;
 
 /// `frame_us`: duration of a frame, e.g. 33333. The first frame is always a key frame: pending after init.
 void tm_keyframe_sender_init(tm_keyframe_sender *s, uint32_t frame_us);
 void tm_keyframe_sender_set(tm_keyframe_sender *s, uint32_t rtt_us, uint32_t frame_us);
-/// A FIR entry for our SSRC. Returns whether it is a new need (a repeated number is not).
+/// A FIR entry for our SSRC. Returns whether a key frame is owed for it: a number that was obeyed already is ignored, and all that
+/// comes within RTT + 2 frames of an answer (TS 26.114 7.3.3).
 bool tm_keyframe_sender_fir(tm_keyframe_sender *s, uint32_t requester, uint8_t number, uint64_t now_us);
 bool tm_keyframe_sender_pli(tm_keyframe_sender *s, uint64_t now_us);
 /// Our own wish: the stream begins anew, the source changed.
