@@ -6,6 +6,9 @@ const IMPAIRMENT: Readonly<Record<CodecName, { readonly ie: number; readonly bpl
   PCMU: { ie: 0, bpl: 25.1 },
   PCMA: { ie: 0, bpl: 25.1 },
   'AMR-WB': { ie: 1, bpl: 13 },
+  AMR: { ie: 5, bpl: 10 },
+  G722: { ie: 0, bpl: 25.1 },
+  opus: { ie: 0, bpl: 20 },
 };
 /** Rating of a call without any impairment (G.107 annex B). */
 const BEST_RATING = 93.2;

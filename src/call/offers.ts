@@ -1,7 +1,7 @@
 // Makes the offer/answer keeper of a dialog, and tells beforehand whether an offer can be answered.
 import { isIP } from 'node:net';
 import { err, ok, type Result } from '#src/base/result.ts';
-import type { LocalAudio } from '#src/sdp/compose.ts';
+import type { LocalMedia } from '#src/sdp/capabilities.ts';
 import { OfferAnswer, type OfferFault } from '#src/sdp/offer-answer.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import { isLoopback, type Target } from '#src/sip/transport/address.ts';
@@ -12,7 +12,7 @@ import type { CallWorld } from './world.ts';
 
 const SESSION_ID_OCTETS = 6;
 
-export function newOffers(world: CallWorld, local: LocalAudio): OfferAnswer {
+export function newOffers(world: CallWorld, local: LocalMedia): OfferAnswer {
   return new OfferAnswer({
     local,
     capabilities: {

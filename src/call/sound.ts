@@ -4,7 +4,7 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { randomToken } from '#src/base/random.ts';
 import type { AudioAgreement } from '#src/sdp/agreement.ts';
-import type { LocalAudio } from '#src/sdp/compose.ts';
+import type { LocalMedia } from '#src/sdp/capabilities.ts';
 import type { CallStream, StreamConfiguration } from './media.ts';
 import { meanOpinionScore } from './mos.ts';
 import type { CallAudioSnapshot } from './snapshot.ts';
@@ -20,7 +20,7 @@ export class Sound {
   readonly #callId: string;
   readonly #cname: string;
   #stream: CallStream | undefined;
-  #local: LocalAudio | undefined;
+  #local: LocalMedia | undefined;
   #codec: AudioAgreement['codec'] | undefined;
   #last: StreamConfiguration | undefined;
   #round = 0;
@@ -33,7 +33,7 @@ export class Sound {
   }
 
   /** Takes ports and devices. Throws what `CallMedia.openStream` throws. */
-  open(address: string): LocalAudio {
+  open(address: string): LocalMedia {
     if (this.#local) return this.#local;
     const { media, audio } = this.#world.config;
     const stream = this.#world.media.openStream({

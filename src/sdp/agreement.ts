@@ -127,8 +127,8 @@ export interface VideoAgreement extends StreamAgreement {
   readonly feedback: AgreedFeedback;
   /** RTP/AVPF or RTP/SAVPF: early feedback is allowed. */
   readonly avpf: boolean;
-  /** Header extension of the camera's orientation (26.114 7.4.5). `granular`: the 6-bit form. */
-  readonly cvo?: { readonly id: number; readonly granular: boolean };
+  /** Header extension of the camera's orientation, in the 2-bit form (26.114 7.4.5). */
+  readonly cvo?: { readonly id: number };
   /** Sizes that the peer likes to receive, best first; absent when it named none (RFC 6236). */
   readonly imageattr?: { readonly receive: readonly ImageSize[] };
 }

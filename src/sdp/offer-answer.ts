@@ -1,21 +1,29 @@
 // Keeps one dialog's offer/answer: who owes what, what is in force, the `o=` version (RFC 3264 4, 5, 8).
 import { err, ok, type Result } from '#src/base/result.ts';
 import type { AudioAgreement, MediaAgreement, VideoAgreement } from './agreement.ts';
-import { type AnswerFault, answerOffer, type Rejection, settleAnswer } from './answer.ts';
-import type { Capabilities, LocalMedia, MediaWish, OfferOptions } from './capabilities.ts';
-import {
-  addressTypeOf,
-  audioMedia,
-  declined,
-  description,
-  offeredBandwidth,
-  offeredFormats,
-  sessionLines,
-} from './compose.ts';
+import { answerOffer, type Rejection } from './answer.ts';
+import { offerAudio, offeredAudioFormats } from './audio.ts';
+import type {
+  Capabilities,
+  LocalMedia,
+  LocalPorts,
+  MediaWish,
+  OfferOptions,
+  VideoCapabilities,
+} from './capabilities.ts';
+import { codecNamed } from './codecs.ts';
+import { declined, sessionBandwidth, sessionLines } from './compose.ts';
+import { OFFERED_SUITES } from './crypto-suites.ts';
 import type { Direction } from './direction.ts';
 import { formatSdp } from './format.ts';
-import type { MediaDescription, SessionDescription } from './model.ts';
+import { KeyRing } from './keys.ts';
+import type { LineContext, StreamKind } from './line.ts';
+import { type MediaDescription, SessionDescription } from './model.ts';
+import { keepNumbers } from './numbering.ts';
 import { parseSdp, type SdpFault } from './parse.ts';
+import { type AnswerFault, type OfferedIndexes, settleAnswer } from './settle.ts';
+import { mustProtect, type OfferedTransport, offeredTransport } from './transport.ts';
+import { offeredVideoFormats, offerVideo } from './video.ts';
 
 export interface OfferAnswerOptions {
   readonly local: LocalMedia;
@@ -32,50 +40,63 @@ export type SettleFault =
   | { readonly kind: 'sdp'; readonly fault: SdpFault }
   | { readonly kind: 'answer'; readonly fault: AnswerFault };
 
+interface Pending {
+  readonly ours: SessionDescription;
+  readonly indexes: OfferedIndexes;
+  /** It asks for more than RTP/AVP. */
+  readonly demanding: boolean;
+}
+
 interface Exchange {
   readonly ours: SessionDescription;
-  /** Which line of ours is the audio. */
-  readonly audioIndex: number;
-  readonly audio: AudioAgreement | undefined;
+  /** Which line of ours is the audio, and where the video is or was. */
+  readonly indexes: OfferedIndexes;
+  readonly agreement: MediaAgreement;
+  /** The peer answered with several speech codecs. */
+  readonly several: boolean;
+  readonly videoFault?: AnswerFault;
 }
+
+const NOBODY_ASKED: SettleFault = {
+  kind: 'answer',
+  fault: { kind: 'media-count', reason: 'no offer of ours waits' },
+};
 
 /**
  * One for each dialog; `fork` copies one whose offer went out to many. An offer that fails leaves what was in force
  * (RFC 3264 8: `rollback`).
  */
 export class OfferAnswer {
-  readonly #options: OfferAnswerOptions;
+  #options: OfferAnswerOptions;
+  #rings: Readonly<Record<StreamKind, KeyRing>>;
   #version = 1;
   /** Everything of our last description but `o=`. */
   #lastText = '';
   #stable: Exchange | undefined;
-  #pending: { readonly ours: SessionDescription; readonly audioIndex: number } | undefined;
+  #pending: Pending | undefined;
 
   constructor(options: OfferAnswerOptions) {
     this.#options = options;
+    const { suites = OFFERED_SUITES, randomKey } = options.capabilities;
+    this.#rings = { audio: new KeyRing(suites, randomKey), video: new KeyRing(suites, randomKey) };
   }
 
   /** What is in force, line by line; undefined before the first exchange. */
   get media(): MediaAgreement | undefined {
-    return this.#stable && media(this.#stable.audio);
+    return this.#stable?.agreement;
   }
 
   get audio(): AudioAgreement | undefined {
-    return this.#stable?.audio;
+    return this.#stable?.agreement.audio;
   }
 
   get video(): VideoAgreement | undefined {
-    return undefined;
+    return this.#stable?.agreement.video;
   }
 
-  /** The answer named several speech codecs: the next `offer` names the one in use alone, and is due at once (24.229 6.1.2). */
-  get reofferNeeded(): boolean {
-    return false;
-  }
-
-  /** After a 488: our waiting offer asked for more than RTP/AVP, and policy allows `offer(wish, {plain: true})`. */
-  get mayRetryPlain(): boolean {
-    return false;
+  /** Why the video of our last offer is not in force: `declined`, or an answer that cannot be used. */
+  get videoFault(): AnswerFault | undefined {
+    return this.#stable?.videoFault;
   }
 
   /** An offer of ours waits for its answer. */
@@ -88,36 +109,104 @@ export class OfferAnswer {
     return this.#stable !== undefined;
   }
 
+  /** The answer named several speech codecs: the next `offer` names the one in use alone, and is due at once (24.229 6.1.2). */
+  get reofferNeeded(): boolean {
+    return this.#stable?.several ?? false;
+  }
+
+  /** After a 488: our waiting offer asked for more than RTP/AVP, and policy allows `offer(wish, {plain: true})`. */
+  get mayRetryPlain(): boolean {
+    return (this.#pending?.demanding ?? false) && !mustProtect(this.#options.capabilities);
+  }
+
+  /** Video can be had from now on: its ports, and what there is to know of the camera. */
+  provideVideo(ports: LocalPorts, video?: VideoCapabilities): void {
+    const { local, capabilities } = this.#options;
+    this.#options = {
+      ...this.#options,
+      local: { ...local, video: ports },
+      capabilities: video ? { ...capabilities, video } : capabilities,
+    };
+  }
+
   /**
    * Our offer as bytes; further ones keep the lines of the session in their places (RFC 3264 8). A direction alone is
    * for every stream in force.
    */
-  offer(wish: Direction | MediaWish = 'sendrecv', _options: OfferOptions = {}): Buffer {
-    const { local } = this.#options;
-    const capabilities = this.#choice;
-    const direction = typeof wish === 'string' ? wish : wish.audio;
-    const bandwidth = offeredBandwidth(
-      capabilities.codecs,
-      addressTypeOf(local.address),
-      capabilities.profile,
-    );
-    const audio = audioMedia(local, {
-      protocol: 'RTP/AVP',
-      formats: this.#keepNumbers(offeredFormats(capabilities.codecs)),
-      direction,
-      bandwidth: bandwidth.media,
+  offer(wish: Direction | MediaWish = 'sendrecv', options: OfferOptions = {}): Buffer {
+    if (options.rekey)
+      this.#rings = { audio: this.#rings.audio.renewed(), video: this.#rings.video.renewed() };
+    const { audio, video } = this.#wish(wish);
+    const before = this.#stable?.ours.media ?? [];
+    const at = Math.max(0, this.#stable?.indexes.audio ?? 0);
+    const audioTransport = this.#transport('audio', this.audio, options);
+    const media = before.map(declined);
+    media[at] = offerAudio(this.#context, {
+      formats: keepNumbers(this.#stable?.ours.media[at], this.#audioFormats()),
+      transport: audioTransport,
+      direction: audio,
     });
-    const stable = this.#stable;
-    const audioIndex = Math.max(0, stable?.audioIndex ?? 0);
-    const media = stable?.ours.media.map((entry, at) => (at === audioIndex ? audio : declined(entry))) ?? [];
-    const ours = this.#versioned([bandwidth.as], media.length > 0 ? media : [audio]);
-    this.#pending = { ours, audioIndex };
+    const added = this.#offeredVideo(video, options, media);
+    if (added) media[added.index] = added.media;
+    const indexes = { audio: at, ...(added ? { video: added.index } : {}) };
+    const transports = [audioTransport, ...(added ? [added.transport] : [])];
+    const demanding = transports.some(
+      ({ protocol, attributes }) => protocol !== 'RTP/AVP' || attributes.length > 0,
+    );
+    const ours = this.#versioned(media);
+    this.#pending = { ours, indexes, demanding };
     return formatSdp(ours);
   }
 
-  get #choice() {
-    const { audio, profile } = this.#options.capabilities;
-    return { codecs: audio.codecs, profile };
+  /** With a single codec as soon as one of several has to be settled upon. */
+  #audioFormats() {
+    const { codecs, dtx = false } = this.#options.capabilities.audio;
+    const { audio, reofferNeeded } = this;
+    if (!reofferNeeded || !audio) return offeredAudioFormats(codecs, dtx);
+    const { name, amr } = audio.codec;
+    const { rtpMap } = codecNamed(name);
+    return offeredAudioFormats([name], dtx).filter(
+      (format) =>
+        !amr ||
+        format.rtpMap !== rtpMap ||
+        (format.fmtp ?? '').includes('octet-align=1') === amr.octetAligned,
+    );
+  }
+
+  /** Where the video was, else in the place of a declined video line, else at the end (RFC 3264 8.1). */
+  #offeredVideo(direction: Direction | 'none', options: OfferOptions, media: readonly MediaDescription[]) {
+    const { local, capabilities } = this.#options;
+    if (direction === 'none' || !capabilities.video || !local.video) return undefined;
+    const slot = this.video?.index ?? media.findIndex((entry) => entry.media.kind === 'video');
+    const transport = this.#transport('video', this.video, options);
+    const formats = offeredVideoFormats(capabilities.video, this.video?.codec);
+    const line = offerVideo(this.#context, local.video, capabilities.video, {
+      formats,
+      transport,
+      direction,
+    });
+    return { index: slot < 0 ? media.length : slot, media: line, transport };
+  }
+
+  #transport(
+    kind: StreamKind,
+    current: AudioAgreement | VideoAgreement | undefined,
+    { plain = false }: OfferOptions,
+  ): OfferedTransport {
+    return offeredTransport(kind, {
+      policy: this.#options.capabilities,
+      ring: this.#rings[kind],
+      ...{ current, plain },
+    });
+  }
+
+  get #context(): LineContext {
+    const { local, capabilities } = this.#options;
+    return { local, capabilities, rings: this.#rings };
+  }
+
+  #wish(wish: Direction | MediaWish): MediaWish {
+    return typeof wish === 'string' ? { audio: wish, video: this.video ? wish : 'none' } : wish;
   }
 
   /** The answer to our offer. On a fault the offer still waits; `rollback` drops it. */
@@ -125,14 +214,13 @@ export class OfferAnswer {
     const pending = this.#pending;
     const parsed = parseSdp(body);
     if (!parsed.ok) return err({ kind: 'sdp', fault: parsed.error });
-    if (!pending) {
-      return err({ kind: 'answer', fault: { kind: 'media-count', reason: 'no offer of ours waits' } });
-    }
-    const settled = settleAnswer(pending.ours, parsed.value, this.#choice, pending.audioIndex);
+    if (!pending) return err(NOBODY_ASKED);
+    const descriptions = { offer: pending.ours, answer: parsed.value };
+    const settled = settleAnswer(this.#context, descriptions, pending.indexes);
     if (!settled.ok) return err({ kind: 'answer', fault: settled.error });
-    this.#stable = { ...pending, audio: settled.value };
+    this.#stable = { ours: pending.ours, indexes: pending.indexes, ...settled.value };
     this.#pending = undefined;
-    return ok(media(settled.value));
+    return ok(settled.value.agreement);
   }
 
   /** Takes the peer's offer and gives our answer as bytes; a refused one changes nothing. */
@@ -142,15 +230,21 @@ export class OfferAnswer {
   ): Result<{ readonly answer: Buffer; readonly media: MediaAgreement }, OfferFault> {
     const parsed = parseSdp(body);
     if (!parsed.ok) return err({ kind: 'sdp', fault: parsed.error });
-    const direction = typeof wish === 'string' ? wish : wish.audio;
-    const options = { wish: direction, initial: !this.#stable };
-    const answered = answerOffer(parsed.value, this.#options.local, this.#choice, options);
+    const answered = answerOffer(parsed.value, this.#context, {
+      wish: this.#wish(wish),
+      initial: !this.#stable,
+      current: {
+        ...(this.audio ? { audio: this.audio.index } : {}),
+        ...(this.video ? { video: this.video.index } : {}),
+      },
+    });
     if (!answered.ok) return err({ kind: 'rejected', rejection: answered.error });
-    const { media: lines, sessionBandwidth, audio } = answered.value;
-    const ours = this.#versioned(sessionBandwidth, lines);
-    const audioIndex = lines.findIndex((entry) => entry.media.kind === 'audio' && entry.media.port !== 0);
-    this.#stable = { ours, audioIndex, audio };
-    return ok({ answer: formatSdp(ours), media: media(audio) });
+    const { media, agreement } = answered.value;
+    const ours = this.#versioned(media);
+    const audioAt = agreement.audio?.index ?? media.findIndex((entry) => entry.media.kind === 'audio');
+    const indexes = { audio: audioAt, ...(agreement.video ? { video: agreement.video.index } : {}) };
+    this.#stable = { ours, indexes, agreement, several: false };
+    return ok({ answer: formatSdp(ours), media: agreement });
   }
 
   /** Our offer came to nothing. */
@@ -158,9 +252,10 @@ export class OfferAnswer {
     this.#pending = undefined;
   }
 
-  /** The same offer towards another dialog of a forked INVITE. */
+  /** The same offer, with the same keys, towards another dialog of a forked INVITE. */
   fork(): OfferAnswer {
     const copy = new OfferAnswer(this.#options);
+    copy.#rings = this.#rings;
     copy.#version = this.#version;
     copy.#lastText = this.#lastText;
     copy.#stable = this.#stable;
@@ -169,45 +264,13 @@ export class OfferAnswer {
   }
 
   /** What we have said before keeps its `o=` version; a change raises it by one (RFC 3264 5, 8). */
-  #versioned(bandwidth: readonly string[], media: readonly MediaDescription[]): SessionDescription {
+  #versioned(media: readonly MediaDescription[]): SessionDescription {
     const { local, sessionId } = this.#options;
     const build = (version: number): SessionDescription =>
-      description(sessionLines({ sessionId, version }, local, bandwidth), media);
+      new SessionDescription(sessionLines({ sessionId, version }, local, sessionBandwidth(media)), media);
     const text = formatSdp(build(0)).toString('latin1');
     if (this.#lastText !== '' && text !== this.#lastText) this.#version += 1;
     this.#lastText = text;
     return build(this.#version);
   }
-
-  /** A number once agreed for a format stays with it for the whole session (RFC 3264 8.3.2). */
-  #keepNumbers(formats: ReturnType<typeof offeredFormats>): ReturnType<typeof offeredFormats> {
-    const stable = this.#stable;
-    const before = stable?.ours.media[stable.audioIndex];
-    if (!before) return formats;
-    const used = new Map(before.payloadTypes.map((type) => [identity(before, type), type] as const));
-    const taken = new Set(used.values());
-    const free = Array.from({ length: 32 }, (_, at) => 96 + at).filter((type) => !taken.has(type));
-    return formats.map((format) => {
-      const known = used.get(identityOf(format));
-      if (known !== undefined) return { ...format, payloadType: known };
-      if (format.payloadType < 96 || !taken.has(format.payloadType)) {
-        const at = free.indexOf(format.payloadType);
-        if (at >= 0) free.splice(at, 1);
-        return format;
-      }
-      return { ...format, payloadType: free.shift() ?? format.payloadType };
-    });
-  }
 }
-
-const media = (audio: AudioAgreement | undefined): MediaAgreement => (audio ? { audio } : {});
-
-const aligned = (fmtp: string | undefined): boolean => /(^|;)\s*octet-align=1/.test(fmtp ?? '');
-
-const identityOf = (format: { readonly rtpMap: string; readonly fmtp?: string }): string =>
-  `${format.rtpMap.toLowerCase().replace(/\/1$/, '')} ${aligned(format.fmtp)}`;
-
-const identity = (media: MediaDescription, payloadType: number): string => {
-  const map = media.rtpMap(payloadType);
-  return `${map?.name.toLowerCase()}/${map?.clockRate} ${aligned(media.fmtp(payloadType)?.text)}`;
-};
