@@ -10,7 +10,7 @@ export type EngineHandle = object & { readonly brand: 'tandem media engine' };
 /** The numbers of tm_endpoint_kind. */
 export const ENDPOINT_KINDS = { null: 0, tone: 1, file: 2, device: 3 } as const;
 /** The numbers of tm_codec_name. */
-export const CODEC_NUMBERS = { PCMU: 0, PCMA: 1, 'AMR-WB': 2 } as const;
+export const CODEC_NUMBERS = { PCMU: 0, PCMA: 1, 'AMR-WB': 2, AMR: 3, G722: 4, opus: 5 } as const;
 /** The numbers of tm_event_kind. */
 export const EVENT_KINDS = { firstPacket: 0, dtmf: 1, trouble: 2, recovered: 3, closed: 4 } as const;
 

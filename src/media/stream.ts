@@ -18,7 +18,10 @@ import { mustBePlace, type PathConfig, type Place, toNativePath } from './path.t
 export type CodecName = keyof typeof CODEC_NUMBERS;
 
 /** RTP clock rate of each codec, in hertz (RFC 3551 4.5, RFC 4867 8.2). */
-export const CODEC_CLOCKS: Readonly<Record<CodecName, number>> = { PCMU: 8000, PCMA: 8000, 'AMR-WB': 16000 };
+export const CODEC_CLOCKS: Readonly<Record<CodecName, number>> = {
+  ...{ PCMU: 8000, PCMA: 8000, 'AMR-WB': 16000 },
+  ...{ AMR: 8000, G722: 8000, opus: 48000 },
+};
 
 export interface StreamConfig extends PathConfig {
   /**

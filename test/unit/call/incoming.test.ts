@@ -168,7 +168,7 @@ test('no offer in the INVITE: ours stands in the 200, the answer in the ACK', as
   world.manager.get(world.latest().id)?.answer();
   await world.advance(5);
   const ok = peer.responses.find((response) => response.status === 200);
-  assert.match(String(ok?.body), /m=audio 20000 RTP\/AVP 0 8 102\r\n/);
+  assert.match(String(ok?.body), /m=audio 20000 RTP\/AVP 0 8 101\r\n/);
   assert.is(world.media.streams[0]?.configurations.length, 0);
   await peer.ack(sdp({ payload: '8 102' }).replace(':101', ':102'));
   assert.is(world.latest().state, 'active');
@@ -376,7 +376,7 @@ test('PRACK matches nothing: 481; OPTIONS tells what we understand, inside and o
   });
   await world.peer.send(outside);
   const answer = world.peer.responses('OPTIONS').at(-1);
-  assert.match(String(answer?.body), /m=audio 0 RTP\/AVP 0 8 102/);
+  assert.match(String(answer?.body), /m=audio 0 RTP\/AVP 0 8 101/);
   assert.ok(answer?.allow.includes('INVITE'));
 });
 

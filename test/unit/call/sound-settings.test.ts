@@ -53,7 +53,7 @@ test('payload types by direction: the peer numbers its answer differently', asyn
   assert.is(last?.codec.payloadType, 8);
   assert.is(last?.codec.receivePayloadType, 8);
   assert.is(last?.dtmf?.payloadType, 121);
-  assert.is(last?.dtmf?.receivePayloadType, 102);
+  assert.is(last?.dtmf?.receivePayloadType, 101);
   await peer.send('BYE');
 });
 

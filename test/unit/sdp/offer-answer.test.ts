@@ -66,18 +66,18 @@ test('the IMS offer, line by line as 26.114 tables 6.1 and 6.2 want it', () => {
     'c=IN IP4 192.0.2.10',
     'b=AS:41',
     't=0 0',
-    'm=audio 50010 RTP/AVP 97 98 101 102',
+    'm=audio 50010 RTP/AVP 96 97 100 101',
     'b=AS:41',
     'b=RS:0',
     'b=RR:2000',
+    'a=rtpmap:96 AMR-WB/16000/1',
+    'a=fmtp:96 mode-change-capability=2;max-red=220',
     'a=rtpmap:97 AMR-WB/16000/1',
-    'a=fmtp:97 mode-change-capability=2;max-red=220',
-    'a=rtpmap:98 AMR-WB/16000/1',
-    'a=fmtp:98 octet-align=1;mode-change-capability=2;max-red=220',
-    'a=rtpmap:101 telephone-event/16000',
+    'a=fmtp:97 octet-align=1;mode-change-capability=2;max-red=220',
+    'a=rtpmap:100 telephone-event/16000',
+    'a=fmtp:100 0-15',
+    'a=rtpmap:101 telephone-event/8000',
     'a=fmtp:101 0-15',
-    'a=rtpmap:102 telephone-event/8000',
-    'a=fmtp:102 0-15',
     'a=ptime:20',
     'a=maxptime:240',
     'a=sendrecv',
@@ -87,7 +87,7 @@ test('the IMS offer, line by line as 26.114 tables 6.1 and 6.2 want it', () => {
 test('the plain offer: the listed codecs in their order, no RTCP bandwidths, IPv6 written as such', () => {
   const text = side(SIP, '2001:db8::10').offer().toString();
   assert.ok(text.includes('c=IN IP6 2001:db8::10\r\n'));
-  assert.ok(text.includes('m=audio 50010 RTP/AVP 8 0 102\r\n'));
+  assert.ok(text.includes('m=audio 50010 RTP/AVP 8 0 101\r\n'));
   assert.not.ok(text.includes('b=RS'));
 });
 
@@ -123,6 +123,8 @@ test('A.2.4: the offered mode-set is repeated, its restrictions bind our sending
     modeSet: [0, 1, 2],
     modeChangePeriod: 2,
     modeChangeNeighbor: true,
+    modeChangeCapability: 2,
+    maxRed: 0,
   });
 });
 
@@ -310,14 +312,14 @@ test('an answer may use its own numbers: we send by its, receive by ours', () =>
   );
   if (!result.ok) throw new Error('refused');
   assert.is(result.value.audio?.codec.sendPayloadType, 105);
-  assert.is(result.value.audio?.codec.receivePayloadType, 97);
-  assert.equal(result.value.audio?.dtmf, { sendPayloadType: 106, receivePayloadType: 101, clockRate: 16000 });
+  assert.is(result.value.audio?.codec.receivePayloadType, 96);
+  assert.equal(result.value.audio?.dtmf, { sendPayloadType: 106, receivePayloadType: 100, clockRate: 16000 });
 });
 
 test('an answer without rtpmap lines is read by the offer', () => {
-  const result = settle(IMS, withSession('m=audio 4000 RTP/AVP 98 101'));
+  const result = settle(IMS, withSession('m=audio 4000 RTP/AVP 97 100'));
   assert.is(result.ok && result.value.audio?.codec.amr?.octetAligned, true);
-  assert.is(result.ok && result.value.audio?.dtmf?.sendPayloadType, 101);
+  assert.is(result.ok && result.value.audio?.dtmf?.sendPayloadType, 100);
 });
 
 test('an answer with several codecs: the first', () => {
