@@ -211,6 +211,11 @@ static napi_value configure(napi_env env, napi_callback_info info)
                              .receive_payload_type = (uint8_t)value_number(env, from, "receivePayloadType"),
                              .octet_aligned = value_boolean(env, from, "octetAligned"),
                              .mode_set = (uint16_t)value_number(env, from, "modeSet"),
+                             .mode_change_period = (uint8_t)value_number(env, from, "modeChangePeriod"),
+                             .any_mode_change = value_boolean(env, from, "anyModeChange"),
+                             .dtx = value_boolean(env, from, "dtx"),
+                             .fec = value_boolean(env, from, "fec"),
+                             .max_bps = (uint32_t)value_number(env, from, "maxBitRate"),
                              .dtmf_payload_type = (int)value_number(env, from, "dtmfPayloadType"),
                              .dtmf_receive_payload_type = (int)value_number(env, from, "dtmfReceivePayloadType"),
                              .dtmf_clock_rate = (uint32_t)value_number(env, from, "dtmfClockRate"),
@@ -238,6 +243,18 @@ static napi_value send_dtmf(napi_env env, napi_callback_info info)
   napi_get_value_string_utf8(env, arguments[2], digits, sizeof digits, &octets);
   if (tm_stream_send_dtmf(self->engine, value_uint32(env, arguments[1]), digits, value_uint32(env, arguments[3]),
                           value_uint32(env, arguments[4]), &error) != TM_ENGINE_OK)
+    return fail(env, &error);
+  return NULL;
+}
+
+static napi_value tone(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  tm_error error = {.status = TM_ENGINE_OK};
+  if (!take(env, info, arguments, &self)) return NULL;
+  if (tm_stream_tone(self->engine, value_uint32(env, arguments[1]), (tm_progress_tone)value_uint32(env, arguments[2]), &error) !=
+      TM_ENGINE_OK)
     return fail(env, &error);
   return NULL;
 }
@@ -346,7 +363,7 @@ NAPI_MODULE_INIT()
   } functions[] = {
       {"create", create},       {"destroy", destroy},    {"isRealtime", is_realtime}, {"open", open_stream},
       {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
-      {"nextEvent", next_event}, {"devices", list_devices}, {"attach", attach},
+      {"nextEvent", next_event}, {"devices", list_devices}, {"attach", attach},    {"tone", tone},
   };
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value function;

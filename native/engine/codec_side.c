@@ -9,6 +9,9 @@
 enum {
   MAX_UNITS_LATE = 5,  // further behind, sound is given up
   CENTI = 100,
+  PERCENT = 100,
+  LOSS_UNIT = 256,      // of the fraction lost, RFC 3550 6.4.1
+  UNITS_A_SECOND = 1000 / TM_UNIT_MS,
 };
 
 static void set_level(atomic_int_fast32_t *level, double dbov)
@@ -35,6 +38,7 @@ tm_coding *tm_codec_side_configure(tm_stream *stream, const tm_codec_thread_conf
     carry_counts(side);
     old = side->coding;
     side->coding = config->coding;
+    tm_mode_ask_init(&side->ask, side->coding->info->id == TM_CODEC_AMR_WB, side->coding->config.mode_set);
   }
   if (config->packing.units != side->config.packing.units || config->packing.phase != side->config.packing.phase ||
       config->coding || (config->send && !side->config.send))
@@ -69,9 +73,42 @@ bool tm_codec_side_attach(tm_stream *stream, const tm_ends *ends)
   return false;
 }
 
+void tm_codec_side_tone(tm_stream *stream, tm_progress_tone tone, int64_t now)
+{
+  tm_codec_side *side = &stream->codec;
+  tm_progress_start(&side->progress, tone, side->configured ? side->level_hz : TM_AUDIO_HZ);
+  side->yields = tone == TM_PROGRESS_RINGBACK;
+  side->covers = tone != TM_PROGRESS_WAITING;
+  side->tone_due_ns = now;
+}
+
+// What a person hears: the far sound, or a tone over it or in its place.
+static void add_tone(tm_codec_side *side, int16_t *pcm, size_t count, uint32_t hz)
+{
+  if (!tm_progress_sounds(&side->progress)) return;
+  if (side->covers) memset(pcm, 0, count * sizeof *pcm);
+  tm_progress_rate(&side->progress, hz);
+  tm_progress_mix(&side->progress, pcm, count);
+}
+
+// Before the first configuration nothing but a tone can be heard.
+static void tone_beat(tm_stream *stream, int64_t now)
+{
+  tm_codec_side *side = &stream->codec;
+  int16_t pcm[TM_UNIT_WIDE];
+  if (!tm_progress_sounds(&side->progress)) return;
+  if (now - side->tone_due_ns > MAX_UNITS_LATE * TM_UNIT_NS) side->tone_due_ns = now;
+  for (; side->tone_due_ns <= now; side->tone_due_ns += TM_UNIT_NS) {
+    memset(pcm, 0, sizeof pcm);
+    add_tone(side, pcm, TM_UNIT_WIDE, TM_AUDIO_HZ);
+    if (stream->sink->kind == TM_ENDPOINT_DEVICE) tm_sink_write(stream->sink, TM_AUDIO_HZ, pcm);
+  }
+}
+
 static void take_received(tm_stream *stream)
 {
-  tm_coding *coding = stream->codec.coding;
+  tm_codec_side *side = &stream->codec;
+  tm_coding *coding = side->coding;
   tm_rx_record record;
   uint8_t payload[TM_DATAGRAM_OCTETS];
   while (tm_ring_read(stream->rx, &record, sizeof record) == TM_OK) {
@@ -85,6 +122,10 @@ static void take_received(tm_stream *stream)
                             .payload = payload,
                             .payload_bytes = record.octets};
     uint64_t arrival = (uint64_t)(record.arrival_ns / TM_NS_PER_US);
+    if (record.sound && side->yields) {
+      side->yields = false;
+      tm_progress_start(&side->progress, TM_PROGRESS_NONE, side->level_hz);
+    }
     if (record.sound) (void)tm_receiver_put(coding->receiver, &packet, arrival);
     else tm_receiver_note(coding->receiver, &packet, arrival);
   }
@@ -115,8 +156,22 @@ static void play(tm_stream *stream, uint64_t unit)
   take_received(stream);
   if (side->config.receive) tm_receiver_get(side->coding->receiver, moment, pcm);
   else memset(pcm, 0, sizeof pcm);
+  if (stream->sink->kind != TM_ENDPOINT_FILE) add_tone(side, pcm, info->encode_samples, info->sample_hz);
   tm_level_push(&side->level_out, pcm, info->encode_samples);
   tm_sink_write(stream->sink, info->sample_hz, pcm);
+}
+
+// Once a second: the peer is asked for a mode that suits the loss we see, and our coding suits the loss that it sees.
+static void mind_loss(tm_stream *stream, uint64_t unit)
+{
+  tm_codec_side *side = &stream->codec;
+  tm_receiver_stats stats;
+  if (unit % UNITS_A_SECOND != 0) return;
+  tm_receiver_read_stats(side->coding->receiver, &stats);
+  uint8_t cmr = tm_mode_ask_look(&side->ask, stats.jitter.frames_lost, stats.jitter.frames_played);
+  (void)tm_codec_ask_mode(side->coding->codec, cmr);  // codecs without modes ask for nothing
+  int_fast64_t far = atomic_load_explicit(&stream->session.counters.far_loss_256, memory_order_relaxed);
+  if (far >= 0 && side->coding->config.fec) (void)tm_codec_expect_loss(side->coding->codec, (unsigned)(far * PERCENT / LOSS_UNIT));
 }
 
 static void hand_over(tm_stream *stream, uint64_t unit)
@@ -128,9 +183,9 @@ static void hand_over(tm_stream *stream, uint64_t unit)
     uint8_t payload[TM_TX_PAYLOAD_OCTETS];
   } item;
   size_t octets = 0;
-  bool speech = false;
-  for (unsigned i = 0; i < side->frame_count; i++) speech = speech || side->frames[i].kind != TM_FRAME_NO_DATA;
-  if (speech && tm_codec_pack(side->coding->codec, side->frames, side->frame_count, item.payload, sizeof item.payload,
+  bool any = false;
+  for (unsigned i = 0; i < side->frame_count; i++) any = any || side->frames[i].kind != TM_FRAME_NO_DATA;
+  if (any && tm_codec_pack(side->coding->codec, side->frames, side->frame_count, item.payload, sizeof item.payload,
                               &octets) != TM_OK)
     octets = 0;
   uint32_t duration = side->frame_count * info->encode_ticks;
@@ -139,7 +194,10 @@ static void hand_over(tm_stream *stream, uint64_t unit)
                                .clock_hz = info->clock_hz,
                                .duration = duration,
                                .octets = (uint16_t)octets,
-                               .payload_type = side->config.payload_type};
+                               .payload_type = side->config.payload_type,
+                               .speech = side->frames[0].kind == TM_FRAME_SPEECH,
+                               .talkspurt = !side->spoke};
+  side->spoke = side->frames[side->frame_count - 1].kind == TM_FRAME_SPEECH;
   side->frame_count = 0;
   // Full only when the packet thread stands still; it counts the beat as missed.
   (void)tm_ring_write(stream->tx, &item, sizeof item.record + octets);
@@ -166,7 +224,10 @@ static void capture(tm_stream *stream, uint64_t unit)
 void tm_codec_side_beat(tm_stream *stream, int64_t now)
 {
   tm_codec_side *side = &stream->codec;
-  if (!side->configured) return;
+  if (!side->configured) {
+    tone_beat(stream, now);
+    return;
+  }
   int64_t ahead = now + TM_CODEC_LEAD_NS;
   if (ahead - tm_stream_due(stream, side->next_unit) > MAX_UNITS_LATE * TM_UNIT_NS) {
     uint64_t unit = (uint64_t)((ahead - stream->base_ns) / TM_UNIT_NS);
@@ -178,6 +239,7 @@ void tm_codec_side_beat(tm_stream *stream, int64_t now)
     uint64_t unit = side->next_unit++;
     capture(stream, unit);  // first: it is what the packet thread waits for
     play(stream, unit);
+    mind_loss(stream, unit);
     publish(stream);
   }
 }

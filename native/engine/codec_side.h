@@ -13,6 +13,9 @@ tm_coding *tm_codec_side_configure(tm_stream *stream, const tm_codec_thread_conf
 /** Takes another source or sink; what they replace goes to housekeeping. False: its queue is full, nothing was changed. */
 bool tm_codec_side_attach(tm_stream *stream, const tm_ends *ends);
 
+/** Begins a tone at the playback; NONE ends it. */
+void tm_codec_side_tone(tm_stream *stream, tm_progress_tone tone, int64_t now);
+
 /** Does every unit that is due. */
 void tm_codec_side_beat(tm_stream *stream, int64_t now);
 

@@ -33,6 +33,7 @@ static void obey(tm_engine *engine, const tm_command *command)
       discard(engine, tm_codec_side_configure(stream, &command->codec, tm_now_ns()));
       return;
     case TM_COMMAND_ATTACH: attach(stream, &command->ends); return;
+    case TM_COMMAND_TONE: tm_codec_side_tone(stream, command->tone, tm_now_ns()); return;
     case TM_COMMAND_CLOSE: stream->codec.closing = true; return;
     case TM_COMMAND_QUIT: worker->quit = true; return;
     default: return;
@@ -51,7 +52,8 @@ static void pass_on_closed(tm_engine *engine, tm_worker *worker)
 static int64_t deadline_of(const tm_stream *stream, int64_t now)
 {
   if (stream->codec.closing) return now + RETRY_MS * TM_NS_PER_MS;
-  if (!stream->codec.configured) return TM_NEVER;
+  if (!stream->codec.configured)
+    return tm_progress_sounds(&stream->codec.progress) ? stream->codec.tone_due_ns : TM_NEVER;
   return tm_stream_due(stream, stream->codec.next_unit) - TM_CODEC_LEAD_NS;
 }
 

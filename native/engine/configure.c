@@ -8,7 +8,8 @@
 
 enum {
   MAX_DTMF_CLOCK = 96000,
-  AMR_WB_START_MODE = 2,  // 12.65 kbit/s
+  AMR_WB_START_MODE = 2,  // 12.65 kbit/s, the highest of the set that 26.114 prefers
+  AMR_START_MODE = 7,     // 12.2 kbit/s, likewise
   RTCP_MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   FEW_STREAMS = 8,        // that may well want to send at the same moment
 };
@@ -17,6 +18,9 @@ static const tm_codec_id codec_ids[] = {
     [TM_CODEC_NAME_PCMU] = TM_CODEC_PCMU,
     [TM_CODEC_NAME_PCMA] = TM_CODEC_PCMA,
     [TM_CODEC_NAME_AMR_WB] = TM_CODEC_AMR_WB,
+    [TM_CODEC_NAME_AMR] = TM_CODEC_AMR,
+    [TM_CODEC_NAME_G722] = TM_CODEC_G722,
+    [TM_CODEC_NAME_OPUS] = TM_CODEC_OPUS,
 };
 
 static tm_engine_status check(const tm_stream_config *config, tm_error *error)
@@ -26,8 +30,10 @@ static tm_engine_status check(const tm_stream_config *config, tm_error *error)
   if (config->payload_type > TM_RTP_MAX_PAYLOAD_TYPE || config->receive_payload_type > TM_RTP_MAX_PAYLOAD_TYPE ||
       config->dtmf_payload_type > TM_RTP_MAX_PAYLOAD_TYPE || config->dtmf_receive_payload_type > TM_RTP_MAX_PAYLOAD_TYPE)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "payload type above %d", TM_RTP_MAX_PAYLOAD_TYPE);
-  if (config->mode_set > TM_AMR_WB_ALL_MODES)
-    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "mode set 0x%x: AMR-WB has modes 0 to 8", config->mode_set);
+  bool narrow = config->codec == TM_CODEC_NAME_AMR;
+  if (config->mode_set > (narrow ? TM_AMR_ALL_MODES : TM_AMR_WB_ALL_MODES))
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "mode set 0x%x: %s", config->mode_set,
+                        narrow ? "AMR has modes 0 to 7" : "AMR-WB has modes 0 to 8");
   if (config->ptime_ms == 0) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "packet time of 0 ms");
   if (config->dtmf_payload_type >= 0 && (config->dtmf_clock_rate == 0 || config->dtmf_clock_rate > MAX_DTMF_CLOCK))
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "telephone-event at %u Hz", config->dtmf_clock_rate);
@@ -67,7 +73,9 @@ static tm_packing packing_of(const tm_stream *stream, const tm_stream_config *co
 
 static bool same_coding(const tm_codec_config *a, const tm_codec_config *b)
 {
-  return a->id == b->id && a->octet_aligned == b->octet_aligned && a->mode_set == b->mode_set;
+  return a->id == b->id && a->octet_aligned == b->octet_aligned && a->mode_set == b->mode_set && a->dtx == b->dtx &&
+         a->mode_change_period == b->mode_change_period && a->any_mode_change == b->any_mode_change && a->fec == b->fec &&
+         a->max_bps == b->max_bps;
 }
 
 tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_stream_config *config, tm_error *error)
@@ -85,7 +93,12 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   tm_codec_config wanted = {.id = codec_ids[config->codec],
                             .octet_aligned = config->octet_aligned,
                             .mode_set = config->mode_set,
-                            .initial_mode = AMR_WB_START_MODE};
+                            .initial_mode = config->codec == TM_CODEC_NAME_AMR ? AMR_START_MODE : AMR_WB_START_MODE,
+                            .mode_change_period = config->mode_change_period,
+                            .any_mode_change = config->any_mode_change,
+                            .dtx = config->dtx,
+                            .fec = config->fec,
+                            .max_bps = config->max_bps};
   tm_command codec = {.kind = TM_COMMAND_CONFIGURE, .session = &stream->session};
   begin_beats(engine, stream);
   if (!stream->has_coding || !same_coding(&wanted, &stream->coding_config)) {

@@ -220,6 +220,16 @@ uint16_t tm_stream_port(const tm_engine *engine, uint32_t id)
   return session ? session->port : 0;
 }
 
+tm_engine_status tm_stream_tone(tm_engine *engine, uint32_t id, tm_progress_tone tone, tm_error *error)
+{
+  tm_stream *stream = tm_stream_by_id(engine, id);
+  if (!stream || stream->session.close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  if ((unsigned)tone >= TM_PROGRESS_COUNT) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "no tone %d", (int)tone);
+  tm_command command = {.kind = TM_COMMAND_TONE, .session = &stream->session, .tone = tone};
+  if (tm_worker_send(&engine->codec, &command)) return TM_ENGINE_OK;
+  return tm_error_set(error, TM_ENGINE_LIMIT, 0, "the codec thread's queue is full");
+}
+
 tm_engine_status tm_stream_send_dtmf(tm_engine *engine, uint32_t id, const char *digits, uint32_t duration_ms,
                                      uint32_t gap_ms, tm_error *error)
 {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "tm_keepalive.h"
+#include "tm_progress.h"
 
 enum {
   TM_ENGINE_MAX_STREAMS = 256,
@@ -64,7 +65,14 @@ typedef struct {
   size_t also_count;     // at most TM_ENGINE_MAX_PLACES
 } tm_path_config;
 
-typedef enum { TM_CODEC_NAME_PCMU, TM_CODEC_NAME_PCMA, TM_CODEC_NAME_AMR_WB } tm_codec_name;
+typedef enum {
+  TM_CODEC_NAME_PCMU,
+  TM_CODEC_NAME_PCMA,
+  TM_CODEC_NAME_AMR_WB,
+  TM_CODEC_NAME_AMR,
+  TM_CODEC_NAME_G722,
+  TM_CODEC_NAME_OPUS,
+} tm_codec_name;
 
 typedef struct {
   const char *remote_address;  // IP literal of the local socket's family
@@ -74,8 +82,13 @@ typedef struct {
   tm_codec_name codec;
   uint8_t payload_type;          // of what is sent
   uint8_t receive_payload_type;  // each side names what it wants to receive (RFC 3264 6.1)
-  bool octet_aligned;   // AMR-WB, RFC 4867 4.4
-  uint16_t mode_set;    // AMR-WB: bit n allows mode n; 0 allows all
+  bool octet_aligned;          // AMR, AMR-WB: RFC 4867 4.4
+  uint16_t mode_set;           // AMR, AMR-WB: bit n allows mode n; 0 allows all
+  uint8_t mode_change_period;  // AMR, AMR-WB: 1 or 2 frames between changes of what is sent; 0: 2, the 26.114 default
+  bool any_mode_change;        // AMR, AMR-WB: not only to the neighbour in the set, the 26.114 default
+  bool dtx;                    // AMR, AMR-WB, opus: silence is not sent
+  bool fec;                    // opus: useinbandfec=1 of the peer
+  uint32_t max_bps;            // opus: maxaveragebitrate of the peer; 0: none
   int dtmf_payload_type, dtmf_receive_payload_type;  // RFC 4733; both -1: none negotiated
   uint32_t dtmf_clock_rate;
   uint16_t ptime_ms;  // of what is sent: whole units of 20 ms, at most 80 ms (26.114 7.4.2); up to 240 ms are received
@@ -169,6 +182,11 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t stream, const t
 /** Queues digits (0-9 * # A-D) after those that wait. ARGUMENT when no telephone-event is configured. */
 tm_engine_status tm_stream_send_dtmf(tm_engine *engine, uint32_t stream, const char *digits, uint32_t duration_ms,
                                      uint32_t gap_ms, tm_error *error);
+/**
+ * Begins a tone for the person at the playback, NONE ends it. From opening on, no configuration needed. WAITING lies over the far sound, the
+ * others take its place; RINGBACK ends by itself when the first sound packet comes. A file gets the far sound only, never a tone.
+ */
+tm_engine_status tm_stream_tone(tm_engine *engine, uint32_t stream, tm_progress_tone tone, tm_error *error);
 tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t stream, tm_stream_stats *stats);
 
 /** BYE, then everything of the stream is let go; TM_EVENT_CLOSED tells when. Idempotent until then. */

@@ -14,6 +14,7 @@ typedef enum {
   TM_COMMAND_CONFIGURE,
   TM_COMMAND_DTMF,
   TM_COMMAND_ATTACH,  // codec thread: another source or sink; from there to housekeeping: what was replaced
+  TM_COMMAND_TONE,
   TM_COMMAND_CLOSE,
   TM_COMMAND_DISCARD,  // housekeeping: something that no one uses any more
   TM_COMMAND_QUIT,
@@ -34,6 +35,7 @@ typedef struct tm_command {
       char digits[TM_ENGINE_MAX_DIGITS + 1];
       uint32_t duration_ms, gap_ms;
     } dtmf;
+    tm_progress_tone tone;
   };
 } tm_command;
 

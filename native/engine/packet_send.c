@@ -82,16 +82,14 @@ static void send_record(tm_stream *stream, const tm_tx_record *record, const uin
   tm_packet_side *side = &stream->packet;
   tm_session_timeline(&stream->session, record->timestamp, tm_stream_due(stream, record->unit));
   if (!stream->session.config.send || send_event(stream, record)) return;
-  if (record->octets == 0) {
-    side->marker = true;
-    return;
-  }
+  if (record->octets == 0) return;
+  // A description of silence never begins a talkspurt.
   tm_rtp_packet packet = {.payload_type = record->payload_type,
-                          .marker = side->marker,
+                          .marker = record->speech && (side->marker || record->talkspurt),
                           .timestamp = record->timestamp,
                           .payload = payload,
                           .payload_bytes = record->octets};
-  side->marker = false;
+  if (record->speech) side->marker = false;
   (void)tm_session_send(&stream->session, &packet);
 }
 

@@ -10,6 +10,8 @@
 #include "tm_codec.h"
 #include "tm_dtmf.h"
 #include "tm_level.h"
+#include "tm_mode_ask.h"
+#include "tm_progress.h"
 #include "tm_receiver.h"
 #include "tm_ring.h"
 
@@ -47,6 +49,8 @@ typedef struct {
   uint32_t duration;  // ticks
   uint16_t octets;
   uint8_t payload_type;
+  bool speech;     // its first frame is sound, not a description of silence
+  bool talkspurt;  // and the first one after silence: RFC 3551 4.1, RFC 4867 4.1
 } tm_tx_record;
 
 /** How beats become packets: `units` each, the first of one at every beat that is `phase` modulo `units`. */
@@ -101,6 +105,11 @@ typedef struct {
   uint32_t timestamp;
   tm_frame frames[TM_MAX_UNITS_PER_PACKET];
   unsigned frame_count;
+  bool spoke;  // the last frame handed over was sound
+  tm_mode_ask ask;
+  tm_progress progress;
+  int64_t tone_due_ns;  // of the next 20 ms of a tone before there is a configuration
+  bool covers, yields;  // the tone takes the place of the far sound; it ends with the first packet of it
   uint64_t concealed_before, late_before, bad_before;  // of earlier codings; concealed in microseconds
   tm_level level_in, level_out;
   uint32_t level_hz;

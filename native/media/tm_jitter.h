@@ -87,6 +87,10 @@ tm_jitter_verdict tm_jitter_put(tm_jitter *jitter, const tm_jitter_packet *packe
 tm_jitter_result tm_jitter_get(tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks, tm_frame *frame,
                                bool *restarted);
 
+/// The frame that comes right after what tm_jitter_get gave last, when it is there already; else NULL. Valid until the next
+/// call of another function.
+const tm_frame *tm_jitter_next(const tm_jitter *jitter);
+
 /// Advice for the same moment and pending_ticks, before tm_jitter_get.
 tm_jitter_advice tm_jitter_advise(const tm_jitter *jitter, uint64_t now_us, uint32_t pending_ticks);
 /// Present excess of delay over the target in microseconds (negative: too little).

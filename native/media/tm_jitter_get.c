@@ -206,3 +206,10 @@ tm_jitter_result tm_jitter_get(tm_jitter *jitter, uint64_t now_us, uint32_t pend
   }
   return play_first(jitter, frame, restarted);
 }
+
+const tm_frame *tm_jitter_next(const tm_jitter *jitter) {
+  if (!jitter->playing || jitter->waiting == 0) return NULL;
+  int64_t ahead = jitter->order[0].ticks - jitter->cursor;
+  int64_t slack = jitter->config.frame_ticks / 2;
+  return ahead < slack && ahead > -slack ? &jitter->frames[jitter->order[0].slot] : NULL;
+}

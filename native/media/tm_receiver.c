@@ -98,10 +98,12 @@ void tm_receiver_note(tm_receiver *receiver, const tm_rtp_packet *packet, uint64
   tm_jitter_put(receiver->jitter, &put);
 }
 
-/// Made-up sound for a lost frame.
+/// A lost frame from what the next one repeats of it, where a codec does that and it is there; else made-up sound.
 static void conceal(tm_receiver *receiver, int16_t *pcm) {
   size_t samples = receiver->info->decode_samples;
-  if (tm_codec_conceal(receiver->codec, pcm) == TM_OK) {
+  const tm_frame *next = tm_jitter_next(receiver->jitter);
+  if ((next != NULL && tm_codec_recover(receiver->codec, next, pcm) == TM_OK) ||
+      tm_codec_conceal(receiver->codec, pcm) == TM_OK) {
     tm_plc_good(receiver->plc, pcm, samples);
   } else {
     tm_plc_lost(receiver->plc, pcm, samples);

@@ -11,6 +11,8 @@ export type EngineHandle = object & { readonly brand: 'tandem media engine' };
 export const ENDPOINT_KINDS = { null: 0, tone: 1, file: 2, device: 3 } as const;
 /** The numbers of tm_codec_name. */
 export const CODEC_NUMBERS = { PCMU: 0, PCMA: 1, 'AMR-WB': 2, AMR: 3, G722: 4, opus: 5 } as const;
+/** The numbers of tm_progress_tone. */
+export const TONE_NUMBERS = { none: 0, ring: 1, ringback: 2, waiting: 3, busy: 4, congestion: 5 } as const;
 /** The numbers of tm_event_kind. */
 export const EVENT_KINDS = { firstPacket: 0, dtmf: 1, trouble: 2, recovered: 3, closed: 4 } as const;
 
@@ -54,6 +56,13 @@ export interface NativeConfig extends NativePath {
   readonly octetAligned: boolean;
   /** Bit n allows mode n; 0 allows all. */
   readonly modeSet: number;
+  /** Frames between changes; 0: the default. */
+  readonly modeChangePeriod: number;
+  readonly anyModeChange: boolean;
+  readonly dtx: boolean;
+  readonly fec: boolean;
+  /** bit/s; 0: no limit. */
+  readonly maxBitRate: number;
   /** -1: no telephone-event. */
   readonly dtmfPayloadType: number;
   readonly dtmfReceivePayloadType: number;
@@ -135,6 +144,8 @@ export interface Addon {
   configure(engine: EngineHandle, stream: number, config: NativeConfig): void;
   /** Durations of 0: the defaults. */
   sendDtmf(engine: EngineHandle, stream: number, digits: string, durationMs: number, gapMs: number): void;
+  /** One of TONE_NUMBERS. */
+  tone(engine: EngineHandle, stream: number, tone: number): void;
   stats(engine: EngineHandle, stream: number): NativeStats | undefined;
   /** False: the queue is full, ask again. */
   close(engine: EngineHandle, stream: number): boolean;

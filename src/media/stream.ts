@@ -10,6 +10,7 @@ import {
   type NativeConfig,
   type NativeEvent,
   type NativeStats,
+  TONE_NUMBERS,
 } from './addon.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native } from './faults.ts';
@@ -19,9 +20,20 @@ export type CodecName = keyof typeof CODEC_NUMBERS;
 
 /** RTP clock rate of each codec, in hertz (RFC 3551 4.5, RFC 4867 8.2). */
 export const CODEC_CLOCKS: Readonly<Record<CodecName, number>> = {
-  ...{ PCMU: 8000, PCMA: 8000, 'AMR-WB': 16000 },
-  ...{ AMR: 8000, G722: 8000, opus: 48000 },
+  PCMU: 8000,
+  PCMA: 8000,
+  'AMR-WB': 16000,
+  AMR: 8000,
+  // Sound of 16 kHz: the clock is an old mistake that everybody keeps to (RFC 3551 4.5.2).
+  G722: 8000,
+  opus: 48000,
 };
+
+/** Highest mode of the codecs that have modes (RFC 4867 8). */
+export const HIGHEST_MODES: Readonly<Partial<Record<CodecName, number>>> = { AMR: 7, 'AMR-WB': 8 };
+
+/** Call progress, TS 22.001 annex F; `ring` is the device's own. */
+export type Tone = keyof typeof TONE_NUMBERS;
 
 export interface StreamConfig extends PathConfig {
   /**
@@ -36,10 +48,20 @@ export interface StreamConfig extends PathConfig {
     /** Of what is received, when it is another one (RFC 3264 6.1). */
     readonly receivePayloadType?: number;
     readonly clockRate: number;
-    /** AMR-WB: RFC 4867 4.4; default bandwidth-efficient. */
+    /** AMR, AMR-WB: RFC 4867 4.4; default bandwidth-efficient. */
     readonly octetAligned?: boolean;
-    /** AMR-WB: modes 0 to 8 that may be sent, default all; changed every other frame, to a neighbour (26.114 7.5.2.1.2). */
+    /** AMR, AMR-WB: modes 0 to 7 or 8 of both directions, default all (RFC 4867 8.1 mode-set). */
     readonly modeSet?: readonly number[];
+    /** AMR, AMR-WB: a change of what is sent every so many frames (mode-change-period); default 2, as 26.114 has it. */
+    readonly modeChangePeriod?: 1 | 2;
+    /** AMR, AMR-WB: only to the next mode of the set (mode-change-neighbor); default true, as 26.114 has it. */
+    readonly modeChangeNeighbor?: boolean;
+    /** AMR, AMR-WB, opus: silence is described now and then instead of sent. Default false. Received silence is always understood. */
+    readonly dtx?: boolean;
+    /** opus: the peer's useinbandfec (RFC 7587 6.1): what is sent repeats itself as the reported loss asks for. Default false. */
+    readonly fec?: boolean;
+    /** opus: the peer's maxaveragebitrate, 6000 to 510000 bit/s; default no limit. */
+    readonly maxBitRate?: number;
   };
   /** telephone-event, RFC 4733; absent: none was negotiated. */
   readonly dtmf?: {
@@ -163,6 +185,15 @@ export class AudioStream {
     );
   }
 
+  /**
+   * Begins a tone at the playback device, `none` ends it; possible from the opening on. `waiting` lies over the far sound, the others take its
+   * place, `ringback` until the first sound of the peer. Recordings to a file hold the far sound only.
+   */
+  tone(tone: Tone): void {
+    this.#mustBeOpen();
+    native(() => this.#addon.tone(this.#engine, this.#id, TONE_NUMBERS[tone]));
+  }
+
   stats(): StreamStats {
     if (!this.#closing) this.#last = this.#snapshot();
     return toStats(this.#last);
@@ -225,8 +256,14 @@ function toNativeConfig(config: StreamConfig): NativeConfig {
   for (const type of [codec.payloadType, receivePayloadType, dtmf?.payloadType ?? 0])
     if (!Number.isInteger(type) || type < 0 || type > MAX_PAYLOAD_TYPE)
       throw mediaError('argument', `payload type ${type}`);
+  const highestMode = HIGHEST_MODES[codec.name] ?? MAX_MODE;
   for (const mode of codec.modeSet ?? [])
-    if (!Number.isInteger(mode) || mode < 0 || mode > MAX_MODE) throw mediaError('codec', `mode ${mode}`);
+    if (!Number.isInteger(mode) || mode < 0 || mode > highestMode) throw mediaError('codec', `mode ${mode}`);
+  if (![undefined, 1, 2].includes(codec.modeChangePeriod))
+    throw mediaError('codec', `mode-change-period ${codec.modeChangePeriod}`);
+  const maxBitRate = codec.maxBitRate ?? 0;
+  if (maxBitRate !== 0 && !(maxBitRate >= OPUS_BIT_RATES.least && maxBitRate <= OPUS_BIT_RATES.most))
+    throw mediaError('codec', `maxaveragebitrate ${maxBitRate}`);
   if (!Number.isInteger(config.ptimeMs) || config.ptimeMs < 1 || config.ptimeMs > MAX_PTIME_MS)
     throw mediaError('argument', `packet time of ${config.ptimeMs} ms`);
   const rtcp = rtcpBandwidths(config);
@@ -242,6 +279,11 @@ function toNativeConfig(config: StreamConfig): NativeConfig {
     receivePayloadType,
     octetAligned: codec.octetAligned ?? false,
     modeSet: (codec.modeSet ?? []).reduce((mask, mode) => mask | (1 << mode), 0),
+    modeChangePeriod: codec.modeChangePeriod ?? 0,
+    anyModeChange: codec.modeChangeNeighbor === false,
+    dtx: codec.dtx ?? false,
+    fec: codec.fec ?? false,
+    maxBitRate: Math.floor(maxBitRate),
     dtmfPayloadType: dtmf?.payloadType ?? -1,
     dtmfReceivePayloadType,
     dtmfClockRate: dtmf?.clockRate ?? 0,
@@ -277,6 +319,8 @@ function rtcpBandwidths({ codec, rtcp }: StreamConfig): {
 
 const MAX_PAYLOAD_TYPE = 127;
 const MAX_MODE = 8;
+/** RFC 7587 6.1. */
+const OPUS_BIT_RATES = { least: 6000, most: 510_000 };
 const MAX_PTIME_MS = 1000;
 const MAX_CNAME_OCTETS = 63;
 
