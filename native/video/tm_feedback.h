@@ -11,8 +11,6 @@
 #include "tm_status.h"
 
 enum {
-  TM_RTCP_RTPFB = 205, // RFC 4585 6.1
-  TM_RTCP_PSFB = 206,
   TM_FEEDBACK_MAX_ITEMS = 32, // items that are built into one message; reading takes any number
 };
 
