@@ -1,0 +1,134 @@
+// A home behind a real NAT: three network namespaces, the middle one masquerades and forgets a silent UDP binding after seconds.
+//
+//   inside 192.168.77.2 ── 192.168.77.1 gateway 203.0.113.1 ── 203.0.113.2 outside
+//      └─ management link to the test itself, so that it reaches the device's HTTP
+import { execFileSync, spawnSync } from 'node:child_process';
+import { Peer, type PeerOptions } from './process.ts';
+
+export const INSIDE = '192.168.77.2';
+export const GATEWAY = '203.0.113.1';
+export const OUTSIDE = '203.0.113.2';
+
+export type Place = 'inside' | 'gateway' | 'outside';
+
+const run = (program: string, args: readonly string[], input?: string): void => {
+  execFileSync(program, args, {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    ...(input === undefined ? {} : { input }),
+  });
+};
+
+/** Why there can be none here; undefined: there can. */
+export function natLack(): string | undefined {
+  if (process.getuid?.() !== 0) return 'network namespaces need root';
+  const probe = `tandem-try-${process.pid}`;
+  const made = spawnSync('ip', ['netns', 'add', probe], { encoding: 'utf8' });
+  if (made.status !== 0) return `no network namespaces here: ${made.stderr?.trim() ?? made.error?.message}`;
+  try {
+    const nat = spawnSync('ip', ['netns', 'exec', probe, 'nft', '-f', '-'], {
+      input: MASQUERADE,
+      encoding: 'utf8',
+    });
+    return nat.status === 0 ? undefined : `no masquerading here: ${nat.stderr?.trim() ?? nat.error?.message}`;
+  } finally {
+    spawnSync('ip', ['netns', 'del', probe]);
+  }
+}
+
+const MASQUERADE = `table ip nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    oifname "wan" masquerade
+  }
+}
+`;
+
+const open = new Set<Home>();
+process.on('exit', () => {
+  for (const home of open) home.remove();
+});
+
+export class Home {
+  readonly #names: Readonly<Record<Place, string>>;
+  /** The device's address on the management link. */
+  readonly management: string;
+  readonly #link: string;
+
+  /** `timeoutSeconds`: how long the gateway remembers a silent UDP binding. */
+  constructor(timeoutSeconds: number) {
+    const id = process.pid;
+    this.#names = { inside: `tandem-in-${id}`, gateway: `tandem-gw-${id}`, outside: `tandem-out-${id}` };
+    const net = `10.${64 + (id % 64)}.${(id >> 6) % 256}`;
+    this.management = `${net}.2`;
+    this.#link = `tdm${id}`.slice(0, 15);
+    open.add(this);
+    try {
+      this.#build(timeoutSeconds, net);
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
+  }
+
+  #build(timeoutSeconds: number, net: string): void {
+    const { inside, gateway, outside } = this.#names;
+    for (const name of [inside, gateway, outside]) run('ip', ['netns', 'add', name]);
+    const link = (a: string, at: string, b: string, other: string): void =>
+      run('ip', ['link', 'add', a, 'netns', at, 'type', 'veth', 'peer', 'name', b, 'netns', other]);
+    link('lan', inside, 'lan', gateway);
+    link('wan', gateway, 'wan', outside);
+    run('ip', ['link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'manage', 'netns', inside]);
+    run('ip', ['addr', 'add', `${net}.1/30`, 'dev', this.#link]);
+    run('ip', ['link', 'set', this.#link, 'up']);
+    const addresses: readonly (readonly [Place, string, string])[] = [
+      ['inside', 'lan', `${INSIDE}/24`],
+      ['inside', 'manage', `${net}.2/30`],
+      ['gateway', 'lan', '192.168.77.1/24'],
+      ['gateway', 'wan', `${GATEWAY}/24`],
+      ['outside', 'wan', `${OUTSIDE}/24`],
+    ];
+    for (const [place, device, address] of addresses) {
+      this.#ip(place, 'addr', 'add', address, 'dev', device);
+      this.#ip(place, 'link', 'set', device, 'up');
+    }
+    for (const place of ['inside', 'gateway', 'outside'] as const) this.#ip(place, 'link', 'set', 'lo', 'up');
+    this.#ip('inside', 'route', 'add', 'default', 'via', '192.168.77.1');
+    const seconds = `${timeoutSeconds}`;
+    this.#in('gateway', 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    run('ip', ['netns', 'exec', gateway, 'nft', '-f', '-'], MASQUERADE);
+    for (const name of ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'])
+      this.#in('gateway', 'sysctl', '-qw', `net.netfilter.${name}=${seconds}`);
+  }
+
+  #ip(place: Place, ...args: readonly string[]): void {
+    run('ip', ['-n', this.#names[place], ...args]);
+  }
+
+  #in(place: Place, ...command: readonly string[]): void {
+    run('ip', ['netns', 'exec', this.#names[place], ...command]);
+  }
+
+  /** The words before a command that bring it to a place. */
+  prefix(place: Place): readonly string[] {
+    return ['ip', 'netns', 'exec', this.#names[place]];
+  }
+
+  /** A program there. */
+  start(place: Place, program: string, args: readonly string[], options?: PeerOptions): Promise<Peer> {
+    const [ip = 'ip', ...before] = this.prefix(place);
+    return Peer.start(ip, [...before, program, ...args], options);
+  }
+
+  /** The gateway lets nothing pass, or everything again. */
+  cut(closed: boolean): void {
+    this.#in('gateway', 'sysctl', '-qw', `net.ipv4.ip_forward=${closed ? 0 : 1}`);
+  }
+
+  /** Idempotent. What still runs in there loses its network. */
+  remove(): void {
+    open.delete(this);
+    spawnSync('ip', ['link', 'del', this.#link], { stdio: 'ignore' });
+    for (const name of Object.values(this.#names))
+      spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+  }
+}
