@@ -149,7 +149,7 @@ async function everyMode(form: Form, readAs: Form): Promise<void> {
   const modes = new Map<number, number>();
   for (const packet of speech) {
     assert.is(packet['amr.wb.toc.ft']?.length, 1, 'one frame a packet');
-    assert.is(value(packet, 'amr.toc.q'), '1');
+    assert.ok(truth(value(packet, 'amr.toc.q')));
     const mode = Number(value(packet, 'amr.wb.toc.ft'));
     modes.set(mode, (modes.get(mode) ?? 0) + 1);
   }
