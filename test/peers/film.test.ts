@@ -1,0 +1,141 @@
+// Film for a browser: made from real pictures of another encoder, read back by another demuxer and decoder.
+import { spawnSync } from 'node:child_process';
+import * as assert from 'uvu/assert';
+import { NAL, nalType, readSps, splitAnnexB } from '#src/media/h264.ts';
+import { type Frame, filmOf, filmType, Mp4Writer, VIDEO_CLOCK } from '#src/media/mp4.ts';
+import { suite } from '#test/support/suite.ts';
+
+const test = suite('peers/film');
+
+const RATE = 25;
+const STEP = VIDEO_CLOCK / RATE;
+
+/** Access units of a test picture, a key frame every ten. */
+function encoded(size: string, ...more: readonly string[]): Frame[] {
+  const made = spawnSync(
+    'ffmpeg',
+    [
+      ...['-v', 'error', '-f', 'lavfi', '-i', `testsrc=size=${size}:rate=${RATE}`, '-frames:v', '25'],
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-bf', '0', '-g', '10'],
+      ...['-x264-params', 'slices=1:aud=1:repeat-headers=1', '-pix_fmt', 'yuv420p', ...more],
+      ...['-f', 'h264', '-'],
+    ],
+    { maxBuffer: 2 ** 26 },
+  );
+  assert.is(made.status, 0, String(made.stderr));
+  const frames: Buffer[][] = [];
+  for (const unit of splitAnnexB(made.stdout)) {
+    if (nalType(unit) === NAL.delimiter) frames.push([]);
+    frames.at(-1)?.push(Buffer.from([0, 0, 0, 1]), unit);
+  }
+  return frames.map((parts, at) => ({
+    data: Buffer.concat(parts),
+    // Close to the wrap of 32 bits.
+    timestamp: (0xffff_0000 + at * STEP) >>> 0,
+    key: parts.some((unit) => nalType(unit) === NAL.idr),
+  }));
+}
+
+const written = (frames: readonly Frame[], described?: readonly Buffer[]): Buffer => {
+  const writer = new Mp4Writer(described);
+  return Buffer.concat(frames.flatMap((frame) => [...writer.add(frame)]));
+};
+
+interface Probed {
+  readonly width: number;
+  readonly height: number;
+  readonly codec_name: string;
+  readonly times: readonly number[];
+}
+
+function probe(film: Buffer): Probed {
+  const asked = [
+    '-v',
+    'error',
+    '-show_entries',
+    'stream=width,height,codec_name:frame=pts_time',
+    '-of',
+    'json',
+    '-',
+  ];
+  const { stdout, stderr } = spawnSync('ffprobe', asked, { input: film, maxBuffer: 2 ** 26 });
+  assert.is(String(stderr), '');
+  const { streams, frames } = JSON.parse(String(stdout));
+  return { ...streams[0], times: frames.map((frame: { pts_time: string }) => Number(frame.pts_time)) };
+}
+
+test('a demuxer finds every frame at its time', { peers: ['ffmpeg'] }, () => {
+  const { times, ...film } = probe(written(encoded('320x240')));
+  assert.is(film.codec_name, 'h264');
+  assert.is(film.width, 320);
+  assert.is(film.height, 240);
+  // The last one waits for the next.
+  assert.equal(
+    times.map((time) => Math.round(time * RATE)),
+    Array.from({ length: 24 }, (_, at) => at),
+  );
+});
+
+for (const [size, more] of [
+  ['176x144', ['-profile:v', 'baseline']],
+  ['640x480', ['-profile:v', 'main']],
+  ['1280x718', ['-profile:v', 'high']],
+] as const) {
+  test(`the size of a picture of ${size} (${more[1]})`, () => {
+    const [first] = encoded(size, ...more);
+    const film = first && filmOf(first.data);
+    assert.is(`${film?.format.width}x${film?.format.height}`, size);
+    assert.match(film ? filmType(film) : '', /^video\/mp4; codecs="avc1\.[0-9A-F]{6}"$/);
+    const sps = splitAnnexB(first?.data ?? Buffer.alloc(0)).find((unit) => nalType(unit) === NAL.sps);
+    assert.equal(readSps(sps ?? Buffer.alloc(0))?.profileIdc, sps?.[1]);
+  });
+}
+
+test('nothing goes out before a key frame, and parameter sets may come from the description', () => {
+  const frames = encoded('320x240');
+  const sets = splitAnnexB(frames[0]?.data ?? Buffer.alloc(0)).filter((unit) =>
+    [NAL.sps, NAL.pps].some((type) => type === nalType(unit)),
+  );
+  const bare = frames.map((frame) => ({
+    ...frame,
+    data: Buffer.concat(
+      splitAnnexB(frame.data)
+        .filter((unit) => !sets.some((set) => set.equals(unit)))
+        .flatMap((unit) => [Buffer.from([0, 0, 1]), unit]),
+    ),
+  }));
+  assert.is(written(frames.slice(1, 10)).length, 0);
+  assert.is(written(bare).length, 0, 'no sets anywhere');
+  assert.is(probe(written(bare, sets)).times.length, 24);
+});
+
+test('a reader that skipped goes on with the next key frame, later by what it skipped', () => {
+  const writer = new Mp4Writer();
+  const frames = encoded('320x240');
+  const out = frames.flatMap((frame, at) => {
+    if (at === 4) writer.skip();
+    return [...writer.add(frame)];
+  });
+  const times = probe(Buffer.concat(out)).times.map((time) => Math.round(time * RATE));
+  assert.equal(times, [0, 1, 2, ...Array.from({ length: 14 }, (_, at) => 10 + at)]);
+});
+
+test('other parameter sets begin a new initialisation segment, the same ones do not', () => {
+  const boxes = (film: Buffer): string[] => {
+    const types: string[] = [];
+    for (let at = 0; at < film.length; at += film.readUInt32BE(at))
+      types.push(film.toString('latin1', at + 4, at + 8));
+    return types;
+  };
+  const small = encoded('176x144');
+  const large = encoded('320x240');
+  assert.is(boxes(written(small)).filter((type) => type === 'moov').length, 1);
+  assert.is(boxes(written([...small, ...large])).filter((type) => type === 'moov').length, 2);
+});
+
+test('what is no parameter set is not believed', () => {
+  for (const hex of ['', '67', '6742e01f', '68ce3c80', `67${'00'.repeat(40)}`])
+    assert.is(readSps(Buffer.from(hex, 'hex')), undefined, hex);
+});
+
+test.run();
