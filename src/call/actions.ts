@@ -29,7 +29,7 @@ export function callActions(parts: CallParts): CallActions {
     invite: () => caller?.invite(),
     ring: () => callee?.ring(parts.waiting),
     'stop-ringing': () => callee?.stopRinging(),
-    accept: () => callee?.accept(),
+    accept: ({ answer }) => callee?.accept(answer ?? {}),
     'refuse-486': () => callee?.refuse(BUSY_HERE),
     'refuse-480': () => callee?.refuse(TEMPORARILY_UNAVAILABLE),
     'refuse-487': () => callee?.refuse(REQUEST_TERMINATED),

@@ -1,21 +1,24 @@
-// One call: it owns a set of dialogs and one stream of sound, and is driven by the call table.
+// One call: it owns a set of dialogs and its media, and is driven by the call table.
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import type { Direction } from '#src/sdp/direction.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { type CallActions, callActions } from './actions.ts';
+import { CallMediaSet } from './call-media.ts';
 import { CalleeRole } from './callee.ts';
 import { CallerRole, type OutgoingCall } from './caller.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
-import { endOf } from './ending.ts';
-import type { CallContext, Facts, Refusal } from './facts.ts';
+import { endOf, isTold } from './ending.ts';
+import type { AnswerChoice, CallContext, Facts, Refusal } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
+import type { Picture } from './picture.ts';
+import { type CallQuality, qualityOf } from './quality.ts';
 import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow, PublicCallState } from './snapshot.ts';
 import { publicState } from './snapshot.ts';
-import { Sound } from './sound.ts';
 import { type CallEvent, type CallState, outcome } from './table.ts';
+import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
 
 /** What is known of a call from its first message. */
@@ -37,6 +40,12 @@ export interface ReceivedDigit {
   readonly durationMs: number;
 }
 
+/** What fails for want of ports. */
+const SERVER_ERROR = 500;
+const NOT_ACCEPTABLE_HERE = 488;
+/** The callee is busy: the caller hears it (RFC 3261 21.4.24, 21.6.1). */
+const BUSY: readonly number[] = [486, 600];
+
 export class Call {
   readonly id: string;
   readonly direction: 'in' | 'out';
@@ -50,7 +59,7 @@ export class Call {
 
   readonly #intro: CallIntro;
   readonly #world: CallWorld;
-  readonly #sound: Sound;
+  readonly #media: CallMediaSet;
   readonly #dialogs: DialogSet;
   readonly #modifications: Modifications;
   readonly #caller: CallerRole | undefined;
@@ -60,6 +69,7 @@ export class Call {
   #state: CallState = 'new';
   #answered: string | undefined;
   #end: CallEnd | undefined;
+  #hadVideo = false;
   #closed: Promise<void> = Promise.resolve();
 
   constructor(world: CallWorld, intro: CallIntro, origin: CallOrigin) {
@@ -69,17 +79,18 @@ export class Call {
     this.direction = origin.direction;
     this.sipCallId = origin.direction === 'in' ? origin.incoming.request.callId : origin.outgoing.callId;
     this.#start = world.clock.date().toISOString();
-    this.#sound = new Sound(world, intro.id);
-    this.#sound.onDtmf.on((event) => this.onDtmf.emit(event));
-    this.#sound.onTrouble.on((error) => this.onTrouble.emit(error));
+    this.#media = new CallMediaSet(world, intro.id);
+    this.#media.sound.onDtmf.on((event) => this.onDtmf.emit(event));
+    this.#media.onTrouble.on((error) => this.onTrouble.emit(error));
+    this.#media.onUnusable.on((error) => this.#unusable(error));
     this.#dialogs = new DialogSet(world.ua, {
       onRequest: (incoming, leg) => this.#onRequest(incoming, leg),
       onReleased: () => this.#dispatch('released'),
       sending: () => lineSending(world.line),
     });
     const context = this.#context();
-    this.#modifications = new Modifications(world, context, this.#sound, origin.direction === 'out');
-    const parts = [world, context, this.#dialogs, this.#sound] as const;
+    this.#modifications = new Modifications(world, context, this.#media, origin.direction === 'out');
+    const parts = [world, context, this.#dialogs, this.#media] as const;
     this.#caller = origin.direction === 'out' ? new CallerRole(...parts, origin.outgoing) : undefined;
     this.#callee = origin.direction === 'in' ? new CalleeRole(...parts, origin.incoming) : undefined;
     this.#actions = callActions({
@@ -103,6 +114,7 @@ export class Call {
       changed: () => this.#changed(),
       answered: () => {
         this.#answered = this.#world.clock.date().toISOString();
+        this.#modifications.begin(this.#caller?.video ?? this.#callee?.video ?? 'none');
       },
     };
   }
@@ -114,19 +126,32 @@ export class Call {
     this.#dispatch('dial');
   }
 
+  /** Without a port to be had it is refused; another device of the number may take it. */
   ring(): void {
+    try {
+      this.#callee?.prepare();
+    } catch (cause) {
+      this.refuse({ status: SERVER_ERROR }, TandemError.from(cause, 'call.media'));
+      return;
+    }
     this.#dispatch('invited');
   }
 
-  refuse(refusal: Refusal): void {
-    this.#dispatch('unanswerable', { refusal });
+  /** `error`: what the owner should know beside the status. */
+  refuse(refusal: Refusal, error?: TandemError): void {
+    this.#dispatch('unanswerable', { refusal, ...(error ? { error } : {}) });
+    if (error && !isTold(error)) this.onTrouble.emit(error);
   }
 
   // What the owner does. Each throws TandemError `call.state` when the call is not in the state for it.
 
-  /** Throws `media.…` or `call.offer` when the answer could not be given; the call has failed then. */
-  answer(): void {
-    this.#dispatch('answer');
+  /**
+   * Throws `media.…` or `call.offer` when the answer could not be given; the call has failed then. `call.no-video` when
+   * video is asked for that this device does not have; the call rings on.
+   */
+  answer(choice: AnswerChoice = {}): void {
+    if (choice.video && shownDirection(this.#world) === 'none') throw noVideo();
+    this.#dispatch('answer', { answer: choice });
     const failure = this.#callee?.failure;
     if (failure) throw failure;
   }
@@ -143,7 +168,31 @@ export class Call {
   /** `0` to `9`, `*`, `#`, `A` to `D`. */
   sendDtmf(digits: string): void {
     if (this.#state !== 'active') throw this.#wrongState('dtmf');
-    this.#sound.sendDtmf(digits);
+    this.#media.sound.sendDtmf(digits);
+  }
+
+  /** Adds video by re-INVITE, or drops it. Throws `call.no-video` when this device has none. */
+  video(enabled: boolean): void {
+    const leg = this.#dialogs.confirmed;
+    if (this.#state !== 'active' || !leg) throw this.#wrongState('video');
+    const shown = shownDirection(this.#world);
+    if (enabled && shown === 'none') throw noVideo();
+    this.#modifications.setVideo(leg, enabled ? shown : 'none');
+  }
+
+  /** Another call waits: the one who talks hears it (24.615 4.5.5.3). */
+  waitingTone(on: boolean): void {
+    if (this.#state === 'active' || this.#state === 'answering')
+      this.#media.sound.tone(on ? 'waiting' : 'none');
+  }
+
+  /** The pictures that come in, for whoever watches. */
+  get picture(): Picture {
+    return this.#media.picture;
+  }
+
+  get quality(): CallQuality {
+    return qualityOf(this.#media);
   }
 
   /** Offers this direction by re-INVITE; after a 491 it is offered again. */
@@ -156,6 +205,7 @@ export class Call {
   /** Tandem closes: without waiting for anybody. */
   abandon(): void {
     this.#dispatch('abandon');
+    this.#media.sound.hush();
   }
 
   get state(): CallState {
@@ -176,7 +226,7 @@ export class Call {
   }
 
   get snapshot(): CallSnapshot {
-    const audio = this.#sound.snapshot;
+    const audio = this.#media.sound.snapshot;
     return {
       id: this.id,
       direction: this.direction,
@@ -186,13 +236,22 @@ export class Call {
       remote: this.#intro.remote,
       identity: this.#intro.identity,
       ...(this.#intro.calledIdentity === undefined ? {} : { called_identity: this.#intro.calledIdentity }),
-      video: false,
+      video: this.#hasVideo,
       dialogs: this.#dialogs.snapshot,
       ...(audio ? { audio } : {}),
       start: this.#start,
       ...(this.#answered === undefined ? {} : { answered: this.#answered }),
       ...(this.#end ? { end: this.#end } : {}),
     };
+  }
+
+  /** Agreed; before the answer: asked for. */
+  get #hasVideo(): boolean {
+    if (this.#state === 'active' || this.#answered !== undefined) {
+      this.#hadVideo = this.#end ? this.#hadVideo : this.#dialogs.confirmed?.offers.video !== undefined;
+      return this.#hadVideo;
+    }
+    return (this.#caller?.video ?? this.#callee?.video ?? 'none') !== 'none';
   }
 
   get #hold(): HoldState {
@@ -228,8 +287,18 @@ export class Call {
       },
       this.#world.clock.date().toISOString(),
     );
+    if (facts.error && isTold(facts.error)) this.onTrouble.emit(facts.error);
     this.#modifications.stop();
-    this.#sound.apply(undefined);
+    this.#media.mute();
+  }
+
+  /** A mute call is no call, nor is one that everybody can hear. */
+  #unusable(error: TandemError): void {
+    const refusal: Refusal = { status: NOT_ACCEPTABLE_HERE };
+    if (this.#state === 'ringing') this.#dispatch('answer-failed', { refusal, error });
+    else this.#dispatch('unusable', { error });
+    // Early media that cannot be is no reason to give up.
+    if (!this.#end) this.onTrouble.emit(error);
   }
 
   /** The last step: ports and devices first, then the row. */
@@ -237,7 +306,8 @@ export class Call {
     this.#caller?.stop();
     this.#callee?.stop();
     this.#modifications.stop();
-    this.#closed = this.#sound.close().catch((cause: unknown) => {
+    const busy = this.direction === 'out' && BUSY.includes(this.#end?.sip ?? 0);
+    this.#closed = this.#media.close(busy).catch((cause: unknown) => {
       this.onTrouble.emit(TandemError.from(cause, 'call.media'));
     });
     const { snapshot } = this;

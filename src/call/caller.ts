@@ -1,6 +1,7 @@
 // The calling side of a call: INVITE, its forks, CANCEL, the 2xx (RFC 3261 13.2, 9.1; IR.92 2.2.5).
 import { TandemError } from '#src/base/errors.ts';
 import { randomToken } from '#src/base/random.ts';
+import type { OfferOptions } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
@@ -10,12 +11,14 @@ import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Sending } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
+import type { CallMediaSet } from './call-media.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { mediaAddress, newOffers } from './offers.ts';
-import type { Sound } from './sound.ts';
+import { faultOf, notEncrypted, wantedPolicy } from './security.ts';
+import { shownDirection, type VideoWish } from './video-policy.ts';
 import { connectionOf, literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
 
@@ -23,19 +26,27 @@ export interface OutgoingCall {
   readonly target: Uri;
   readonly identity: NameAddr;
   readonly privacy: boolean;
+  readonly video: boolean;
   /** Of the INVITE. */
   readonly callId: string;
 }
 
+const RINGING = 180;
 const RINGING_FREED = 199;
+/** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
+const NOT_ACCEPTABLE: readonly number[] = [488, 606];
 
 export class CallerRole {
   readonly #world: CallWorld;
   readonly #call: CallContext;
   readonly #dialogs: DialogSet;
-  readonly #sound: Sound;
+  readonly #media: CallMediaSet;
   readonly #outgoing: OutgoingCall;
+  readonly #fromTag: string;
+  #way: Flow | Target | undefined;
+  #targets: readonly Target[] | undefined;
   #offers: OfferAnswer | undefined;
+  #video: VideoWish = 'none';
   #sending: Sending | undefined;
   /** Of the last answer. */
   #flow: Flow | undefined;
@@ -43,12 +54,24 @@ export class CallerRole {
   #playing: Leg | undefined;
   #over = false;
 
-  constructor(world: CallWorld, call: CallContext, dialogs: DialogSet, sound: Sound, outgoing: OutgoingCall) {
+  constructor(
+    world: CallWorld,
+    call: CallContext,
+    dialogs: DialogSet,
+    media: CallMediaSet,
+    outgoing: OutgoingCall,
+  ) {
     this.#world = world;
     this.#call = call;
     this.#dialogs = dialogs;
-    this.#sound = sound;
+    this.#media = media;
     this.#outgoing = outgoing;
+    this.#fromTag = randomToken(world.random);
+  }
+
+  /** What our offer asks for. */
+  get video(): VideoWish {
+    return this.#video;
   }
 
   /**
@@ -82,18 +105,29 @@ export class CallerRole {
   }
 
   #send(way: Flow | Target, targets: readonly Target[] | undefined): void {
-    const { ua, line, random } = this.#world;
+    const local = this.#media.open(mediaAddress(this.#world, way));
+    this.#media.sound.attach();
+    if (this.#outgoing.video && this.#media.openVideo()) this.#video = shownDirection(this.#world);
+    this.#way = way;
+    this.#targets = targets;
+    this.#offers = newOffers(this.#world, local, way);
+    this.#offer(this.#offers, {});
+  }
+
+  #offer(offers: OfferAnswer, options: OfferOptions): void {
+    const way = this.#way;
+    if (!way) return;
+    const { ua, line } = this.#world;
     const { privacy, target, identity } = this.#outgoing;
-    const offers = newOffers(this.#world, this.#sound.open(mediaAddress(this.#world, way)));
-    this.#offers = offers;
     const request = inviteRequest(line, {
       target,
       identity,
       privacy,
       contact: line.contact({ privacy, to: way }),
       callId: this.#outgoing.callId,
-      fromTag: randomToken(random),
-      sdp: offers.offer(),
+      fromTag: this.#fromTag,
+      cseq: (this.#request?.cseq.number ?? 0) + 1,
+      sdp: offers.offer({ audio: 'sendrecv', video: this.#video }, options),
     });
     this.#sending = ua.send(
       request,
@@ -110,7 +144,7 @@ export class CallerRole {
       },
       {
         ...lineSending(line),
-        ...(targets ? { targets } : {}),
+        ...(this.#targets ? { targets: this.#targets } : {}),
         // Where we do not listen (TLS, as a rule), the Contact names our end of the connection, which exists only now.
         prepare: (sent, flow) => sent.headers.set('Contact', line.contact({ privacy, to: flow }).toString()),
       },
@@ -128,25 +162,57 @@ export class CallerRole {
   }
 
   #final(response: SipResponse): void {
-    if (!response.isSuccess) {
-      this.#call.dispatch('refused', { response });
-      return;
+    if (response.isSuccess) {
+      this.#call.dispatch(this.#dialogs.confirmed ? 'answered-again' : 'answered', { response });
+    } else if (!this.#retry(response.status)) {
+      this.#call.dispatch('refused', { response, ...this.#unencrypted(response.status) });
     }
-    this.#call.dispatch(this.#dialogs.confirmed ? 'answered-again' : 'answered', { response });
   }
 
-  /** A 18x: its dialog is kept, and the first one with a description is heard. */
+  /** A description that was not liked is offered once more as plain RTP/AVP, then without video (26.114 6.2.1a.2). */
+  #retry(status: number): boolean {
+    const before = this.#offers;
+    const way = this.#way;
+    if (!NOT_ACCEPTABLE.includes(status) || !before || !way || this.#over) return false;
+    const plain = before.mayRetryPlain;
+    if (!plain && this.#video === 'none') return false;
+    if (!plain) this.#video = 'none';
+    this.#dialogs.forgetEarly();
+    this.#playing = undefined;
+    this.#media.mute();
+    this.#offers = newOffers(this.#world, this.#media.open(mediaAddress(this.#world, way)), way);
+    this.#offer(this.#offers, { plain });
+    return true;
+  }
+
+  /** The other side did not like a description that had to be encrypted. */
+  #unencrypted(status: number): { readonly error?: TandemError } {
+    const way = this.#way;
+    if (!NOT_ACCEPTABLE.includes(status) || !way) return {};
+    return wantedPolicy(this.#world, mediaAddress(this.#world, way)) === 'required'
+      ? { error: notEncrypted('this device demands it and the other side does not take it') }
+      : {};
+  }
+
+  /** A 18x: its dialog is kept; the first one with a description is heard, each gets its keep-alives. */
   keepDialog(response: SipResponse): void {
     const leg = this.#legOf(response);
+    if (response.status === RINGING) this.#media.sound.tone('ringback');
     const body = sdpBytes(response);
     if (!leg || !body || leg.preview || !this.#offers) return;
     const preview = this.#offers.fork();
-    const answered = preview.answer(body);
-    if (!answered.ok) return;
+    if (!preview.answer(body).ok) return;
     leg.preview = preview;
-    if (this.#playing) return;
-    this.#playing = leg;
-    this.#sound.apply(answered.value.audio, true);
+    this.#playing ??= leg;
+    this.#applyEarly();
+  }
+
+  #applyEarly(): void {
+    const others = this.#dialogs.early.filter((leg) => leg !== this.#playing);
+    this.#media.apply(this.#playing?.preview?.media, {
+      stage: 'early',
+      others: others.flatMap(({ preview }) => preview?.media ?? []),
+    });
   }
 
   #legOf(response: SipResponse): Leg | undefined {
@@ -171,9 +237,10 @@ export class CallerRole {
     const leg = tag === undefined ? undefined : this.#dialogs.find(tag);
     if (leg?.state !== 'early') return;
     this.#dialogs.terminate(leg);
-    if (this.#playing !== leg) return;
-    this.#playing = undefined;
-    this.#sound.apply(undefined);
+    if (!leg.preview) return;
+    if (this.#playing === leg)
+      this.#playing = this.#dialogs.early.find(({ preview }) => preview !== undefined);
+    this.#applyEarly();
   }
 
   /** The first 2xx: ACK, the answer, sound; what cannot be used ends the call at once. */
@@ -191,7 +258,7 @@ export class CallerRole {
     if (body) {
       const settled = leg.offers.answer(body);
       if (!settled.ok) {
-        this.#call.dispatch('unusable', {});
+        this.#call.dispatch('unusable', { error: faultOf(settled.error) });
         return;
       }
     } else if (leg.preview) {
@@ -201,7 +268,8 @@ export class CallerRole {
       return;
     }
     this.#call.answered();
-    this.#sound.apply(leg.offers.audio);
+    this.#media.sound.tone('none');
+    this.#media.apply(leg.offers.media, { stage: 'established' });
   }
 
   /** A 2xx that nobody waits for: ACK and BYE (RFC 3261 13.2.2.4). */

@@ -50,6 +50,11 @@ export class DialogSet {
     return this.#legs.size >= EARLY_DIALOG_LIMIT;
   }
 
+  /** In the order in which they came. */
+  get early(): readonly Leg[] {
+    return [...this.#legs.values()].filter(({ state }) => state === 'early');
+  }
+
   get confirmed(): Leg | undefined {
     return [...this.#legs.values()].find((leg) => leg.state === 'confirmed');
   }
@@ -69,6 +74,14 @@ export class DialogSet {
   /** Early dialogs end without a word (the INVITE's end ends them); confirmed ones stay until their BYE is answered. */
   terminateEarly(): void {
     for (const leg of this.#legs.values()) if (leg.state === 'early') this.terminate(leg);
+  }
+
+  /** The INVITE goes out anew: its dialogs may come again, as other ones (RFC 3261 8.1.3.5). */
+  forgetEarly(): void {
+    for (const leg of this.early) {
+      this.terminate(leg);
+      this.#legs.delete(leg.remoteTag);
+    }
   }
 
   /** BYE; the dialog ends with its answer, whatever that is (RFC 3261 15.1.1). */

@@ -1,6 +1,8 @@
 // What is kept of a call that is over: its row and its name on the wire, nothing that once ran it.
 import { TandemError } from '#src/base/errors.ts';
 import type { Direction } from '#src/sdp/direction.ts';
+import type { AnswerChoice } from './facts.ts';
+import type { CallQuality } from './quality.ts';
 import type { LogRow } from './snapshot.ts';
 
 export class EndedCall {
@@ -8,18 +10,24 @@ export class EndedCall {
   /** Call-ID of its INVITE, for the trace. */
   readonly sipCallId: string;
   readonly snapshot: LogRow;
+  readonly quality: CallQuality;
   readonly state = 'ended';
   readonly ended = true;
 
-  constructor(sipCallId: string, row: LogRow) {
+  constructor(sipCallId: string, row: LogRow, quality: CallQuality) {
     this.id = row.id;
     this.sipCallId = sipCallId;
     this.snapshot = row;
+    this.quality = quality;
   }
 
   /** Each of these throws TandemError `call.state`. */
-  answer(): void {
+  answer(_choice?: AnswerChoice): void {
     throw this.#over('answer');
+  }
+
+  video(_enabled: boolean): void {
+    throw this.#over('video');
   }
 
   reject(): void {

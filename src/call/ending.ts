@@ -16,6 +16,15 @@ export interface EndingFacts {
   readonly error?: TandemError | undefined;
 }
 
+/** Failures that the status alone does not explain: the end names them, and the owner is told. */
+const TOLD: readonly string[] = ['call.not-encrypted', 'call.media-address'];
+export const isTold = (error: TandemError): boolean => TOLD.includes(error.id);
+
+const ownReason = (error: TandemError | undefined, cause: number | undefined): CallEnd['reason'] =>
+  error && isTold(error)
+    ? { protocol: 'SIP', ...(cause === undefined ? {} : { cause }), text: error.message }
+    : undefined;
+
 type Ending = Pick<CallEnd, 'by' | 'label'> & { readonly sip?: number | undefined };
 
 /** Final responses that the person called, or their device, gave; others come from something in between. */
@@ -31,13 +40,8 @@ const NOT_RUNG: readonly number[] = [TEMPORARILY_UNAVAILABLE, BUSY_HERE];
 export function endOf(facts: EndingFacts, at: string): CallEnd {
   const { by, label, sip } = ending(facts);
   const reason = decidingReason(facts.reasons ?? []);
-  return {
-    at,
-    by,
-    ...(sip === undefined ? {} : { sip }),
-    ...(reason ? { reason: reasonSnapshot(reason) } : {}),
-    label,
-  };
+  const why = reason ? reasonSnapshot(reason) : ownReason(facts.error, sip);
+  return { at, by, ...(sip === undefined ? {} : { sip }), ...(why ? { reason: why } : {}), label };
 }
 
 function ending(facts: EndingFacts): Ending {

@@ -13,6 +13,12 @@ export interface Refusal {
   readonly headers?: HeaderPairs;
 }
 
+/** What the owner chose at the answer. */
+export interface AnswerChoice {
+  /** Undefined: as offered, when this device can. */
+  readonly video?: boolean | undefined;
+}
+
 export interface Facts {
   /** To our INVITE. */
   readonly response?: SipResponse;
@@ -23,6 +29,7 @@ export interface Facts {
   readonly leg?: Leg;
   readonly refusal?: Refusal;
   readonly error?: TandemError;
+  readonly answer?: AnswerChoice;
   /** Of a request in a dialog that was lost. */
   readonly status?: number;
 }

@@ -23,6 +23,7 @@ export interface InviteFields {
   readonly contact: NameAddr;
   readonly callId: string;
   readonly fromTag: string;
+  readonly cseq: number;
   readonly sdp: Buffer;
 }
 
@@ -37,7 +38,7 @@ export function inviteRequest(line: Line, fields: InviteFields): SipRequest {
     ['From', from.withTag(fields.fromTag).toString()],
     ['To', NameAddr.of(target).toString()],
     ['Call-ID', fields.callId],
-    ['CSeq', '1 INVITE'],
+    ['CSeq', `${fields.cseq} INVITE`],
     ['Contact', contact.toString()],
     ...(line.profile === 'ims' ? imsHeaders(identity) : []),
     ...(privacy ? ([['Privacy', 'id']] satisfies [string, string][]) : []),

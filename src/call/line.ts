@@ -16,6 +16,8 @@ export interface Line {
   readonly route: readonly NameAddr[];
   readonly flow: Flow | undefined;
   readonly digest: DigestClient | undefined;
+  /** Both sides announced end-to-access-edge media security at registration (33.328 7.1.1); absent: no. */
+  readonly e2ae?: boolean;
   /** For requests and responses that make a dialog, with feature tags. */
   contact(options: { readonly privacy: boolean; readonly to?: Flow | Target }): NameAddr;
   trusts(flow: Flow): boolean;

@@ -15,9 +15,10 @@ import type { Refusal } from './facts.ts';
 import { chooseIdentity, sameIdentity } from './identity.ts';
 import { answerOptions } from './in-dialog.ts';
 import type { CallLogStore } from './log.ts';
-import { checkOffer } from './offers.ts';
+import { checkOffer, type Refused } from './offers.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
+import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
 
 export interface DialRequest {
@@ -26,6 +27,7 @@ export interface DialRequest {
   readonly identity?: string | undefined;
   /** The callee shall not see who calls. */
   readonly privacy?: boolean | undefined;
+  readonly video?: boolean | undefined;
 }
 
 /** Ended calls stay to be asked for (contract `GET calls`). */
@@ -66,6 +68,7 @@ export class CallManager {
   readonly #forget = new Map<string, Timer>();
   readonly #off: () => void;
   #isClosed = false;
+  #isWaiting = false;
 
   constructor(world: CallWorld, log: CallLogStore) {
     this.#world = world;
@@ -89,7 +92,7 @@ export class CallManager {
 
   /**
    * Places a call. Throws TandemError `call.target`, `call.identity` (the caller's fault), `call.not-registered`,
-   * `call.limit`, `call.closed`, `media.ports`, `media.device`, `media.file` (cannot now). Whatever happens later ends
+   * `call.limit`, `call.no-video`, `call.closed`, `media.ports`, `media.device`, `media.file` (cannot now). Whatever happens later ends
    * the call.
    */
   dial(request: DialRequest): Call {
@@ -103,6 +106,7 @@ export class CallManager {
     if (this.#liveCount >= LIVE_CALL_LIMIT) {
       throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
     }
+    if (request.video && shownDirection(this.#world) === 'none') throw noVideo();
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: { uri: shownUri(target) },
@@ -110,7 +114,8 @@ export class CallManager {
       waiting: false,
     };
     const callId = randomToken(this.#world.random, 16);
-    const outgoing = { target, identity, privacy: request.privacy ?? false, callId };
+    const { privacy = false, video = false } = request;
+    const outgoing = { target, identity, privacy, video, callId };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'out', outgoing }));
     try {
       call.dial();
@@ -149,7 +154,7 @@ export class CallManager {
     const { request } = incoming;
     const trusted = line.trusts(incoming.flow);
     const { identity, called } = calledIdentity(request, trusted, line.identities);
-    const refusal = this.#refusalOf(incoming);
+    const refused = this.#refusalOf(incoming);
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: callingParty(request, trusted),
@@ -158,20 +163,20 @@ export class CallManager {
       waiting: this.#liveCount > 0,
     };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'in', incoming }));
-    if (refusal) {
-      call.refuse(refusal);
+    if (refused) {
+      call.refuse(refused.refusal, refused.error);
       return;
     }
     call.ring();
-    if (this.#answersItself(call)) this.#tryToAnswer(call);
+    if (call.state === 'ringing' && this.#answersItself(call)) this.#tryToAnswer(call);
   }
 
   /** Why it cannot even ring. */
-  #refusalOf(incoming: Incoming): Refusal | undefined {
-    if (this.#isClosed) return TEMPORARILY_UNAVAILABLE;
-    if (this.#isBusy) return BUSY_HERE;
+  #refusalOf(incoming: Incoming): Refused | undefined {
+    if (this.#isClosed) return { refusal: TEMPORARILY_UNAVAILABLE };
+    if (this.#isBusy) return { refusal: BUSY_HERE };
     const body = sdpBody(incoming.request);
-    if (body.kind === 'foreign') return UNSUPPORTED_MEDIA_TYPE;
+    if (body.kind === 'foreign') return { refusal: UNSUPPORTED_MEDIA_TYPE };
     if (body.kind === 'none') return undefined;
     const checked = checkOffer(this.#world, body.bytes, incoming.flow);
     return checked.ok ? undefined : checked.error;
@@ -198,11 +203,22 @@ export class CallManager {
   #adopt(call: Call): Call {
     this.#calls.set(call.id, call);
     this.#live.add(call);
-    call.onChange.on((snapshot) => this.onChange.emit(snapshot));
+    call.onChange.on((snapshot) => {
+      this.#tellWaiting();
+      this.onChange.emit(snapshot);
+    });
     call.onDtmf.on((digit) => this.onDtmf.emit({ call: call.id, ...digit }));
     call.onTrouble.on((error) => this.#trouble(error));
     call.onEnded.on((row) => this.#ended(call, row));
     return call;
+  }
+
+  /** Who talks hears that another call rings. */
+  #tellWaiting(): void {
+    const rings = [...this.#live].some((call) => call.state === 'ringing');
+    if (rings === this.#isWaiting) return;
+    this.#isWaiting = rings;
+    for (const call of this.#live) call.waitingTone(rings);
   }
 
   #ended(call: Call, row: LogRow): void {
@@ -217,7 +233,8 @@ export class CallManager {
     // What ran it goes once its ports and devices are given back.
     void call.closed.then(() => {
       this.#live.delete(call);
-      if (this.#calls.has(call.id)) this.#calls.set(call.id, new EndedCall(call.sipCallId, row));
+      if (this.#calls.has(call.id))
+        this.#calls.set(call.id, new EndedCall(call.sipCallId, row, call.quality));
     });
   }
 
@@ -253,7 +270,8 @@ export class CallManager {
     const over = this.#patience(CLOSE_PATIENCE);
     await Promise.race([Promise.all(calls.map(endPolitely)), over.promise]);
     over.cancel();
-    for (const call of calls) if (!call.ended) call.abandon();
+    // Those that are over may still give a busy tone.
+    for (const call of calls) call.abandon();
     const last = this.#patience(CLOSE_LAST);
     await Promise.race([Promise.all(calls.map((call) => call.closed)), last.promise]);
     last.cancel();

@@ -1,69 +1,106 @@
 // What calls need of the media engine; `src/media` fits it, and unit tests put a fake of it in its place.
 import type { TandemError } from '#src/base/errors.ts';
 import type { Signal } from '#src/base/events.ts';
-import type { CodecName } from '#src/sdp/codecs.ts';
+import type { PathConfig, Place } from '#src/media/path.ts';
+import type { AudioStream, StreamConfig, StreamStats, Tone } from '#src/media/stream.ts';
 
-export interface StreamOptions {
-  /** Local numeric address. */
-  readonly address: string;
-  readonly ports: { readonly from: number; readonly to: number };
-  readonly capture: string;
-  readonly playback: string;
-}
+export type { StreamConfig, StreamStats, Tone };
 
-export interface StreamConfiguration {
-  readonly remote: {
-    readonly address: string;
-    readonly port: number;
-    /** When it is another one than that of RTP. */
-    readonly rtcpAddress?: string;
-    readonly rtcpPort?: number;
-  };
+export interface VideoStreamConfig extends PathConfig {
+  readonly remote: Place;
   readonly codec: {
-    readonly name: CodecName;
-    /** Of the packets that we send. */
-    readonly payloadType: number;
-    /** Of the packets that we receive, when it is another one. */
-    readonly receivePayloadType?: number;
-    readonly clockRate: number;
-    readonly octetAligned?: boolean;
-    readonly modeSet?: number[];
-  };
-  readonly dtmf?: {
     readonly payloadType: number;
     readonly receivePayloadType?: number;
-    readonly clockRate: number;
+    readonly packetizationMode: 0 | 1;
+    readonly sendProfileLevelId: string;
+    readonly receiveProfileLevelId: string;
+    readonly spropParameterSets: readonly Buffer[];
+    readonly maxNalUnitOctets?: number;
   };
-  readonly ptimeMs: number;
+  readonly feedback: {
+    readonly nack: boolean;
+    readonly pli: boolean;
+    readonly fir: boolean;
+    readonly tmmbr: boolean;
+    readonly rsize: boolean;
+    readonly trrIntMs: number;
+  };
+  readonly avpf: boolean;
+  readonly firAlways: boolean;
+  readonly cvo?: { readonly id: number };
+  readonly bandwidthKbps?: number;
+  readonly sizes?: readonly { readonly width: number; readonly height: number }[];
   readonly send: boolean;
   readonly receive: boolean;
-  /** Bandwidths in bit/s, absent ones by default; not enabled: none is sent. */
-  readonly rtcp?: { readonly enabled: boolean; readonly senders?: number; readonly receivers?: number };
+  readonly rtcp?: StreamConfig['rtcp'];
   readonly cname: string;
 }
-
-export interface CallStreamStats {
+export interface VideoFrame {
+  readonly data: Buffer;
+  readonly timestamp: number;
+  readonly key: boolean;
+}
+export interface VideoStats {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
   readonly jitterMs: number;
 }
 
-/** One audio stream; whoever opened it closes it. */
-export interface CallStream {
+export interface StreamPorts {
+  /** Local numeric address. */
+  readonly address: string;
+  readonly ports: { readonly from: number; readonly to: number };
+}
+
+/** As `[audio]` writes them; an absent one stays as it is. */
+export interface AudioEnds {
+  readonly capture?: string;
+  readonly playback?: string;
+}
+
+/** As `[video]` writes them. */
+export interface VideoEnds {
+  readonly capture?: string;
+  readonly sink?: string;
+}
+
+interface Stream {
   readonly port: number;
   readonly rtcpPort: number;
-  /** Starts the stream, or changes it. */
-  configure(configuration: StreamConfiguration): void;
-  /** Throws TandemError when the agreed formats hold no events. */
-  sendDtmf(digits: string): void;
-  stats(): CallStreamStats;
-  readonly onDtmf: Signal<{ readonly digit: string; readonly durationMs: number }>;
   readonly onTrouble: Signal<TandemError>;
   close(): Promise<void>;
 }
 
+/** One audio stream; whoever opened it closes it. */
+export type CallStream = Pick<
+  AudioStream,
+  | 'port'
+  | 'rtcpPort'
+  | 'attach'
+  | 'configure'
+  | 'sendDtmf'
+  | 'tone'
+  | 'stats'
+  | 'onDtmf'
+  | 'onTrouble'
+  | 'close'
+>;
+
+/** One video stream; whoever opened it closes it. */
+export interface CallVideoStream extends Stream {
+  attach(ends: VideoEnds): void;
+  configure(configuration: VideoStreamConfig): void;
+  /** Asks the peer for a key frame. */
+  requestKeyFrame(): void;
+  stats(): VideoStats;
+  /** Received pictures, whole. */
+  readonly onFrame: Signal<VideoFrame>;
+}
+
 export interface CallMedia {
-  /** Throws TandemError `media.ports`, `media.device`, `media.file`. */
-  openStream(options: StreamOptions): CallStream;
+  /** Throws TandemError `media.ports`, `media.address`. */
+  openStream(ports: StreamPorts): CallStream;
+  /** Absent: an engine without video. */
+  openVideo?(ports: StreamPorts): CallVideoStream;
 }

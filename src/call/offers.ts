@@ -1,6 +1,8 @@
 // Makes the offer/answer keeper of a dialog, and tells beforehand whether an offer can be answered.
 import { isIP } from 'node:net';
+import type { TandemError } from '#src/base/errors.ts';
 import { err, ok, type Result } from '#src/base/result.ts';
+import type { RejectionReason } from '#src/sdp/answer.ts';
 import type { LocalMedia } from '#src/sdp/capabilities.ts';
 import { OfferAnswer, type OfferFault } from '#src/sdp/offer-answer.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
@@ -8,17 +10,21 @@ import { isLoopback, type Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Refusal } from './facts.ts';
 import { warningHeader } from './headers.ts';
+import { negotiatedPolicy, notEncrypted, usesEdge } from './security.ts';
 import type { CallWorld } from './world.ts';
 
 const SESSION_ID_OCTETS = 6;
 
-export function newOffers(world: CallWorld, local: LocalMedia): OfferAnswer {
+/** `way`: how the descriptions travel, which decides whether keys may stand in them. */
+export function newOffers(world: CallWorld, local: LocalMedia, way: Flow | Target): OfferAnswer {
+  const { audio, video } = world.config;
   return new OfferAnswer({
     local,
     capabilities: {
-      audio: { codecs: world.config.media.codecs },
-      srtp: 'off',
-      e2ae: false,
+      audio: { codecs: world.config.media.codecs, dtx: audio.dtx ?? false, voipMetrics: true },
+      ...(video ? { video: {} } : {}),
+      srtp: negotiatedPolicy(world, way, local.address),
+      e2ae: usesEdge(world, way),
       profile: world.line.profile,
       randomKey: (octets) => world.random.bytes(octets),
     },
@@ -49,23 +55,37 @@ function audioAddress(offer: Buffer): string | undefined {
   return audio && parsed.value.connectionOf(audio)?.address;
 }
 
-/** Ports are taken only when the owner answers; whether the offer can be answered is known before it rings. */
-export function checkOffer(world: CallWorld, offer: Buffer, flow: Flow): Result<void, Refusal> {
+/** Whether an offer can be answered is known before a port is taken for it. */
+export function checkOffer(world: CallWorld, offer: Buffer, flow: Flow): Result<void, Refused> {
   const address = mediaAddress(world, flow, offer);
   // The discard port stands for the one that is not yet taken.
-  const answered = newOffers(world, { address, port: 9, rtcpPort: 10 }).answerTo(offer);
+  const answered = newOffers(world, { address, port: 9, rtcpPort: 10 }, flow).answerTo(offer);
   return answered.ok ? ok(undefined) : err(refusalOf(answered.error, address));
 }
 
-/** 488 with its warning, or 400 for what is no description (RFC 3261 21.4.1). */
-export function refusalOf(fault: OfferFault, host: string): Refusal {
-  return fault.kind === 'sdp'
-    ? { status: 400 }
-    : { status: fault.rejection.status, headers: [warningHeader(fault.rejection, host)] };
+/** A refusal and, where its status does not say it all, the reason. */
+export interface Refused {
+  readonly refusal: Refusal;
+  readonly error?: TandemError;
 }
+
+/** 488 with its warning, or 400 for what is no description (RFC 3261 21.4.1). */
+export function refusalOf(fault: OfferFault, host: string): Refused {
+  if (fault.kind === 'sdp') return { refusal: { status: 400 } };
+  const { rejection } = fault;
+  const refusal = { status: rejection.status, headers: [warningHeader(rejection, host)] };
+  const why = UNENCRYPTED[rejection.reason];
+  return why === undefined ? { refusal } : { refusal, error: notEncrypted(why) };
+}
+
+const UNENCRYPTED: Partial<Readonly<Record<RejectionReason, string>>> = {
+  'encryption-required': 'the other side offers none and this device demands it',
+  'encryption-unusable': 'the other side offers no key that this device can use',
+  'dtls-only': 'the other side offers keys by DTLS only',
+};
 
 /** RFC 3264 9: what we understand, with port 0. */
 export function capabilityDescription(world: CallWorld, flow: Flow): Buffer {
   const address = mediaAddress(world, flow);
-  return newOffers(world, { address, port: 0, rtcpPort: 1 }).offer();
+  return newOffers(world, { address, port: 0, rtcpPort: 1 }, flow).offer();
 }

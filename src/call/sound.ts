@@ -1,17 +1,20 @@
-// The audio of one call: one stream, opened once, set anew by each agreement, closed with the call.
+// The audio of one call: its ports from the INVITE on, its devices from the answer on, set anew by each agreement.
 import { isIP } from 'node:net';
+import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
-import { randomToken } from '#src/base/random.ts';
+import { Milliseconds } from '#src/base/units.ts';
 import type { AudioAgreement } from '#src/sdp/agreement.ts';
-import type { LocalMedia } from '#src/sdp/capabilities.ts';
-import type { CallStream, StreamConfiguration } from './media.ts';
+import type { LocalPorts } from '#src/sdp/capabilities.ts';
+import type { CallStream, StreamConfig, StreamStats, Tone } from './media.ts';
 import { meanOpinionScore } from './mos.ts';
 import type { CallAudioSnapshot } from './snapshot.ts';
+import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
 import type { CallWorld } from './world.ts';
 
-/** RFC 7022 4.2: at least 96 random bits. */
-const CNAME_OCTETS = 12;
+const DEVICE = /^alsa:/;
+/** How long the busy tone is heard after a call that was refused. */
+const BUSY_TONE = Milliseconds(3_000);
 
 export class Sound {
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
@@ -20,82 +23,80 @@ export class Sound {
   readonly #callId: string;
   readonly #cname: string;
   #stream: CallStream | undefined;
-  #local: LocalMedia | undefined;
-  #codec: AudioAgreement['codec'] | undefined;
-  #last: StreamConfiguration | undefined;
-  #round = 0;
+  #agreement: AudioAgreement | undefined;
+  #last: StreamConfig | undefined;
+  #plays = false;
+  #captures = false;
+  #tone: Tone = 'none';
   #final: CallAudioSnapshot | undefined;
+  #finalStats: StreamStats | undefined;
+  #tail: { readonly timer: Timer; readonly end: () => void } | undefined;
 
-  constructor(world: CallWorld, callId: string) {
+  constructor(world: CallWorld, callId: string, cname: string) {
     this.#world = world;
     this.#callId = callId;
-    this.#cname = randomToken(world.random, CNAME_OCTETS);
+    this.#cname = cname;
   }
 
-  /** Takes ports and devices. Throws what `CallMedia.openStream` throws. */
-  open(address: string): LocalMedia {
-    if (this.#local) return this.#local;
-    const { media, audio } = this.#world.config;
-    const stream = this.#world.media.openStream({
-      address,
-      ports: media.ports,
-      capture: audio.capture,
-      playback: audio.playback.replaceAll('{call}', this.#callId),
-    });
+  /** Takes ports. Throws what `CallMedia.openStream` throws. */
+  open(address: string): LocalPorts {
+    const stream = this.#world.media.openStream({ address, ports: this.#world.config.media.ports });
     stream.onDtmf.on((event) => this.onDtmf.emit(event));
     stream.onTrouble.on((error) => this.onTrouble.emit(error));
     this.#stream = stream;
-    this.#local = { address, port: stream.port, rtcpPort: stream.rtcpPort };
-    return this.#local;
+    return { port: stream.port, rtcpPort: stream.rtcpPort };
   }
 
   /**
-   * Sets the stream as agreed; without agreement nothing flows. `early`: we listen but say nothing before the answer.
-   * A domain name as address is resolved first; a later agreement overtakes it.
+   * Microphone and loudspeaker, or the files in their place. A device that cannot be had is told and the call goes on
+   * without it; `media.file` is thrown: the owner named a file that cannot be.
    */
-  apply(agreement: AudioAgreement | undefined, early = false): void {
-    this.#round += 1;
-    if (!agreement) {
-      if (this.#last) this.#configure({ ...this.#last, send: false, receive: false });
-      return;
-    }
-    const { address, rtcp } = agreement.remote;
-    if (isIP(address) !== 0 && isIP(rtcp.address) !== 0) {
-      this.#set(agreement, { address, rtcpAddress: rtcp.address }, early);
-      return;
-    }
-    const round = this.#round;
-    Promise.all([this.#resolve(agreement, address), this.#resolve(agreement, rtcp.address)])
-      .then(([found, rtcpAddress]) => {
-        if (round !== this.#round) return;
-        if (found !== undefined) this.#set(agreement, { address: found, rtcpAddress }, early);
-        else this.onTrouble.emit(unknownHost(address));
-      })
-      .catch((cause: unknown) => this.onTrouble.emit(TandemError.from(cause, 'call.media-address')));
+  attach(): void {
+    const { capture, playback } = this.#world.config.audio;
+    if (!this.#plays) this.#plays = this.#attach({ playback: playback.replaceAll('{call}', this.#callId) });
+    if (!this.#captures) this.#captures = this.#attach({ capture });
   }
 
-  async #resolve(agreement: AudioAgreement, host: string): Promise<string | undefined> {
-    return isIP(host) === 0
-      ? this.#world.resolveHost(host, agreement.remote.addressType === 'IP4' ? 4 : 6)
-      : host;
+  #attach(end: { readonly capture: string } | { readonly playback: string }): boolean {
+    try {
+      this.#stream?.attach(end);
+      return this.#stream !== undefined;
+    } catch (cause) {
+      const error = TandemError.from(cause, 'media.device');
+      if (error.id !== 'media.device') throw error;
+      this.onTrouble.emit(error);
+      return false;
+    }
   }
 
-  #set(
-    agreement: AudioAgreement,
-    { address, rtcpAddress }: { readonly address: string; readonly rtcpAddress: string | undefined },
-    early: boolean,
-  ): void {
-    const { codec, dtmf, remote } = agreement;
-    // RTCP of another family has no way out of our socket.
-    const apart = rtcpAddress !== undefined && rtcpAddress !== address && isIP(rtcpAddress) === isIP(address);
-    this.#codec = codec;
+  get #isHeard(): boolean {
+    return DEVICE.test(this.#world.config.audio.playback);
+  }
+
+  /** The loudspeaker alone, for the ring tone; a file holds the far sound and nothing else. */
+  ring(): void {
+    if (!this.#isHeard) return;
+    this.#plays ||= this.#attach({ playback: this.#world.config.audio.playback });
+    if (this.#plays) this.tone('ring');
+  }
+
+  tone(tone: Tone): void {
+    if (tone === this.#tone || !this.#isHeard || !this.#plays) return;
+    this.#tone = tone;
+    try {
+      this.#stream?.tone(tone);
+    } catch (cause) {
+      this.onTrouble.emit(TandemError.from(cause, 'call.media'));
+    }
+  }
+
+  /** Sets the stream as agreed. `early`: we say nothing before the answer. */
+  set(placed: Placed<AudioAgreement>, stage: Stage, others: readonly Placed<AudioAgreement>[] = []): void {
+    const { agreement } = placed;
+    const { codec, dtmf } = agreement;
+    this.#agreement = agreement;
     this.#configure({
-      remote: {
-        address,
-        port: remote.port,
-        ...(apart ? { rtcpAddress } : {}),
-        rtcpPort: remote.rtcp.port,
-      },
+      remote: remoteOf(placed),
       codec: {
         name: codec.name,
         payloadType: codec.sendPayloadType,
@@ -103,6 +104,9 @@ export class Sound {
         clockRate: codec.clockRate,
         ...(codec.amr ? { octetAligned: codec.amr.octetAligned } : {}),
         ...(codec.amr?.modeSet ? { modeSet: [...codec.amr.modeSet] } : {}),
+        ...(this.#world.config.audio.dtx ? { dtx: true } : {}),
+        ...(codec.opus?.inbandFec ? { fec: true } : {}),
+        ...bitRate(codec.opus?.maxAverageBitrate),
       },
       ...(dtmf
         ? {
@@ -114,14 +118,24 @@ export class Sound {
           }
         : {}),
       ptimeMs: agreement.ptime,
-      send: agreement.send && !early,
+      send: agreement.send && stage === 'established',
       receive: agreement.receive,
       rtcp: agreement.rtcp,
       cname: this.#cname,
+      ...securityOf(agreement),
+      ...keepAlive(this.#world.config.media.keepAlive, agreement, stage),
+      ...alsoTo(others),
     });
   }
 
-  #configure(configuration: StreamConfiguration): void {
+  /** Nothing flows until the next agreement. */
+  mute(): void {
+    if (!this.#last) return;
+    const { keepAlive: _, alsoTo: __, ...rest } = this.#last;
+    this.#configure({ ...rest, send: false, receive: false });
+  }
+
+  #configure(configuration: StreamConfig): void {
     this.#last = configuration;
     try {
       this.#stream?.configure(configuration);
@@ -140,28 +154,55 @@ export class Sound {
 
   /** After the call its last state. */
   get snapshot(): CallAudioSnapshot | undefined {
-    if (!this.#stream || !this.#codec) return this.#final;
+    if (!this.#stream || !this.#agreement) return this.#final;
+    const { codec, security } = this.#agreement;
     const { sent, received, lost, jitterMs } = this.#stream.stats();
-    const mos = meanOpinionScore(this.#codec.name, received, lost);
-    return { codec: this.#codec.name, srtp: false, sent, received, lost, jitter_ms: jitterMs, mos };
+    const mos = meanOpinionScore(codec.name, received, lost);
+    return {
+      codec: codec.name,
+      srtp: security !== undefined,
+      sent,
+      received,
+      lost,
+      jitter_ms: jitterMs,
+      mos,
+    };
   }
 
-  /** Gives ports and devices back; the playback file is whole afterwards. */
-  async close(): Promise<void> {
+  get stats(): StreamStats | undefined {
+    return this.#stream && this.#agreement ? this.#stream.stats() : this.#finalStats;
+  }
+
+  /** Gives ports and devices back, after the busy tone if that is due; the playback file is whole afterwards. */
+  async close(busy: boolean): Promise<void> {
     this.#final = this.snapshot;
-    this.#round += 1;
+    this.#finalStats = this.stats;
     const stream = this.#stream;
+    if (busy && this.#plays && this.#isHeard) await this.#playBusy();
     this.#stream = undefined;
     await stream?.close();
   }
+
+  async #playBusy(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.tone('busy');
+    this.#tail = { timer: this.#world.clock.after(BUSY_TONE, resolve), end: resolve };
+    await promise;
+    this.#tail = undefined;
+  }
+
+  /** No more busy tone. */
+  hush(): void {
+    this.#tail?.timer.cancel();
+    this.#tail?.end();
+  }
 }
 
-const unknownHost = (host: string): TandemError =>
-  new TandemError(
-    'peer',
-    'call.media-address',
-    'The other side named an audio address that does not exist.',
-    {
-      detail: { host },
-    },
-  );
+/** RFC 7587 6.1: 6 to 510 kbit/s; a peer may write anything. */
+const OPUS_RATES = { least: 6_000, most: 510_000 } as const;
+
+const bitRate = (wanted: number | undefined): { readonly maxBitRate?: number } =>
+  wanted === undefined ? {} : { maxBitRate: Math.min(OPUS_RATES.most, Math.max(OPUS_RATES.least, wanted)) };
+
+/** True for what needs no look-up. */
+export const isLiteral = (host: string): boolean => isIP(host) !== 0;

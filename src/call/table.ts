@@ -30,7 +30,7 @@ export const CALL_EVENTS = [
   'answer',
   'reject',
   'hangup',
-  /** What the owner's answer met: no port or no sound device. */
+  /** What an answer met: no sound device, no file, no such address. */
   'answer-failed',
   /** `ring_seconds` are over. */
   'ring-timeout',
@@ -173,6 +173,7 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
     reject: to('ended', 'refuse-486', 'end', 'finish'),
     hangup: to('ended', 'refuse-486', 'end', 'finish'),
     'ring-timeout': to('ended', 'refuse-480', 'end', 'finish'),
+    'answer-failed': to('ended', 'refuse', 'end', 'finish'),
     failed: to('ended', 'end', 'finish'),
     cancelled: to('ended', 'refuse-487', 'end', 'finish'),
     bye: to('ended', 'refuse-487', 'end', 'finish'),

@@ -4,12 +4,32 @@ import type { Clock } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { Seconds } from '#src/base/units.ts';
+import type { SrtpPolicy } from '#src/sdp/capabilities.ts';
 import type { CodecName } from '#src/sdp/codecs.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import type { Line } from './line.ts';
 import type { CallMedia } from './media.ts';
+import type { KeepAliveSettings } from './stream-settings.ts';
+
+export interface VideoSettings {
+  readonly capture: string;
+  readonly sink: string;
+  /** What a peer gets who adds video to a call. */
+  readonly added: 'refuse' | 'receive' | 'both';
+  /** FIR for a first picture that cannot be shown, negotiated or not (NG.110 2.9.1). */
+  readonly firAlways: boolean;
+}
+
+export interface SecuritySettings {
+  readonly srtp: SrtpPolicy;
+  readonly srtpCellular: SrtpPolicy;
+  /** Whether media from this local address goes over cellular access. */
+  readonly isCellular: (address: string) => boolean;
+  /** End-to-access-edge security is used where the registration agreed on it. */
+  readonly e2ae: boolean;
+}
 
 export interface CallConfig {
   readonly media: {
@@ -17,8 +37,19 @@ export interface CallConfig {
     readonly address: string;
     readonly ports: { readonly from: number; readonly to: number };
     readonly codecs: readonly CodecName[];
+    /** Default: the recommended values of NG.110 2.9.1. */
+    readonly keepAlive?: KeepAliveSettings;
   };
-  readonly audio: { readonly capture: string; readonly playback: string };
+  readonly audio: {
+    readonly capture: string;
+    readonly playback: string;
+    /** Silence may be left out; default false. */
+    readonly dtx?: boolean;
+  };
+  /** Absent: this device takes and makes calls without video. */
+  readonly video?: VideoSettings | undefined;
+  /** Absent: RTP in clear. */
+  readonly security?: SecuritySettings;
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { splitPortRange } from '#src/base/config/formats.ts';
 import type { Config } from '#src/base/config/rules.ts';
 import { describe, TandemError } from '#src/base/errors.ts';
-import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
 import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
 import type { CallConfig } from '#src/call/world.ts';
@@ -15,6 +15,7 @@ import type { TimerSettings } from '#src/sip/transaction/timers.ts';
 import { type ListenAddress, parseListen } from '#src/sip/transport/address.ts';
 import type { TlsSettings } from '#src/sip/transport/tls.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
+import { isCellular } from './access.ts';
 import type { SoundChoice } from './sound.ts';
 
 /** What the user agent understands: calls, and the NOTIFY of its subscriptions. */
@@ -91,20 +92,31 @@ export function registrationConfig(config: Config): RegistrationConfig {
     expires: Seconds(sip.expires),
     backoff: { base: Seconds(sip.retry_base), max: Seconds(sip.retry_max) },
     access: accessSetting(config),
-    features: { audio: true, video: false },
+    features: { audio: true, video: hasVideo(config) },
     timers: timers(config),
   };
 }
 
+/** Video needs its codec, and something to show it on or to show. */
+export const hasVideo = ({ media, video }: Config): boolean =>
+  media.codecs.includes('H264') && (video.capture !== 'none' || video.sink !== 'none');
+
 export function callConfig(config: Config, audio: SoundChoice): CallConfig {
-  const { media, call } = config;
+  const { media, call, video } = config;
   return {
     media: {
       address: media.address,
       ports: splitPortRange(media.ports) ?? { from: 0, to: 0 },
       codecs: media.codecs.flatMap((name) => CODEC_NAMES.filter((built) => built === name)),
+      keepAlive: {
+        burstMs: Math.round(toMilliseconds(Seconds(media.keepalive_burst))),
+        spacingMs: Math.round(toMilliseconds(Seconds(media.keepalive_spacing))),
+        intervalMs: Math.round(toMilliseconds(Seconds(media.keepalive_interval))),
+      },
     },
-    audio,
+    audio: { ...audio, dtx: media.dtx },
+    ...(hasVideo(config) ? { video: { ...video, firAlways: media.fir_always } } : {}),
+    security: { srtp: media.srtp, srtpCellular: media.srtp_cellular, e2ae: media.e2ae, isCellular },
     ringTime: Seconds(call.ring_seconds),
     waiting: call.waiting,
     autoAnswer: call.auto_answer,

@@ -55,8 +55,8 @@ export interface LocalPorts {
 /** Where we receive. `address` is a literal of the family that goes on the wire; the ports of RTP and RTCP are the audio's. */
 export interface LocalMedia extends LocalPorts {
   readonly address: string;
-  /** Without it video is neither offered nor taken. */
-  readonly video?: LocalPorts;
+  /** Without it video is neither offered nor taken; read anew for each description. */
+  readonly video?: LocalPorts | undefined;
 }
 
 /** The widest that we allow, line by line. `none` closes the video, or declines it. */

@@ -126,26 +126,76 @@ export const agentSchema = {
     address: text({ doc: 'Local address of RTP.', format: is.mediaAddress, default: 'auto' }),
     ports: text({ doc: 'Ports of RTP and RTCP.', format: is.portRange, default: '20000-20100' }),
     codecs: list(choice(CODECS, { doc: 'A codec.' }), {
-      doc: 'Codecs by preference.',
+      doc: 'Codecs by preference, one for sound at least. `"H264"` allows video where `[video]` names a source or a sink.',
       minLength: 1,
-      default: ['AMR-WB', 'PCMA', 'PCMU'],
+      defaultDoc:
+        '`["AMR-WB","AMR","PCMA","PCMU","H264"]` for `ims`, `["opus","AMR-WB","G722","PCMA","PCMU","H264"]` for `sip`',
     }),
     dtx: flag({ doc: 'Silence may be left out (SID frames); a permission, not a demand.', default: false }),
-    srtp: choice(SRTP_MODES, { doc: 'SRTP.', default: 'off' }),
-    srtp_cellular: choice(SRTP_MODES, { doc: 'SRTP over cellular access.', default: 'off' }),
-    e2ae: flag({ doc: 'End-to-access-edge protection (3GPP TS 33.328).', default: false }),
-  }),
-  audio: section('Sound. A WAV file is PCM 16 bit of any rate; it loops when it is the source.', {
-    capture: text({ doc: 'Source.', format: is.audioSource, default: 'alsa:default' }),
-    playback: text({
-      doc: 'Sink. In a path `{call}` stands for the call id; the file is whole once the call has ended.',
-      format: is.audioSink,
-      default: 'alsa:default',
+    srtp: choice(SRTP_MODES, {
+      doc: '`off`: never offered. `optional`: offered where TLS protects the signalling, because the keys stand in the description; RTP in clear is taken. `required`: nothing but SRTP, offered over clear SIP too, where whoever reads the signalling can listen; a call that is not encrypted does not start. A peer that offers usable keys gets SRTP under all three.',
+      defaultDoc: '`optional` for `ims`, `off` for `sip`',
+    }),
+    srtp_cellular: choice(SRTP_MODES, {
+      doc: 'The same where media goes over cellular access (an interface of type WWAN).',
+      default: 'off',
+    }),
+    e2ae: flag({
+      doc: 'End-to-access-edge protection (3GPP TS 33.328): announced at registration, and used when the network announced it too.',
+      defaultDoc: 'true for `ims` when SRTP is not `off`',
+    }),
+    keepalive_burst: number({
+      doc: 'Length of a burst of empty packets while video is awaited, in seconds (NG.110 2.9.1).',
+      min: 0.1,
+      max: 15,
+      default: 1,
+    }),
+    keepalive_spacing: number({
+      doc: 'Between two packets of a burst, in seconds (NG.110 2.9.1 recommends 0.05 to 0.1).',
+      min: 0.02,
+      max: 1,
+      default: 0.07,
+    }),
+    keepalive_interval: number({
+      doc: 'Between two keep-alive packets of a stream, and between two bursts, in seconds.',
+      min: 1,
+      max: 600,
+      default: 15,
+    }),
+    fir_always: flag({
+      doc: 'Ask for a key frame by FIR when received video begins with something that cannot be shown, negotiated or not (NG.110 2.9.1).',
+      default: true,
     }),
   }),
-  video: section('Video.', {
-    capture: text({ doc: 'Source.', format: is.videoSource, default: 'none' }),
-    sink: text({ doc: 'Sink.', format: is.videoSource, default: 'none' }),
+  audio: section(
+    'Sound. A WAV file is PCM 16 bit of any rate; it loops when it is the source. Echo, noise and gain are matters of `alsa:` devices.',
+    {
+      capture: text({ doc: 'Source.', format: is.audioSource, default: 'alsa:default' }),
+      playback: text({
+        doc: 'Sink. In a path `{call}` stands for the call id; the file is whole once the call has ended.',
+        format: is.audioSink,
+        default: 'alsa:default',
+      }),
+      echo_cancel: flag({ doc: 'The far voice is taken out of what the microphone hears.', default: true }),
+      noise_suppression: flag({ doc: 'Steady noise is taken out.', default: true }),
+      gain_control: flag({ doc: 'The voice is brought to a usual loudness.', default: true }),
+    },
+  ),
+  video: section('Video (H.264).', {
+    capture: text({
+      doc: 'Source. A camera is passed through when it gives H.264, else encoded; a file is Annex B and loops.',
+      format: is.videoSource,
+      default: 'none',
+    }),
+    sink: text({
+      doc: 'Sink, Annex B. In a path `{call}` stands for the call id. The API shows received video in any case.',
+      format: is.videoSource,
+      default: 'none',
+    }),
+    added: choice(['refuse', 'receive', 'both'], {
+      doc: 'Video that the other side adds during a call: declined, shown, or shown and answered with ours. The call goes on in any case.',
+      default: 'receive',
+    }),
   }),
   call: section('Calls.', {
     auto_answer: listOr('all', text({ doc: 'A URI.', format: is.anyUri }), {

@@ -11,8 +11,6 @@ export interface Restriction {
   readonly lacks: string;
 }
 
-const BUILT_IN: readonly string[] = ['AMR-WB', 'PCMU', 'PCMA'];
-
 export const RESTRICTIONS: readonly Restriction[] = [
   {
     key: 'sip.precondition',
@@ -21,35 +19,10 @@ export const RESTRICTIONS: readonly Restriction[] = [
     lacks: 'has no preconditions; use "off" or "optional"',
   },
   {
-    key: 'media.codecs',
-    demand: '`"AMR"`, `"G722"`, `"opus"`, `"H264"`',
-    demanded: ({ media }) => media.codecs.some((codec) => !BUILT_IN.includes(codec)),
-    lacks: `has no other codecs than ${BUILT_IN.join(', ')}`,
-  },
-  {
-    key: 'media.srtp',
-    demand: '`"required"`',
-    demanded: ({ media }) => media.srtp === 'required',
-    lacks: 'has no SRTP; use "off" or "optional"',
-  },
-  {
-    key: 'media.srtp_cellular',
-    demand: '`"required"`',
-    demanded: ({ media }) => media.srtp_cellular === 'required',
-    lacks: 'has no SRTP; use "off" or "optional"',
-  },
-  { key: 'media.e2ae', demand: '`true`', demanded: ({ media }) => media.e2ae, lacks: 'has no SRTP' },
-  {
-    key: 'video.capture',
-    demand: 'anything but `"none"`',
-    demanded: ({ video }) => video.capture !== 'none',
-    lacks: 'has no video',
-  },
-  {
     key: 'video.sink',
-    demand: 'anything but `"none"`',
-    demanded: ({ video }) => video.sink !== 'none',
-    lacks: 'has no video',
+    demand: '`"v4l2:DEVICE"`',
+    demanded: ({ video }) => video.sink.startsWith('v4l2:'),
+    lacks: 'shows no video on a V4L2 device; use "file:PATH", or watch it through the API',
   },
   {
     key: 'web.password_hash',

@@ -1,7 +1,9 @@
 // What must hold between values, and the defaults that follow from other values.
-import type { RawConfig } from './agent-schema.ts';
+import type { CODECS as CODEC_CHOICES, RawConfig } from './agent-schema.ts';
 import { splitHostPort, splitSipUri } from './formats.ts';
 import { trustFault } from './trust.ts';
+
+type CodecChoice = (typeof CODEC_CHOICES)[number];
 
 export interface Rule {
   /** The key that is complained about. */
@@ -59,6 +61,32 @@ export const RULES: readonly Rule[] = [
         : undefined,
   },
   {
+    key: 'media.codecs',
+    broken: ({ media }) =>
+      media.codecs?.every((name) => name === 'H264')
+        ? 'must name a codec for sound: every call has some'
+        : undefined,
+  },
+  {
+    key: 'media.keepalive_spacing',
+    broken: ({ media }) =>
+      media.keepalive_spacing > media.keepalive_burst ? 'must not be above media.keepalive_burst' : undefined,
+  },
+  {
+    key: 'media.keepalive_burst',
+    broken: ({ media }) =>
+      media.keepalive_burst > media.keepalive_interval
+        ? 'must not be above media.keepalive_interval'
+        : undefined,
+  },
+  {
+    key: 'media.e2ae',
+    broken: ({ media, profile }) =>
+      media.e2ae && (media.srtp ?? SRTP[profile]) === 'off' && media.srtp_cellular === 'off'
+        ? 'needs SRTP: media.srtp is "off"'
+        : undefined,
+  },
+  {
     key: 'sip.t2',
     broken: (config) => {
       const { t1, t2 } = timersOf(config);
@@ -92,6 +120,14 @@ const TIMERS = {
 /** 3GPP TS 24.229 5.1.1.2.1 for `ims`; a usual value for a plain registrar. Seconds. */
 const EXPIRES = { ims: 600_000, sip: 3600 } as const;
 
+/** The codecs of IR.92, best first; of plain SIP, those that softphones and exchanges have. */
+const CODECS: Readonly<Record<RawConfig['profile'], readonly CodecChoice[]>> = {
+  ims: ['AMR-WB', 'AMR', 'PCMA', 'PCMU', 'H264'],
+  sip: ['opus', 'AMR-WB', 'G722', 'PCMA', 'PCMU', 'H264'],
+};
+/** NG.110 2.9.2 recommends SRTP on networks that are not the operator's. */
+const SRTP = { ims: 'optional', sip: 'off' } as const;
+
 function timersOf({ profile, sip }: RawConfig): { t1: number; t2: number; t4: number } {
   const usual = TIMERS[profile];
   return { t1: sip.t1 ?? usual.t1, t2: sip.t2 ?? Math.max(usual.t2, sip.t1 ?? 0), t4: sip.t4 ?? usual.t4 };
@@ -104,6 +140,7 @@ const SIP_PORT = ['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'] as const;
 export function complete(config: RawConfig) {
   const register = registers(config);
   const domain = domainOf(config);
+  const srtp = config.media.srtp ?? SRTP[config.profile];
   return {
     ...config,
     account: { ...config.account, domain, register, impi: config.account.impi ?? impiOf(config, domain) },
@@ -112,6 +149,12 @@ export function complete(config: RawConfig) {
       ...timersOf(config),
       listen: config.sip.listen ?? (register ? ANY_PORT : SIP_PORT),
       expires: config.sip.expires ?? EXPIRES[config.profile],
+    },
+    media: {
+      ...config.media,
+      codecs: config.media.codecs ?? CODECS[config.profile],
+      srtp,
+      e2ae: config.media.e2ae ?? (isIms(config) && (srtp !== 'off' || config.media.srtp_cellular !== 'off')),
     },
   };
 }

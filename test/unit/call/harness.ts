@@ -11,14 +11,21 @@ import type { Line } from '#src/call/line.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import type {
+  AudioEnds,
   CallMedia,
   CallStream,
-  CallStreamStats,
-  StreamConfiguration,
-  StreamOptions,
+  CallVideoStream,
+  StreamConfig,
+  StreamPorts,
+  StreamStats,
+  Tone,
+  VideoEnds,
+  VideoFrame,
+  VideoStats,
+  VideoStreamConfig,
 } from '#src/call/media.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
-import type { CallConfig } from '#src/call/world.ts';
+import type { CallConfig, CallWorld } from '#src/call/world.ts';
 import { isRequest, SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { parseUri, type Uri } from '#src/sip/message/uri.ts';
@@ -38,38 +45,38 @@ export const uri = (text: string): Uri => {
   return parsed.value;
 };
 
-/** Stands for the media engine in unit tests only: it moves no packet, it remembers what it was told. */
-export class FakeStream implements CallStream {
+/** What the streams of the fake engine have in common: they move no packet, they remember what they were told. */
+class FakeEnd<Config, Ends> {
   readonly port: number;
   readonly rtcpPort: number;
-  readonly configurations: StreamConfiguration[] = [];
-  readonly digits: string[] = [];
-  readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
+  readonly configurations: Config[] = [];
+  /** All that was attached, in order. */
+  readonly attached: Ends[] = [];
   readonly onTrouble = new Signal<TandemError>();
-  readonly options: StreamOptions;
+  readonly options: StreamPorts;
+  /** Thrown by the next `attach`. */
+  failure: TandemError | undefined;
   isOpen = true;
 
-  constructor(port: number, options: StreamOptions) {
+  constructor(port: number, options: StreamPorts) {
     this.port = port;
     this.rtcpPort = port + 1;
     this.options = options;
   }
 
-  configure(configuration: StreamConfiguration): void {
+  attach(ends: Ends): void {
+    if (!this.isOpen) throw new Error('attached after close');
+    if (this.failure) throw this.failure;
+    this.attached.push(ends);
+  }
+
+  configure(configuration: Config): void {
     if (!this.isOpen) throw new Error('configured after close');
     this.configurations.push(configuration);
   }
 
-  get last(): StreamConfiguration | undefined {
+  get last(): Config | undefined {
     return this.configurations.at(-1);
-  }
-
-  sendDtmf(digits: string): void {
-    this.digits.push(digits);
-  }
-
-  stats(): CallStreamStats {
-    return { sent: 10, received: 10, lost: 0, jitterMs: 1 };
   }
 
   async close(): Promise<void> {
@@ -77,19 +84,83 @@ export class FakeStream implements CallStream {
   }
 }
 
+export class FakeStream extends FakeEnd<StreamConfig, AudioEnds> implements CallStream {
+  readonly digits: string[] = [];
+  readonly tones: Tone[] = [];
+  readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
+
+  tone(tone: Tone): void {
+    this.tones.push(tone);
+  }
+
+  sendDtmf(digits: string): void {
+    this.digits.push(digits);
+  }
+
+  stats(): StreamStats {
+    return FAKE_STATS;
+  }
+}
+
+const FAKE_STATS: StreamStats = {
+  ...{ sent: 10, received: 10, lost: 0, late: 0, discarded: 0, octetsSent: 0, octetsReceived: 0 },
+  ...{
+    rtcpSent: 0,
+    rtcpReceived: 0,
+    jitterMs: 1,
+    playoutMs: 0,
+    concealedMs: 0,
+    ticksMissed: 0,
+    sendErrors: 0,
+  },
+  ...{
+    dtmfSent: 0,
+    dtmfReceived: 0,
+    keepalivesSent: 0,
+    levelIn: -127,
+    levelOut: -127,
+    ssrc: 1,
+    remoteSsrc: 2,
+  },
+};
+
+export class FakeVideo extends FakeEnd<VideoStreamConfig, VideoEnds> implements CallVideoStream {
+  readonly onFrame = new Signal<VideoFrame>();
+  keyFramesAsked = 0;
+
+  requestKeyFrame(): void {
+    this.keyFramesAsked += 1;
+  }
+
+  stats(): VideoStats {
+    return { sent: 5, received: 6, lost: 0, jitterMs: 2 };
+  }
+}
+
 export class FakeMedia implements CallMedia {
   readonly streams: FakeStream[] = [];
+  readonly videos: FakeVideo[] = [];
   failure: TandemError | undefined;
+  /** What `attach` of the next streams throws. */
+  deviceFailure: TandemError | undefined;
 
-  openStream(options: StreamOptions): FakeStream {
+  openStream(options: StreamPorts): FakeStream {
     if (this.failure) throw this.failure;
     const stream = new FakeStream(20_000 + 2 * this.streams.length, options);
+    stream.failure = this.deviceFailure;
     this.streams.push(stream);
     return stream;
   }
 
+  openVideo(options: StreamPorts): FakeVideo {
+    if (this.failure) throw this.failure;
+    const stream = new FakeVideo(30_000 + 2 * this.videos.length, options);
+    this.videos.push(stream);
+    return stream;
+  }
+
   get open(): number {
-    return this.streams.filter((stream) => stream.isOpen).length;
+    return [...this.streams, ...this.videos].filter((stream) => stream.isOpen).length;
   }
 }
 
@@ -351,6 +422,7 @@ export interface WorldOptions {
   readonly config?: Partial<CallConfig>;
   readonly line?: Partial<Line>;
   readonly seed?: number;
+  readonly resolveHost?: CallWorld['resolveHost'];
 }
 
 export interface TestWorld {
@@ -419,7 +491,17 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
     ...options.config,
   };
   const manager = new CallManager(
-    { ua, line, media, clock, random, log, config, resolver, resolveHost: async () => '192.0.2.77' },
+    {
+      ua,
+      line,
+      media,
+      clock,
+      random,
+      log,
+      config,
+      resolver,
+      resolveHost: options.resolveHost ?? (async () => '192.0.2.77'),
+    },
     store,
   );
   ua.onRequest((incoming) => {

@@ -24,7 +24,8 @@ test('a call rings, is answered, acknowledged and hung up by the peer', async ()
   assert.equal(peer.statuses(), [100, 180]);
   assert.is(world.latest().state, 'ringing');
   assert.equal(world.latest().remote, { uri: `sip:peer@${PEER.host}`, name: 'Peer' });
-  assert.is(world.media.open, 0, 'no port before the answer');
+  assert.is(world.media.open, 1, 'its ports stand before the answer');
+  assert.equal(world.media.streams[0]?.attached, [], 'no device before the answer');
   world.manager.get(world.latest().id)?.answer();
   await world.advance(5);
   assert.equal(peer.statuses(), [100, 180, 200]);
@@ -299,13 +300,38 @@ test('registered: what the P-CSCF asserts is shown, and which identity was calle
   assert.is(world.latest().called_identity, 'sip:alias@op.example');
 });
 
-test('no sound device: the answer fails with 500 and says why', async () => {
+test('no port: refused with 500 before it rings, and told', async () => {
   const world = await makeWorld();
+  world.media.failure = new TandemError('caller', 'media.ports', 'No port is free.');
   const peer = await rang(world);
-  world.media.failure = new TandemError('caller', 'media.device', 'The audio device cannot be used.');
+  assert.equal(peer.statuses(), [500]);
+  assert.is(world.log.rows[0]?.end.label, 'failed');
+  assert.is(world.troubles[0]?.id, 'media.ports');
+  await clean(world);
+});
+
+test('no sound device: told, and the call goes on without it', async () => {
+  const world = await makeWorld();
+  world.media.deviceFailure = new TandemError('caller', 'media.device', 'The audio device cannot be used.');
+  const peer = await rang(world);
+  world.manager.get(world.latest().id)?.answer();
+  await peer.ack();
+  assert.is(world.latest().state, 'active');
+  assert.equal(
+    world.troubles.map(({ id }) => id),
+    ['media.device', 'media.device'],
+  );
+  await peer.send('BYE');
+  await clean(world);
+});
+
+test('a sound file that cannot be: the answer fails with 500 and says why', async () => {
+  const world = await makeWorld();
+  world.media.deviceFailure = new TandemError('caller', 'media.file', 'A sound file cannot be used.');
+  const peer = await rang(world);
   assert.throws(
     () => world.manager.get(world.latest().id)?.answer(),
-    (error: unknown) => TandemError.is(error, 'media.device'),
+    (error: unknown) => TandemError.is(error, 'media.file'),
   );
   await world.advance(5);
   assert.ok(peer.statuses().includes(500));

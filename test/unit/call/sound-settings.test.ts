@@ -1,13 +1,13 @@
 // What a call tells the media engine: each line of the SDP that was agreed arrives there.
 import * as assert from 'uvu/assert';
-import type { StreamConfiguration } from '#src/call/media.ts';
+import type { StreamConfig } from '#src/call/media.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, sdp } from './harness.ts';
 
 const test = suite('call/sound-settings');
 
 /** The configuration after a call with `lines` more in the offer's audio. */
-async function agreed(...lines: readonly string[]): Promise<StreamConfiguration | undefined> {
+async function agreed(...lines: readonly string[]): Promise<StreamConfig | undefined> {
   const world = await makeWorld();
   const peer = world.peer.call('a');
   await peer.invite({ body: sdp() + lines.map((line) => `${line}\r\n`).join('') });

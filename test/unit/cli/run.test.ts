@@ -151,7 +151,7 @@ test("PATCH config keeps the owner's settings, applies them, and takes them back
   assert.equal(patched.body.call?.ring_seconds, { origin: 'owner', value: 5 });
   await device.started(2);
   assert.equal((await device.api('GET', 'config')).body.call?.waiting, { origin: 'owner', value: false });
-  assert.is((await device.api('PATCH', 'config', { media: { srtp: 'required' } })).status, 400);
+  assert.is((await device.api('PATCH', 'config', { sms: { enabled: true } })).status, 400);
   assert.is((await device.api('PATCH', 'config', { network: { access: 'wlan' } })).status, 400);
   assert.is(await device.stop(), 0);
   const again = await Device.start('owner', config);

@@ -89,11 +89,21 @@ const BAD: readonly [name: string, text: string, key: string, line: number, word
   ['port 0 in a range', '[media]\nports = "0-200"', 'media.ports', 3, /range/],
   ['address that is a name', '[media]\naddress = "eth0"', 'media.address', 3, /IP address/],
   ['codec nobody knows', '[media]\ncodecs = ["G729"]', 'media.codecs[0]', 3, /one of/],
-  ['codec not built in', '[media]\ncodecs = ["opus"]', 'media.codecs', 3, /this version/],
+  ['no codec for sound', '[media]\ncodecs = ["H264"]', 'media.codecs', 3, /for sound/],
+  ['burst longer than its interval', '[media]\nkeepalive_burst = 16', 'media.keepalive_burst', 3, /15/],
+  [
+    'packets rarer than bursts',
+    '[media]\nkeepalive_burst = 0.1\nkeepalive_spacing = 0.5',
+    'media.keepalive_spacing',
+    4,
+    /burst/,
+  ],
   ['sound from nowhere', '[audio]\ncapture = "pulse:x"', 'audio.capture', 3, /alsa/],
   ['tone out of hearing', '[audio]\ncapture = "tone:0"', 'audio.capture', 3, /tone/],
   ['tone as a sink', '[audio]\nplayback = "tone:440"', 'audio.playback', 3, /alsa/],
-  ['SRTP required', '[media]\nsrtp = "required"', 'media.srtp', 3, /cannot be honoured/],
+  ['edge security without SRTP', '[media]\nsrtp = "off"\ne2ae = true', 'media.e2ae', 4, /needs SRTP/],
+  ['pictures from nowhere', '[video]\ncapture = "/dev/video0"', 'video.capture', 3, /v4l2/],
+  ['a sink that is a camera', '[video]\nsink = "v4l2:/dev/video9"', 'video.sink', 3, /cannot be honoured/],
   [
     'precondition mandatory',
     '[sip]\nprecondition = "mandatory"',
@@ -101,7 +111,6 @@ const BAD: readonly [name: string, text: string, key: string, line: number, word
     3,
     /cannot be honoured/,
   ],
-  ['camera', '[video]\ncapture = "v4l2:/dev/video0"', 'video.capture', 3, /cannot be honoured/],
   ['SMS', '[sms]\nenabled = true', 'sms.enabled', 3, /cannot be honoured/],
   ['timers that contradict', '[sip]\nt1 = 500\nt2 = 100', 'sip.t2', 4, /below T1/],
   ['session timer below its least', '[sip]\nsession_expires = 60', 'sip.session_expires', 3, /90/],
@@ -123,6 +132,19 @@ for (const [name, text, key, line, words] of BAD)
     assert.is(hit.line, line);
     assert.match(hit.message, words);
   });
+
+test('what media can do by default: voice of IR.92 and SRTP for ims, what softphones have for sip', async () => {
+  const sip = (await load('profile = "sip"\n')).config.media;
+  assert.equal(sip.codecs, ['opus', 'AMR-WB', 'G722', 'PCMA', 'PCMU', 'H264']);
+  assert.is(sip.srtp, 'off');
+  assert.is(sip.e2ae, false);
+  const account = '[account]\nimpu = "sip:a@op.example"\n[pcscf]\nuri = "sip:p.op.example"\n';
+  const ims = (await load(`profile = "ims"\n${account}`)).config.media;
+  assert.equal(ims.codecs, ['AMR-WB', 'AMR', 'PCMA', 'PCMU', 'H264']);
+  assert.is(ims.srtp, 'optional');
+  assert.is(ims.e2ae, true);
+  assert.is((await load(`profile = "ims"\n${account}[media]\nsrtp = "off"\n`)).config.media.e2ae, false);
+});
 
 test('every problem is told, not the first alone', async () => {
   const problems = await problemsOf(load('profile = "x"\na = 1\n[web]\nb = 2\nlisten = 3\n'));

@@ -1,0 +1,155 @@
+// The video of one call: ports from the description on, camera and sink from the answer on, pictures handed to whoever watches.
+import { TandemError } from '#src/base/errors.ts';
+import { Signal } from '#src/base/events.ts';
+import type { VideoAgreement } from '#src/sdp/agreement.ts';
+import type { LocalPorts } from '#src/sdp/capabilities.ts';
+import type { CallVideoStream, VideoFrame, VideoStats, VideoStreamConfig } from './media.ts';
+import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
+import type { CallWorld } from './world.ts';
+
+/** A picture as it came, with the parameter sets that the description told. */
+export interface WatchedFrame extends VideoFrame {
+  readonly parameterSets: readonly Buffer[];
+}
+
+export class Picture {
+  readonly onTrouble = new Signal<TandemError>();
+  readonly onFrame = new Signal<WatchedFrame>();
+  readonly #world: CallWorld;
+  readonly #callId: string;
+  readonly #cname: string;
+  #stream: CallVideoStream | undefined;
+  #ports: LocalPorts | undefined;
+  #agreement: VideoAgreement | undefined;
+  #last: VideoStreamConfig | undefined;
+  #isAttached = false;
+  #finalStats: VideoStats | undefined;
+  /** Of streams that were dropped during the call. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(world: CallWorld, callId: string, cname: string) {
+    this.#world = world;
+    this.#callId = callId;
+    this.#cname = cname;
+  }
+
+  /** Undefined while there is none. */
+  get ports(): LocalPorts | undefined {
+    return this.#ports;
+  }
+
+  /** Takes ports, once. Throws what `CallMedia.openVideo` throws; false when the engine has no video. */
+  open(address: string): boolean {
+    if (this.#stream) return true;
+    const stream = this.#world.media.openVideo?.({ address, ports: this.#world.config.media.ports });
+    if (!stream) return false;
+    stream.onTrouble.on((error) => this.onTrouble.emit(error));
+    stream.onFrame.on((frame) => {
+      const parameterSets = this.#agreement?.codec.spropParameterSets ?? [];
+      this.onFrame.emit({ ...frame, parameterSets });
+    });
+    this.#stream = stream;
+    this.#ports = { port: stream.port, rtcpPort: stream.rtcpPort };
+    return true;
+  }
+
+  /** Camera and sink. What cannot be had is told, and the call goes on without it: audio is never lost for video. */
+  #attach(): void {
+    const { video } = this.#world.config;
+    if (this.#isAttached || !this.#stream || !video) return;
+    this.#isAttached = true;
+    for (const end of [{ sink: video.sink.replaceAll('{call}', this.#callId) }, { capture: video.capture }]) {
+      try {
+        this.#stream.attach(end);
+      } catch (cause) {
+        this.onTrouble.emit(TandemError.from(cause, 'media.device'));
+      }
+    }
+  }
+
+  /** `early`: no picture of ours before the answer. */
+  set(placed: Placed<VideoAgreement>, stage: Stage, others: readonly Placed<VideoAgreement>[] = []): void {
+    const { agreement } = placed;
+    const { codec, cvo, bandwidthKbps, imageattr } = agreement;
+    this.#agreement = agreement;
+    if (stage === 'established') this.#attach();
+    this.#configure({
+      remote: remoteOf(placed),
+      codec: {
+        payloadType: codec.sendPayloadType,
+        receivePayloadType: codec.receivePayloadType,
+        packetizationMode: codec.packetizationMode,
+        sendProfileLevelId: codec.sendProfileLevelId,
+        receiveProfileLevelId: codec.receiveProfileLevelId,
+        spropParameterSets: codec.spropParameterSets,
+        ...(codec.maxNalUnitOctets === undefined ? {} : { maxNalUnitOctets: codec.maxNalUnitOctets }),
+      },
+      feedback: agreement.feedback,
+      avpf: agreement.avpf,
+      firAlways: this.#world.config.video?.firAlways ?? true,
+      ...(cvo ? { cvo } : {}),
+      ...(bandwidthKbps === undefined ? {} : { bandwidthKbps }),
+      ...(imageattr ? { sizes: imageattr.receive } : {}),
+      send: agreement.send && stage === 'established',
+      receive: agreement.receive,
+      rtcp: agreement.rtcp,
+      cname: this.#cname,
+      ...securityOf(agreement),
+      ...keepAlive(this.#world.config.media.keepAlive, agreement, stage),
+      ...alsoTo(others),
+    });
+  }
+
+  mute(): void {
+    if (!this.#last) return;
+    const { keepAlive: _, alsoTo: __, ...rest } = this.#last;
+    this.#configure({ ...rest, send: false, receive: false });
+  }
+
+  #configure(configuration: VideoStreamConfig): void {
+    this.#last = configuration;
+    try {
+      this.#stream?.configure(configuration);
+    } catch (cause) {
+      this.onTrouble.emit(TandemError.from(cause, 'call.media'));
+    }
+  }
+
+  /** Agreed, and not stopped in both directions. */
+  get isOn(): boolean {
+    return this.#stream !== undefined && this.#agreement !== undefined;
+  }
+
+  /** Somebody wants to see it from now on. */
+  requestKeyFrame(): void {
+    this.#stream?.requestKeyFrame();
+  }
+
+  /** After the call the last ones. */
+  get stats(): VideoStats | undefined {
+    return this.#stream && this.#agreement ? this.#stream.stats() : this.#finalStats;
+  }
+
+  /** Gives ports and camera back; video may come again. */
+  drop(): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    this.#finalStats = this.stats;
+    this.#stream = undefined;
+    this.#ports = undefined;
+    this.#agreement = undefined;
+    this.#last = undefined;
+    this.#isAttached = false;
+    const closed = stream
+      .close()
+      .catch((cause: unknown) => this.onTrouble.emit(TandemError.from(cause, 'call.media')))
+      .finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
+  }
+
+  /** Everything that was ever opened is given back; the sink's file is whole afterwards. */
+  async close(): Promise<void> {
+    this.drop();
+    await Promise.all(this.#closing);
+  }
+}

@@ -1,0 +1,69 @@
+// What the audio and the video of a call tell their streams alike: the far end, keys, keep-alive (NG.110 2.9.1, 2.9.2).
+import { isIP } from 'node:net';
+import type { AudioAgreement, VideoAgreement } from '#src/sdp/agreement.ts';
+import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
+import type { StreamConfig } from './media.ts';
+
+/** `early`: before the final answer to the INVITE. */
+export type Stage = 'early' | 'established';
+
+type Agreement = AudioAgreement | VideoAgreement;
+
+/** An agreement whose far end is known by number. */
+export interface Placed<Kind extends Agreement> {
+  readonly agreement: Kind;
+  readonly address: string;
+  /** Undefined: the name of the RTCP address is unknown, and it goes beside RTP. */
+  readonly rtcpAddress: string | undefined;
+}
+
+export interface KeepAliveSettings {
+  readonly burstMs: number;
+  readonly spacingMs: number;
+  readonly intervalMs: number;
+}
+
+export function remoteOf({ agreement, address, rtcpAddress }: Placed<Agreement>): StreamConfig['remote'] {
+  const { port, rtcp } = agreement.remote;
+  // RTCP of another family has no way out of our socket.
+  const apart = rtcpAddress !== undefined && rtcpAddress !== address && isIP(rtcpAddress) === isIP(address);
+  return { address, port, ...(apart ? { rtcpAddress } : {}), rtcpPort: rtcp.port };
+}
+
+/** One direction of SDES (RFC 4568): master key and salt in one. */
+interface StreamKey {
+  readonly suite: SrtpSuite;
+  readonly key: Buffer;
+}
+
+export function securityOf({ security }: Agreement): {
+  readonly srtp?: { readonly send: StreamKey; readonly receive: StreamKey & { readonly mki?: Buffer } };
+} {
+  if (!security) return {};
+  const { suite, sendKey, receiveKey, receiveMki } = security;
+  return {
+    srtp: {
+      send: { suite, key: sendKey },
+      receive: { suite, key: receiveKey, ...(receiveMki ? { mki: receiveMki } : {}) },
+    },
+  };
+}
+
+/** A burst of a second, a packet every 70 ms, again every 15 s (NG.110 2.9.1 recommends 50 to 100 ms, 1 s, 15 s). */
+export const RECOMMENDED: KeepAliveSettings = { burstMs: 1_000, spacingMs: 70, intervalMs: 15_000 };
+
+export const keepAlive = (
+  settings: KeepAliveSettings = RECOMMENDED,
+  { keepAlivePayloadType }: Agreement,
+  stage: Stage,
+): Pick<StreamConfig, 'keepAlive'> => ({
+  keepAlive: { phase: stage, payloadType: keepAlivePayloadType, ...settings },
+});
+
+/** What the engine takes; who rings beyond that gets a keep-alive when the ones before have gone. */
+const MOST_PLACES = 8;
+
+/** The other early dialogs of our INVITE: each has a hole of its own to be opened (NG.110 2.9.1). */
+export function alsoTo(others: readonly Placed<Agreement>[]): Pick<StreamConfig, 'alsoTo'> {
+  return others.length === 0 ? {} : { alsoTo: others.slice(0, MOST_PLACES).map(remoteOf) };
+}
