@@ -2,6 +2,7 @@
 #include "tm_fuzz.h"
 #include "tm_rtcp.h"
 #include "tm_rtp_stats.h"
+#include "tm_xr.h"
 
 static void read_all(const tm_rtcp_packet *packet, const uint8_t *end) {
   uint32_t ssrc = 0;
@@ -18,6 +19,8 @@ static void read_all(const tm_rtcp_packet *packet, const uint8_t *end) {
     if (tm_rtcp_read_report(packet, i, &report) == TM_OK) tm_rtcp_round_trip(&report, info.ntp, &rtt_us);
     tm_rtcp_read_bye(packet, i, &ssrc);
   }
+  tm_xr_voip voip;
+  tm_xr_read_voip(packet, ssrc, &voip);
   if (tm_rtcp_read_cname(packet, &ssrc, &text, &bytes) == TM_OK) MUST(text + bytes <= packet->data + packet->bytes);
 }
 

@@ -41,6 +41,7 @@ tm_status tm_jitter_create(const tm_jitter_config *config, tm_jitter **jitter) {
   }
   for (uint16_t slot = 0; slot < filled.capacity; slot++) self->free_slots[slot] = slot;
   tm_delay_init(&self->delay, filled.initial_ms);
+  tm_bursts_init(&self->bursts);
   *jitter = self;
   return TM_OK;
 }
@@ -69,11 +70,15 @@ int64_t tm_jitter_us_of(const tm_jitter *jitter, int64_t ticks) {
   return ticks / hz * 1000000 + ticks % hz * 1000000 / hz;
 }
 
-bool tm_jitter_was_seen(const tm_jitter *jitter, int64_t sequence) {
+static bool is_marked(const tm_jitter *jitter, const uint64_t *bits, int64_t sequence) {
   if (sequence > jitter->highest_sequence || jitter->highest_sequence - sequence >= TM_JITTER_SEEN) return false;
   uint64_t bit = (uint64_t)sequence % TM_JITTER_SEEN;
-  return (jitter->seen[bit / 64] >> bit % 64 & 1) != 0;
+  return (bits[bit / 64] >> bit % 64 & 1) != 0;
 }
+
+bool tm_jitter_was_seen(const tm_jitter *jitter, int64_t sequence) { return is_marked(jitter, jitter->seen, sequence); }
+
+bool tm_jitter_was_useful(const tm_jitter *jitter, int64_t sequence) { return is_marked(jitter, jitter->useful, sequence); }
 
 void tm_jitter_pop(tm_jitter *jitter) {
   uint16_t slot = jitter->order[0].slot;
@@ -91,4 +96,5 @@ void tm_jitter_read_stats(const tm_jitter *jitter, tm_jitter_stats *stats) {
   *stats = jitter->stats;
   stats->buffered = (uint32_t)jitter->waiting;
   stats->position = (uint32_t)jitter->cursor;
+  tm_bursts_read(&jitter->bursts, &stats->bursts);
 }

@@ -116,11 +116,20 @@ static void skip_excess(tm_jitter *jitter, uint64_t now_us, uint32_t pending_tic
   drop_passed(jitter);
 }
 
+/// RFC 3611 4.7.2: every packet up to this one was useful or not.
+static void count_packets(tm_jitter *jitter, int64_t sequence) {
+  if (sequence - jitter->counted_sequence > TM_JITTER_SEEN) jitter->counted_sequence = sequence - TM_JITTER_SEEN;
+  while (jitter->counted_sequence < sequence) {
+    tm_bursts_add(&jitter->bursts, !tm_jitter_was_useful(jitter, ++jitter->counted_sequence));
+  }
+}
+
 static tm_jitter_result play_first(tm_jitter *jitter, tm_frame *frame, bool *restarted) {
   const tm_jitter_entry *first = &jitter->order[0];
   *frame = jitter->frames[first->slot];
   jitter->cursor = first->ticks + frame->ticks;
   jitter->played_sequence = first->sequence;
+  count_packets(jitter, first->sequence);
   jitter->played_end = jitter->cursor;
   jitter->late_before = jitter->late_frames;
   tm_jitter_pop(jitter);

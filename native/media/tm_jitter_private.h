@@ -28,6 +28,9 @@ struct tm_jitter {
   int64_t highest_sequence;
   int64_t newest_ticks;     // reference for unwrapping
   uint64_t seen[TM_JITTER_SEEN / 64]; // by sequence number modulo TM_JITTER_SEEN
+  uint64_t useful[TM_JITTER_SEEN / 64]; // of these, what came in time
+  tm_bursts bursts;
+  int64_t counted_sequence; // up to here in bursts
   uint64_t arrival_us;      // of the last packet
   bool late_only;           // since late_since_us nothing came in time
   uint64_t late_since_us;
@@ -55,6 +58,7 @@ struct tm_jitter {
 
 int64_t tm_jitter_us_of(const tm_jitter *jitter, int64_t ticks);
 bool tm_jitter_was_seen(const tm_jitter *jitter, int64_t sequence);
+bool tm_jitter_was_useful(const tm_jitter *jitter, int64_t sequence);
 /// Takes the oldest waiting frame out.
 void tm_jitter_pop(tm_jitter *jitter);
 /// Takes all out.

@@ -17,10 +17,16 @@ static void mark_seen(tm_jitter *jitter, int64_t sequence) {
   for (int64_t next = jitter->highest_sequence + 1; next <= sequence; next++) {
     uint64_t bit = (uint64_t)next % TM_JITTER_SEEN;
     jitter->seen[bit / 64] &= ~((uint64_t)1 << bit % 64);
+    jitter->useful[bit / 64] &= ~((uint64_t)1 << bit % 64);
   }
   if (sequence > jitter->highest_sequence) jitter->highest_sequence = sequence;
   uint64_t bit = (uint64_t)sequence % TM_JITTER_SEEN;
   jitter->seen[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+static void mark_useful(tm_jitter *jitter, int64_t sequence) {
+  uint64_t bit = (uint64_t)sequence % TM_JITTER_SEEN;
+  jitter->useful[bit / 64] |= (uint64_t)1 << bit % 64;
 }
 
 static int64_t unwrap_sequence(const tm_jitter *jitter, uint16_t sequence) {
@@ -44,7 +50,9 @@ static void start_stream(tm_jitter *jitter, const tm_jitter_packet *packet) {
   jitter->ssrc = packet->ssrc;
   jitter->highest_sequence = ORIGIN + packet->sequence - 1;
   jitter->newest_ticks = ORIGIN + packet->timestamp;
+  jitter->counted_sequence = jitter->highest_sequence;
   memset(jitter->seen, 0, sizeof jitter->seen);
+  memset(jitter->useful, 0, sizeof jitter->useful);
   jitter->late_only = false;
   jitter->playing = false;
   jitter->noting = false;
@@ -156,11 +164,17 @@ tm_jitter_verdict tm_jitter_put(tm_jitter *jitter, const tm_jitter_packet *packe
   if (sequence < jitter->highest_sequence) jitter->stats.reordered++;
   if (sequence > jitter->highest_sequence) jitter->noting = packet->count == 0;
   mark_seen(jitter, sequence);
-  if (packet->count == 0) return TM_JITTER_STORED;
+  if (packet->count == 0) {
+    mark_useful(jitter, sequence);
+    return TM_JITTER_STORED;
+  }
 
   tm_delay_add(&jitter->delay, transit_of(jitter, packet), packet->arrival_us);
   tm_jitter_verdict verdict = store(jitter, packet, sequence);
-  if (verdict == TM_JITTER_STORED) jitter->late_only = false;
+  if (verdict == TM_JITTER_STORED) {
+    jitter->late_only = false;
+    mark_useful(jitter, sequence);
+  }
   if (verdict == TM_JITTER_DUPLICATE) jitter->stats.duplicate++;
   if (verdict == TM_JITTER_LATE) {
     if (hopelessly_late(jitter, packet->arrival_us)) {
@@ -168,6 +182,7 @@ tm_jitter_verdict tm_jitter_put(tm_jitter *jitter, const tm_jitter_packet *packe
       mark_seen(jitter, unwrap_sequence(jitter, packet->sequence));
       tm_delay_add(&jitter->delay, transit_of(jitter, packet), packet->arrival_us);
       store(jitter, packet, jitter->highest_sequence);
+      mark_useful(jitter, jitter->highest_sequence);
       restarted = true;
     } else {
       jitter->stats.late++;

@@ -18,7 +18,6 @@ enum {
   SDES_CNAME = 1,
   FEEDBACK_TRANSPORT = 205, // RFC 4585 6.1
   FEEDBACK_PAYLOAD = 206,
-  EXTENDED_REPORT = 207, // RFC 3611
 };
 
 static const int32_t MAX_CUMULATIVE_LOST = 0x7FFFFF; // 24-bit signed
@@ -76,7 +75,7 @@ tm_status tm_rtcp_sender_ssrc(const tm_rtcp_packet *packet, uint32_t *ssrc) {
     case TM_RTCP_APP:
     case FEEDBACK_TRANSPORT:
     case FEEDBACK_PAYLOAD:
-    case EXTENDED_REPORT:
+    case TM_RTCP_XR:
       if (body_bytes(packet) < SSRC_BYTES) return TM_ERR_TRUNCATED;
       *ssrc = tm_get32(packet->data + HEADER_BYTES);
       return TM_OK;
@@ -170,7 +169,9 @@ static uint8_t *put_report(uint8_t *at, const tm_rtcp_report *report) {
 static size_t round_up_to_word(size_t bytes) { return (bytes + 3) / 4 * 4; }
 
 tm_status tm_rtcp_build(const tm_rtcp_content *content, uint8_t *out, size_t capacity, size_t *written) {
-  if (content->cname == NULL || content->report_count > TM_RTCP_MAX_BLOCKS) return TM_ERR_ARGUMENT;
+  if (content->cname == NULL || content->report_count > TM_RTCP_MAX_BLOCKS || content->further_bytes % 4 != 0) {
+    return TM_ERR_ARGUMENT;
+  }
   size_t cname = strlen(content->cname);
   size_t reason = content->bye && content->bye_reason != NULL ? strlen(content->bye_reason) : 0;
   if (cname == 0 || cname > TM_RTCP_MAX_TEXT || reason > TM_RTCP_MAX_TEXT) return TM_ERR_ARGUMENT;
@@ -181,7 +182,7 @@ tm_status tm_rtcp_build(const tm_rtcp_content *content, uint8_t *out, size_t cap
   size_t sdes_bytes = HEADER_BYTES + round_up_to_word(SSRC_BYTES + 2 + cname + 1); // one octet at least ends the items
   size_t bye_bytes = 0;
   if (content->bye) bye_bytes = HEADER_BYTES + SSRC_BYTES + (reason > 0 ? round_up_to_word(1 + reason) : 0);
-  size_t total = report_bytes + sdes_bytes + bye_bytes;
+  size_t total = report_bytes + sdes_bytes + content->further_bytes + bye_bytes;
   if (total > capacity) return TM_ERR_SPACE;
   memset(out, 0, total);
 
@@ -204,8 +205,10 @@ tm_status tm_rtcp_build(const tm_rtcp_content *content, uint8_t *out, size_t cap
   sdes[5] = (uint8_t)cname;
   memcpy(sdes + 6, content->cname, cname);
 
+  uint8_t *further = out + report_bytes + sdes_bytes;
+  if (content->further_bytes > 0) memcpy(further, content->further, content->further_bytes);
   if (content->bye) {
-    uint8_t *bye = put_header(out + report_bytes + sdes_bytes, 1, TM_RTCP_BYE, bye_bytes);
+    uint8_t *bye = put_header(further + content->further_bytes, 1, TM_RTCP_BYE, bye_bytes);
     tm_put32(bye, content->ssrc);
     if (reason > 0) {
       bye[4] = (uint8_t)reason;

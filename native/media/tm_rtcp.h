@@ -14,6 +14,7 @@ enum {
   TM_RTCP_SDES = 202,
   TM_RTCP_BYE = 203,
   TM_RTCP_APP = 204,
+  TM_RTCP_XR = 207,        // RFC 3611
   TM_RTCP_RTPFB = 205, // RFC 4585 6.2: transport feedback
   TM_RTCP_PSFB = 206,  // RFC 4585 6.3: payload-specific feedback
   TM_RTCP_MAX_BLOCKS = 31, // 5-bit count
@@ -83,11 +84,13 @@ typedef struct tm_rtcp_content {
   const tm_rtcp_report *reports;     // report_count of them, may be NULL when 0
   size_t report_count;               // 0..31
   const char *cname;                 // mandatory, 1..255 octets
+  const uint8_t *further;            // whole packets of other types, put before a BYE; may be NULL when 0 octets
+  size_t further_bytes;              // a multiple of 4
   bool bye;                          // append a BYE for `ssrc`
   const char *bye_reason;            // NULL or up to 255 octets
 } tm_rtcp_content;
 
-/// Writes SR or RR + SDES CNAME [+ BYE]. Errors: ARGUMENT, SPACE.
+/// Writes SR or RR + SDES CNAME [+ further] [+ BYE]. Errors: ARGUMENT, SPACE.
 tm_status tm_rtcp_build(const tm_rtcp_content *content, uint8_t *out, size_t capacity, size_t *written);
 
 /// NTP time (1900 epoch, 32.32) of a Unix time in nanoseconds; and its middle 32 bits (LSR format).
