@@ -8,6 +8,7 @@
 
 #include "engine_private.h"
 #include "clock.h"
+#include "video_source.h"
 
 enum {
   COMMANDS = 1024,
@@ -109,6 +110,7 @@ static void release(tm_engine *engine)
   worker_stop(&engine->codec);
   worker_stop(&engine->house);
   tm_device_pool_destroy(engine->devices);
+  tm_video_pool_destroy(engine->cameras);
   tm_queue_destroy(engine->events);
   free(engine);
 }
@@ -125,7 +127,8 @@ tm_engine *tm_engine_create(const tm_engine_options *options, tm_error *error)
   engine->packet.loop = engine->codec.loop = engine->house.loop = (tm_loop){-1, -1, -1, TM_NEVER};
   engine->events = tm_queue_create(EVENTS, sizeof(tm_event));
   engine->devices = tm_device_pool_create(options->realtime);
-  int code = engine->events && engine->devices ? 0 : -ENOMEM;
+  engine->cameras = tm_video_pool_create(NULL);
+  int code = engine->events && engine->devices && engine->cameras ? 0 : -ENOMEM;
   if (!code) code = worker_start(engine, &engine->house, "tm-house", TM_PRIORITY_NONE, tm_house_thread);
   if (!code) code = worker_start(engine, &engine->codec, "tm-codec", TM_PRIORITY_CODEC, tm_codec_thread);
   if (!code) code = worker_start(engine, &engine->packet, "tm-packet", TM_PRIORITY_PACKET, tm_packet_thread);

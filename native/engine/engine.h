@@ -1,4 +1,4 @@
-// The real-time audio engine: streams of RTP between a network address and an audio source and sink.
+// The real-time media engine: streams of RTP between a network address and a source and sink; those of video are in video.h.
 //
 // Threads: every function here is for one control thread (the JavaScript thread, or a test's main), except where it says so. What the
 // control thread asks reaches the packet and codec threads by lock-free queues; what happened comes back as events.
@@ -128,6 +128,8 @@ typedef enum {
   TM_EVENT_TROUBLE,       // error: device gone, file full; the stream goes on with silence
   TM_EVENT_RECOVERED,     // the device is back
   TM_EVENT_CLOSED,        // the last event of a stream: its file is whole, its ports are free
+  TM_EVENT_FIRST_FRAME,   // video: the first picture that can be decoded since the stream was opened; width, height
+  TM_EVENT_FRAMES,        // video: pictures wait for tm_video_next_frame; told once until one was asked for
 } tm_event_kind;
 
 typedef struct {
@@ -135,6 +137,7 @@ typedef struct {
   uint32_t stream;  // id
   char digit;
   uint32_t duration_ms;
+  uint32_t width, height;
   tm_error error;
 } tm_event;
 

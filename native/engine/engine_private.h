@@ -15,6 +15,9 @@ typedef enum {
   TM_COMMAND_DTMF,
   TM_COMMAND_ATTACH,  // codec thread: another source or sink; from there to housekeeping: what was replaced
   TM_COMMAND_TONE,
+  TM_COMMAND_VIDEO_SETUP,   // packet thread: a configuration, allocated
+  TM_COMMAND_VIDEO_ATTACH,  // packet thread: other ends, allocated; from there to housekeeping: what was replaced
+  TM_COMMAND_VIDEO_KEY,     // packet thread: somebody wants a key frame of the peer
   TM_COMMAND_CLOSE,
   TM_COMMAND_DISCARD,  // housekeeping: something that no one uses any more
   TM_COMMAND_QUIT,
@@ -27,6 +30,8 @@ typedef struct tm_command {
     tm_packet_config packet;
     tm_codec_thread_config codec;
     tm_ends ends;
+    struct tm_video_setup *video_setup;
+    struct tm_video_ends *video_ends;
     struct {
       void (*destroy)(void *object);
       void *object;
@@ -55,6 +60,7 @@ struct tm_engine {
   tm_worker packet, codec, house;
   tm_queue *events;
   tm_device_pool *devices;
+  struct tm_video_pool *cameras;
   atomic_uint_fast64_t events_dropped, objects_leaked;
   atomic_bool events_wait;
   // control thread

@@ -151,13 +151,14 @@ void tm_rtcp_bye(tm_session *session, int64_t now)
   if (session->configured && !is_off(session) && (session->sent_any || session->rtcp_any)) send_report(session, now, true);
 }
 
-static void take_report(tm_session *session, const tm_rtcp_report *report)
+static void take_report(tm_session *session, const tm_rtcp_report *report, int64_t now)
 {
   uint32_t rtt = 0;
   if (report->ssrc != session->ssrc) return;
   atomic_store_explicit(&session->counters.far_loss_256, report->fraction_lost, memory_order_relaxed);
   if (tm_rtcp_round_trip(report, ntp_now(), &rtt))
     atomic_store_explicit(&session->counters.rtt_us, rtt, memory_order_relaxed);
+  if (session->kind->report) session->kind->report(session, report, now);
 }
 
 static void take_compound(tm_session *session, const uint8_t *datagram, size_t octets, int64_t now)
@@ -182,7 +183,7 @@ static void take_compound(tm_session *session, const uint8_t *datagram, size_t o
         ssrc == session->source.ssrc && tm_rtcp_read_sender_info(&packet, &info) == TM_OK)
       tm_rtp_source_sender_report(&session->source, info.ntp, (uint64_t)(now / TM_NS_PER_US));
     for (size_t i = 0; i < packet.count; i++)
-      if (tm_rtcp_read_report(&packet, i, &report) == TM_OK) take_report(session, &report);
+      if (tm_rtcp_read_report(&packet, i, &report) == TM_OK) take_report(session, &report, now);
   }
 }
 

@@ -186,12 +186,10 @@ uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now)
   return session->timestamp + (uint32_t)(int64_t)(seconds * session->config.clock_hz);
 }
 
-static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address *to)
+static bool send_as_is(tm_session *session, const tm_rtp_packet *packet, const tm_address *to)
 {
   uint8_t datagram[TM_DATAGRAM_OCTETS];
   size_t octets = 0;
-  packet->ssrc = session->ssrc;
-  packet->sequence = session->sequence++;
   bool sent = packet->payload_bytes <= TM_MAX_SENT_PAYLOAD &&
               tm_rtp_build(packet, datagram, sizeof datagram, &octets) == TM_OK &&
               tm_socket_send(session->sockets.rtp, datagram, octets, to);
@@ -203,6 +201,18 @@ static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address
   tm_count(&session->counters.packets_sent, 1);
   tm_count(&session->counters.octets_sent, packet->payload_bytes);
   return true;
+}
+
+static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address *to)
+{
+  packet->ssrc = session->ssrc;
+  packet->sequence = session->sequence++;
+  return send_as_is(session, packet, to);
+}
+
+bool tm_session_send_again(tm_session *session, const tm_rtp_packet *packet)
+{
+  return send_as_is(session, packet, &session->config.remote);
 }
 
 bool tm_session_send(tm_session *session, tm_rtp_packet *packet)

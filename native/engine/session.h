@@ -80,6 +80,8 @@ typedef struct {
   void (*take)(tm_session *session, const tm_rtp_packet *packet, tm_packet_class class, int64_t now);
   /** One RTCP packet of PT 205 or 206 from a welcome host, its compound checked. NULL: of no interest. */
   void (*feedback)(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
+  /** A report block about our SSRC (RFC 3550 6.4.1). NULL: of no interest. */
+  void (*report)(tm_session *session, const tm_rtcp_report *report, int64_t now);
   /** A command of another thread; ADD, CLOSE and QUIT are done by the packet thread itself. */
   void (*obey)(tm_session *session, const struct tm_command *command, int64_t now);
   /** At every wake-up, before sockets are read; `deadline` tells when the next has to come at the latest (TM_NEVER: no wish). */
@@ -154,6 +156,8 @@ void tm_session_timeline(tm_session *session, uint32_t timestamp, int64_t at_ns)
 uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now);
 /** Sends one packet to the remote; SSRC and sequence are filled in. False (and counted): it did not leave. */
 bool tm_session_send(tm_session *session, tm_rtp_packet *packet);
+/** The same packet once more, its sequence number as it was: no media of its own for reports. False: it did not leave. */
+bool tm_session_send_again(tm_session *session, const tm_rtp_packet *packet);
 /** Keep-alives that are due, to all paths; and when the next will be. */
 void tm_session_beat(tm_session *session, int64_t now);
 int64_t tm_session_deadline(const tm_session *session);
