@@ -182,7 +182,7 @@ static tm_keyframe_ask turn(tm_keyframe_receiver *r, event what, uint64_t now_us
       r->need = false;
       break;
     case GIVE_IN:
-      if (unagreed(r)) r->need = false;
+      if (unagreed(r) && r->asked != TM_REQUEST_NONE) r->need = false;
       break;
     case NOTHING:
       break;
