@@ -223,7 +223,8 @@ static napi_value configure(napi_env env, napi_callback_info info)
                              .send = value_boolean(env, from, "send"),
                              .receive = value_boolean(env, from, "receive"),
                              .rtcp_senders_bps = (uint32_t)value_number(env, from, "rtcpSenders"),
-                             .rtcp_receivers_bps = (uint32_t)value_number(env, from, "rtcpReceivers")};
+                             .rtcp_receivers_bps = (uint32_t)value_number(env, from, "rtcpReceivers"),
+                             .extended_reports = value_boolean(env, from, "extendedReports")};
   value_string(env, from, "cname", config.cname, sizeof config.cname);
   path_texts texts;
   read_path(env, from, &texts, &config.path);
@@ -287,6 +288,15 @@ static napi_value stats(napi_env env, napi_callback_info info)
       {"keepalivesSent", (double)stats.keepalives_sent},
       {"jitterMs", stats.jitter_ms},
       {"playoutMs", stats.playout_ms},
+      {"delayMs", stats.delay_ms},
+      {"rLocal", stats.r_local},
+      {"mosLocal", stats.mos_local},
+      {"mosFar", stats.mos_far},
+      {"farDiscard", stats.far_discard},
+      {"farPlayoutMs", stats.far_playout_ms},
+      {"bursts", (double)stats.bursts},
+      {"burstDensity", stats.burst_density},
+      {"gapDensity", stats.gap_density},
       {"rttMs", stats.rtt_ms},
       {"farLoss", stats.far_loss},
       {"levelInDbov", stats.level_in_dbov},

@@ -131,6 +131,29 @@ static void take_received(tm_stream *stream)
   }
 }
 
+static void publish_quality(tm_counters *counters, const tm_coding *coding, const tm_receiver_stats *stats)
+{
+  const tm_burst_totals *bursts = &stats->jitter.bursts;
+  const struct {
+    atomic_uint_fast64_t *counter;
+    uint64_t value;
+  } rows[] = {
+      {&counters->judged, bursts->packets},
+      {&counters->impaired, bursts->impaired},
+      {&counters->bursts, bursts->bursts},
+      {&counters->burst_packets, bursts->burst_packets},
+      {&counters->burst_impaired, bursts->burst_impaired},
+      {&counters->gaps, bursts->gaps},
+      {&counters->impaired_runs, bursts->runs},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    atomic_store_explicit(rows[i].counter, rows[i].value, memory_order_relaxed);
+  atomic_store_explicit(&counters->codec, (uint_fast32_t)coding->info->id, memory_order_relaxed);
+  atomic_store_explicit(&counters->mode_heard, stats->mode, memory_order_relaxed);
+  atomic_store_explicit(&counters->mode_sent, tm_codec_mode(coding->codec), memory_order_relaxed);
+  atomic_store_explicit(&counters->packet_us, stats->jitter.packet_us, memory_order_relaxed);
+}
+
 static void publish(tm_stream *stream)
 {
   tm_codec_side *side = &stream->codec;
@@ -142,6 +165,7 @@ static void publish(tm_stream *stream)
   atomic_store_explicit(&stream->counters.codec_discarded,
                         side->bad_before + stats.bad_payloads + stats.jitter.duplicate, memory_order_relaxed);
   atomic_store_explicit(&stream->counters.playout_us, stats.jitter.delay_us, memory_order_relaxed);
+  publish_quality(&stream->counters, side->coding, &stats);
   set_level(&stream->counters.level_in_centi, side->level_in.rms_dbov);
   set_level(&stream->counters.level_out_centi, side->level_out.rms_dbov);
 }

@@ -133,6 +133,7 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   packet.packet.dtmf_receive_payload_type = config->dtmf_receive_payload_type;
   packet.packet.dtmf_clock_hz = config->dtmf_payload_type >= 0 ? config->dtmf_clock_rate : 0;
   packet.packet.packing = stream->packing;
+  packet.packet.extended_reports = config->extended_reports;
   stream->has_dtmf = config->dtmf_payload_type >= 0;
 
   while (!tm_worker_send(&engine->codec, &codec)) sched_yield();

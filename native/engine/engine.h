@@ -95,6 +95,7 @@ typedef struct {
   bool send;
   bool receive;
   uint32_t rtcp_senders_bps, rtcp_receivers_bps;  // b=RS, b=RR, bit/s; both 0: no RTCP is sent, what comes is taken
+  bool extended_reports;            // RFC 3611 VoIP metrics are sent (a=rtcp-xr:voip-metrics); what comes is taken in any case
   char cname[TM_ENGINE_MAX_CNAME];  // RFC 3550 6.5.1
   tm_path_config path;
 } tm_stream_config;
@@ -116,6 +117,14 @@ typedef struct {
   double playout_ms;    // present delay of the jitter buffer
   double rtt_ms;        // negative: not known yet
   double far_loss;      // fraction the peer reports, 0 to 1; negative: not known yet
+  double delay_ms;      // mouth to ear, one way, as far as both ends are known; negative: not known yet
+  double r_local;       // G.107 rating of what is heard here, 0 to 93.2, wideband 0 to 129 (G.107.1); negative: nothing heard yet
+  double mos_local;     // the same as an opinion score, 1 to 4.5, of the conversation
+  double mos_far;       // of what the peer hears: by its RFC 3611 report, else rated from the loss it reports
+  double far_discard;   // fraction that came too late for the peer; from its RFC 3611 report, as the next; negative: none came
+  double far_playout_ms;
+  double burst_density, gap_density;  // RFC 3611 4.7.2: fraction impaired in bursts, in gaps
+  uint64_t bursts;
   double level_in_dbov;   // captured, -127 to 0
   double level_out_dbov;  // played
   uint32_t ssrc;

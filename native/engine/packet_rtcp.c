@@ -80,11 +80,16 @@ static size_t compose(tm_session *session, const contents *what, uint8_t *datagr
   uint64_t received = atomic_load_explicit(&session->counters.packets_received, memory_order_relaxed);
   bool reporting = what->blocks && session->has_source && received > session->received_at_report;
   if (reporting) tm_rtp_source_report(&session->source, (uint64_t)(now / TM_NS_PER_US), &report);
+  uint8_t further[TM_MAX_EXTENSION];
+  size_t further_octets = 0;
+  if (reporting && session->kind->extend) further_octets = session->kind->extend(session, further, sizeof further, now);
   tm_rtcp_content content = {.ssrc = session->ssrc,
                              .sender = is_sender(session) ? &sender : NULL,
                              .reports = reporting ? &report : NULL,
                              .report_count = reporting ? 1 : 0,
                              .cname = session->config.cname,
+                             .further = further,
+                             .further_bytes = further_octets,
                              .bye = what->bye};
   return tm_rtcp_build(&content, datagram, capacity, &octets) == TM_OK ? octets : 0;
 }
@@ -178,6 +183,7 @@ static void take_compound(tm_session *session, const uint8_t *datagram, size_t o
   while (tm_rtcp_next(&iterator, &packet) == TM_OK) {
     bool feedback = packet.type == TM_RTCP_RTPFB || packet.type == TM_RTCP_PSFB;
     if (feedback && session->kind->feedback) session->kind->feedback(session, &packet, now);
+    if (packet.type == TM_RTCP_XR && session->kind->extended) session->kind->extended(session, &packet, now);
     if (packet.type != TM_RTCP_SR && packet.type != TM_RTCP_RR) continue;
     if (packet.type == TM_RTCP_SR && session->has_source && tm_rtcp_sender_ssrc(&packet, &ssrc) == TM_OK &&
         ssrc == session->source.ssrc && tm_rtcp_read_sender_info(&packet, &info) == TM_OK)

@@ -16,6 +16,7 @@
 enum {
   TM_DATAGRAM_OCTETS = 2048,
   TM_MAX_FEEDBACK = 512,       // octets of feedback in one datagram
+  TM_MAX_EXTENSION = 128,      // octets that a kind of stream adds to a report
   TM_MAX_SENT_PAYLOAD = 1400,  // octets of RTP payload, so that every datagram fits an Ethernet with its headers
 };
 
@@ -82,6 +83,10 @@ typedef struct {
   void (*feedback)(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
   /** A report block about our SSRC (RFC 3550 6.4.1). NULL: of no interest. */
   void (*report)(tm_session *session, const tm_rtcp_report *report, int64_t now);
+  /** Whole RTCP packets that go into a scheduled report about the source, written to `out`; returns octets. NULL: none. */
+  size_t (*extend)(tm_session *session, uint8_t *out, size_t capacity, int64_t now);
+  /** One extended report (RFC 3611, PT 207) from a welcome host, its compound checked. NULL: of no interest. */
+  void (*extended)(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
   /** A command of another thread; ADD, CLOSE and QUIT are done by the packet thread itself. */
   void (*obey)(tm_session *session, const struct tm_command *command, int64_t now);
   /** At every wake-up, before sockets are read; `deadline` tells when the next has to come at the latest (TM_NEVER: no wish). */

@@ -1,5 +1,29 @@
 // Control side: a snapshot of a stream's counters.
 #include "engine_private.h"
+#include "quality.h"
+
+static double share(uint64_t part, uint64_t whole)
+{
+  return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+static void add_quality(const tm_stream *stream, tm_stream_stats *stats)
+{
+  tm_heard here;
+  tm_heard_far there;
+  tm_quality_here(stream, &here);
+  tm_quality_there(stream, &there);
+  const tm_burst_totals *bursts = &here.bursts;
+  stats->delay_ms = here.heard ? here.delay_ms : -1;
+  stats->r_local = here.heard ? here.rating.r_conversation : -1;
+  stats->mos_local = here.heard ? here.rating.mos_conversation : -1;
+  stats->mos_far = there.mos;
+  stats->far_discard = there.discard;
+  stats->far_playout_ms = there.playout_ms;
+  stats->bursts = bursts->bursts;
+  stats->burst_density = share(bursts->burst_impaired, bursts->burst_packets);
+  stats->gap_density = share(bursts->impaired - bursts->burst_impaired, bursts->packets - bursts->burst_packets);
+}
 
 #define READ(name) atomic_load_explicit(&counters->name, memory_order_relaxed)
 #define OWN(name) atomic_load_explicit(&own->name, memory_order_relaxed)
@@ -36,5 +60,6 @@ tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t id, tm_st
       .ssrc = stream->session.ssrc,
       .remote_ssrc = (uint32_t)READ(remote_ssrc),
   };
+  add_quality(stream, stats);
   return TM_ENGINE_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "packet_sound.h"
+#include "quality.h"
 
 enum {
   RX_RING_OCTETS = 1 << 15,  // 100 packets of G.711: two seconds
@@ -148,6 +149,8 @@ static void free_stream(tm_session *session)
 static const tm_session_kind audio_kind = {.media = TM_MEDIA_AUDIO,
                                            .classify = tm_sound_classify,
                                            .take = tm_sound_take,
+                                           .extend = tm_quality_extend,
+                                           .extended = tm_quality_extended,
                                            .obey = obey,
                                            .beat = beat,
                                            .deadline = deadline,

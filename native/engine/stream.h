@@ -66,6 +66,7 @@ typedef struct {
   int dtmf_payload_type, dtmf_receive_payload_type;
   uint32_t dtmf_clock_hz;
   tm_packing packing;
+  bool extended_reports;  // RFC 3611 VoIP metrics are sent
 } tm_packet_config;
 
 /** What the codec thread has to know. */
@@ -79,9 +80,12 @@ typedef struct {
 /** Written by the thread named, read by anyone. Relaxed: every value stands for itself. */
 typedef struct {
   // packet thread
-  atomic_uint_fast64_t ticks_missed, dtmf_sent, dtmf_received;
+  atomic_uint_fast64_t ticks_missed, dtmf_sent, dtmf_received, far_voip;
   // codec thread
   atomic_uint_fast64_t packets_late, codec_discarded, concealed_us, sample_hz, playout_us;
+  // RFC 3611 4.7.2, of the present coding; see tm_burst_totals
+  atomic_uint_fast64_t judged, impaired, bursts, burst_packets, burst_impaired, gaps, impaired_runs;
+  atomic_uint_fast32_t codec, mode_heard, mode_sent, packet_us;
   atomic_int_fast32_t level_in_centi, level_out_centi;  // dBov * 100
 } tm_counters;
 

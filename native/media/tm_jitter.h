@@ -75,6 +75,7 @@ typedef struct tm_jitter_stats {
   uint32_t delay_us;       // present delay above the fastest packet; 0 before playing
   uint32_t buffered;       // frames waiting
   uint32_t position;       // RTP timestamp of the next frame to be taken out
+  uint32_t packet_us;      // length of the newest packet with sound
   tm_burst_totals bursts;  // of packets that were lost or late, as far as it was played
 } tm_jitter_stats;
 

@@ -126,6 +126,7 @@ static tm_jitter_verdict store(tm_jitter *jitter, const tm_jitter_packet *packet
     }
     ticks += frame->ticks;
   }
+  jitter->stats.packet_us = (uint32_t)tm_jitter_us_of(jitter, ticks - unwrap_timestamp(jitter, packet->timestamp));
   if (any) return TM_JITTER_STORED;
   return late ? TM_JITTER_LATE : TM_JITTER_DUPLICATE;
 }

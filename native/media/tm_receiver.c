@@ -138,6 +138,7 @@ static tm_jitter_result pull(tm_receiver *receiver, uint64_t now_us) {
       if (restarted) tm_plc_break(receiver->plc);
       if (tm_codec_decode(receiver->codec, &frame, pcm) == TM_OK) {
         samples = tm_codec_samples(receiver->codec, frame.ticks);
+        if (frame.kind == TM_FRAME_SPEECH) receiver->stats.mode = frame.type;
         tm_plc_good(receiver->plc, pcm, samples);
       } else {
         conceal(receiver, pcm);

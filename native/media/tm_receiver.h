@@ -26,6 +26,7 @@ typedef struct tm_receiver_stats {
   uint64_t samples_comfort;    // silence of the sender
   uint64_t samples_stretched;  // added by lengthening
   uint64_t samples_removed;    // taken out by shortening
+  uint8_t mode;                // AMR, AMR-WB: of the last speech frame; else 0
   uint32_t samples_ready;      // taken out of the jitter buffer, not yet played
 } tm_receiver_stats;
 

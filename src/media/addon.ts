@@ -73,6 +73,7 @@ export interface NativeConfig extends NativePath {
   /** bit/s; both 0: no RTCP is sent. */
   readonly rtcpSenders: number;
   readonly rtcpReceivers: number;
+  readonly extendedReports: boolean;
   readonly cname: string;
 }
 
@@ -94,6 +95,16 @@ export interface NativeStats {
   readonly keepalivesSent: number;
   readonly jitterMs: number;
   readonly playoutMs: number;
+  /** Negative, as the next five: not known yet. */
+  readonly delayMs: number;
+  readonly rLocal: number;
+  readonly mosLocal: number;
+  readonly mosFar: number;
+  readonly farDiscard: number;
+  readonly farPlayoutMs: number;
+  readonly bursts: number;
+  readonly burstDensity: number;
+  readonly gapDensity: number;
   /** Negative: not known yet. */
   readonly rttMs: number;
   /** Negative: not known yet. */

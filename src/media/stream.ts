@@ -75,6 +75,8 @@ export interface StreamConfig extends PathConfig {
   readonly receive: boolean;
   /** Bandwidths in bit/s (b=RS, b=RR), by default those of RFC 3556 2. Not enabled: none is sent, what comes is taken. */
   readonly rtcp?: { readonly enabled: boolean; readonly senders?: number; readonly receivers?: number };
+  /** Send RFC 3611 VoIP metrics: a=rtcp-xr:voip-metrics was negotiated. Those of the peer are taken in any case. */
+  readonly xr?: boolean;
   /** RTCP canonical name, RFC 3550 6.5.1; 1 to 63 octets. */
   readonly cname: string;
 }
@@ -99,6 +101,21 @@ export interface StreamStats {
   readonly jitterMs: number;
   /** Present delay of the jitter buffer. */
   readonly playoutMs: number;
+  /** Mouth to ear, one way, our end and the network; absent until the peer has reported. */
+  readonly delayMs?: number;
+  /** Opinion score of the conversation as heard here, 1 to 4.5 (ITU-T G.107, wideband codecs G.107.1); absent until sound came. */
+  readonly mosLocal?: number;
+  /** The rating behind it: 0 to 93.2, with wideband codecs 0 to 129. */
+  readonly rLocal?: number;
+  /** As heard at the far end: told by its RFC 3611 report, else rated from the loss it reports; absent until one came. */
+  readonly mosFar?: number;
+  /** From the peer's RFC 3611 report: fraction that came too late there, delay of its jitter buffer. */
+  readonly farDiscard?: number;
+  readonly farPlayoutMs?: number;
+  /** RFC 3611 4.7.2, of the present codec: how many bursts of loss; fraction lost or late in bursts, and between them. */
+  readonly bursts: number;
+  readonly burstDensity: number;
+  readonly gapDensity: number;
   /** Sound made up for missing packets. */
   readonly concealedMs: number;
   /** Packet times at which no sound was ready. */
@@ -292,6 +309,7 @@ function toNativeConfig(config: StreamConfig): NativeConfig {
     receive: config.receive,
     rtcpSenders: rtcp.senders,
     rtcpReceivers: rtcp.receivers,
+    extendedReports: config.xr ?? false,
     cname: config.cname,
     ...toNativePath(config),
   };
@@ -324,6 +342,12 @@ const OPUS_BIT_RATES = { least: 6000, most: 510_000 };
 const MAX_PTIME_MS = 1000;
 const MAX_CNAME_OCTETS = 63;
 
+/** Negative values of the engine are none. */
+function known<Name extends string>(name: Name, value: number): { readonly [key in Name]?: number } {
+  // A computed key widens to string in TypeScript; the shape is right.
+  return value < 0 ? {} : ({ [name]: value } as { readonly [key in Name]: number });
+}
+
 function toStats(stats: NativeStats): StreamStats {
   return {
     sent: stats.packetsSent,
@@ -337,14 +361,23 @@ function toStats(stats: NativeStats): StreamStats {
     rtcpReceived: stats.rtcpReceived,
     jitterMs: stats.jitterMs,
     playoutMs: stats.playoutMs,
+    ...known('delayMs', stats.delayMs),
+    ...known('mosLocal', stats.mosLocal),
+    ...known('rLocal', stats.rLocal),
+    ...known('mosFar', stats.mosFar),
+    ...known('farDiscard', stats.farDiscard),
+    ...known('farPlayoutMs', stats.farPlayoutMs),
+    bursts: stats.bursts,
+    burstDensity: stats.burstDensity,
+    gapDensity: stats.gapDensity,
     concealedMs: stats.concealedMs,
     ticksMissed: stats.ticksMissed,
     sendErrors: stats.sendErrors,
     dtmfSent: stats.dtmfSent,
     dtmfReceived: stats.dtmfReceived,
     keepalivesSent: stats.keepalivesSent,
-    ...(stats.rttMs < 0 ? {} : { rttMs: stats.rttMs }),
-    ...(stats.farLoss < 0 ? {} : { farLoss: stats.farLoss }),
+    ...known('rttMs', stats.rttMs),
+    ...known('farLoss', stats.farLoss),
     levelIn: stats.levelInDbov,
     levelOut: stats.levelOutDbov,
     ssrc: stats.ssrc,
@@ -370,6 +403,15 @@ const EMPTY_STATS: NativeStats = {
   keepalivesSent: 0,
   jitterMs: 0,
   playoutMs: 0,
+  delayMs: -1,
+  rLocal: -1,
+  mosLocal: -1,
+  mosFar: -1,
+  farDiscard: -1,
+  farPlayoutMs: -1,
+  bursts: 0,
+  burstDensity: 0,
+  gapDensity: 0,
   rttMs: -1,
   farLoss: -1,
   levelInDbov: -127,
