@@ -9,8 +9,7 @@ uint64_t tm_video_heard(const tm_video_stream *stream)
 {
   const tm_session_counters *counters = &stream->session.counters;
   return atomic_load_explicit(&counters->packets_received, memory_order_relaxed) +
-         atomic_load_explicit(&counters->packets_discarded, memory_order_relaxed) +
-         atomic_load_explicit(&counters->rtcp_received, memory_order_relaxed);
+         atomic_load_explicit(&counters->packets_discarded, memory_order_relaxed);
 }
 
 static void take_over(tm_video_stream *stream, tm_video_setup *setup)
@@ -27,6 +26,7 @@ static void take_over(tm_video_stream *stream, tm_video_setup *setup)
     (void)tm_h264_depay_note_set(stream->depay, setup->sets.sets[i].data, setup->sets.sets[i].bytes);
     (void)tm_parameter_sets_note(&stream->sets, setup->sets.sets[i].data, setup->sets.sets[i].bytes, NULL);
   }
+  tm_video_note_size(stream);
 }
 
 static void set_up(tm_video_stream *stream, tm_video_setup *setup, int64_t now)
@@ -51,8 +51,8 @@ static void set_up(tm_video_stream *stream, tm_video_setup *setup, int64_t now)
   }
   if (begins) {
     tm_keyframe_sender_init(&stream->maker, setup->frame_us);
-    stream->streaming = stream->key_asked = false;
     stream->key_sent_ns = 0;
+    tm_video_expect_key(stream, now);
   }
   stream->setup = setup;
   tm_h264_depay_set_wait(stream->depay, tm_keyframe_wait_us(&stream->asker));
@@ -61,14 +61,14 @@ static void set_up(tm_video_stream *stream, tm_video_setup *setup, int64_t now)
 }
 
 // The packets of the old source that wait go with it; the new one begins with a key frame.
-static void attach(tm_video_stream *stream, tm_video_ends *ends)
+static void attach(tm_video_stream *stream, tm_video_ends *ends, int64_t now)
 {
   tm_command replaced = {.kind = TM_COMMAND_VIDEO_ATTACH, .session = &stream->session, .video_ends = ends};
   if (ends->has_feed) {
     tm_video_feed *old = stream->feed;
     stream->feed = ends->feed;
     ends->feed = old;
-    stream->key_asked = false;
+    tm_video_expect_key(stream, now);
     tm_keyframe_sender_restart(&stream->maker);
     if (stream->setup) tm_video_apply_rate(stream);
   }
@@ -84,7 +84,7 @@ void tm_video_obey(tm_session *session, const tm_command *command, int64_t now)
 {
   tm_video_stream *stream = tm_video_of(session);
   if (command->kind == TM_COMMAND_VIDEO_SETUP) set_up(stream, command->video_setup, now);
-  if (command->kind == TM_COMMAND_VIDEO_ATTACH) attach(stream, command->video_ends);
+  if (command->kind == TM_COMMAND_VIDEO_ATTACH) attach(stream, command->video_ends, now);
   if (command->kind == TM_COMMAND_VIDEO_KEY && session->configured) {
     tm_keyframe_ask ask = tm_keyframe_wanted(&stream->asker, tm_video_us(now));
     tm_video_act(stream, &ask, now);
@@ -111,7 +111,7 @@ int64_t tm_video_deadline(const tm_session *session, int64_t now)
   int64_t at = stream->feed ? tm_video_port_due(&stream->feed->port) : TM_NEVER;
   if (!session->configured) return at;
   // A key frame that was asked for too soon after another one.
-  if (stream->feed && stream->streaming && stream->maker.pending && !stream->key_asked)
+  if (stream->feed && stream->maker.pending && !stream->key_asked)
     at = sooner(at, tm_video_us(now) + KEY_POLL_US);
   if (!session->config.receive) return at;
   at = sooner(at, tm_h264_depay_due_us(stream->depay));

@@ -39,7 +39,7 @@ void tm_video_act(tm_video_stream *stream, const tm_keyframe_ask *ask, int64_t n
   if (ask->request == TM_REQUEST_FIR) tm_count(&stream->counters.fir_sent, 1);
 }
 
-static void note_size(tm_video_stream *stream)
+void tm_video_note_size(tm_video_stream *stream)
 {
   tm_h264_sps sps;
   tm_nal nal;
@@ -75,7 +75,7 @@ static void show(tm_video_stream *stream, const tm_h264_frame *frame, int64_t no
 {
   tm_video_picture picture = {.data = frame->data, .data_octets = frame->bytes};
   tm_orientation orientation;
-  if ((frame->has_sps || frame->has_pps) && tm_parameter_sets_note_unit(&stream->sets, frame->data, frame->bytes)) note_size(stream);
+  if ((frame->has_sps || frame->has_pps) && tm_parameter_sets_note_unit(&stream->sets, frame->data, frame->bytes)) tm_video_note_size(stream);
   if (frame->key && !(frame->has_sps && frame->has_pps) &&
       tm_parameter_sets_annexb(&stream->sets, stream->sets_annexb, sizeof stream->sets_annexb, &picture.head_octets) == TM_OK)
     picture.head = stream->sets_annexb;

@@ -9,6 +9,7 @@
 enum {
   REPEAT_AFTER_MS = 50,  // a first key frame that left so long before the peer was heard may have met a closed path
   RESEND_SPACING_MS = 10,
+  ASK_AGAIN_MS = 1000,   // a source that gave no key frame is asked again
 };
 
 void tm_video_apply_rate(tm_video_stream *stream)
@@ -68,7 +69,6 @@ static void send_due(tm_video_stream *stream, int64_t now)
     packet.timestamp = stream->frame_timestamp;
     packet.payload_type = stream->setup->payload_type;
     if (!tm_session_send(&stream->session, &packet)) continue;
-    stream->streaming = true;
     keep(stream, &packet, now);
     account(stream, &record, now);
   }
@@ -79,15 +79,22 @@ static void greet(tm_video_stream *stream, int64_t now)
 {
   if (stream->far_heard || tm_video_heard(stream) == stream->heard_before) return;
   stream->far_heard = true;
-  if (!stream->streaming || stream->key_sent_ns == 0 || now - stream->key_sent_ns < REPEAT_AFTER_MS * TM_NS_PER_MS) return;
+  if (stream->key_sent_ns == 0 || now - stream->key_sent_ns < REPEAT_AFTER_MS * TM_NS_PER_MS) return;
   tm_keyframe_sender_restart(&stream->maker);
+}
+
+void tm_video_expect_key(tm_video_stream *stream, int64_t now)
+{
+  stream->key_asked = true;
+  stream->key_asked_ns = now;
 }
 
 void tm_video_serve_keys(tm_video_stream *stream, int64_t now)
 {
-  if (!stream->feed || !stream->streaming) return;
-  if (!stream->key_asked && tm_keyframe_sender_key_due(&stream->maker, tm_video_us(now))) {
-    stream->key_asked = true;
+  if (!stream->feed || !stream->setup) return;
+  bool waiting = stream->key_asked && now - stream->key_asked_ns < ASK_AGAIN_MS * TM_NS_PER_MS;
+  if (!waiting && tm_keyframe_sender_key_due(&stream->maker, tm_video_us(now))) {
+    tm_video_expect_key(stream, now);
     tm_video_port_ask_key(&stream->feed->port);
   }
   if (tm_keyframe_sender_sets_due(&stream->maker, tm_video_us(now)))

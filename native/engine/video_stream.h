@@ -67,9 +67,9 @@ typedef struct {
   tm_rate rate;
   tm_parameter_sets sets;
   uint8_t sets_annexb[TM_VIDEO_SETS_ANNEXB];
-  bool key_asked, streaming, far_heard, first_shown;
+  bool key_asked, far_heard, first_shown;
   uint32_t frame_timestamp, remote_ssrc;
-  int64_t first_packet_ns, key_sent_ns;
+  int64_t first_packet_ns, key_asked_ns, key_sent_ns;
   uint64_t heard_before;  // packets of any kind when the remote was set
   uint8_t orientation;
   tm_video_cached *cache;
@@ -108,7 +108,10 @@ void tm_video_obey(tm_session *session, const struct tm_command *command, int64_
 void tm_video_beat(tm_session *session, int64_t now);
 int64_t tm_video_deadline(const tm_session *session, int64_t now);
 
-/** Packets of any kind that ever came, and those that were thrown away. */
+/** The source owes a key frame from now on, by itself or because it was asked. */
+void tm_video_expect_key(tm_video_stream *stream, int64_t now);
+void tm_video_note_size(tm_video_stream *stream);
+/** RTP that ever came, keep-alives and what was thrown away too: whoever sent it has opened the path. */
 uint64_t tm_video_heard(const tm_video_stream *stream);
 /** Sends what the key-frame policy wants. */
 void tm_video_act(tm_video_stream *stream, const tm_keyframe_ask *ask, int64_t now);
