@@ -1,81 +1,21 @@
-// Shared ALSA devices: one thread each, ports of streams on it.
-#include "device.h"
-
+// One ALSA device: its thread, which moves 10 ms at a time, and what happens when it goes away.
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "audio.h"
-#include "pcm.h"
-#include "slip.h"
+#include "clock.h"
+#include "device_private.h"
 #include "stream.h"
 #include "thread.h"
-#include "clock.h"
 
 enum {
-  NAME_OCTETS = 128,
-  BLOCK = TM_AUDIO_HZ / 100,   // 10 ms: what a device thread moves at a time
-  STOCK = TM_AUDIO_HZ / 100,   // left in a ring: the other side's jitter
-  RING_SAMPLES = TM_AUDIO_HZ / 2,
   WAIT_MS = 100,               // so that a thread hears that it shall stop
   REOPEN_MS = 500,
   REOPEN_STEP_MS = 50,
+  NS_PER_SAMPLE = 1000000000 / TM_AUDIO_HZ,
+  CENTI = 100,
 };
-
-typedef struct tm_device tm_device;
-
-struct tm_device_port {
-  tm_device *device;
-  tm_device_listener listener;
-  tm_ring *ring;
-  tm_slip slip;  // of the reading side: codec thread for capture, device thread for playback
-  tm_device_port *next;
-};
-
-struct tm_device {
-  char name[NAME_OCTETS];
-  bool capture;
-  unsigned users;        // pool's lock
-  pthread_t thread;
-  atomic_bool stop;
-  pthread_mutex_t lock;  // of the list of ports; held for microseconds, never by a packet or codec thread
-  tm_device_port *ports;
-  tm_pcm pcm;
-  tm_resample *resample;
-  tm_device *next;
-};
-
-struct tm_device_pool {
-  bool realtime;
-  pthread_mutex_t lock;
-  tm_device *devices;
-};
-
-static void quiet(const char *file, int line, const char *function, int code, const char *format, ...)
-{
-  // Codes come back from every call; alsa-lib would print them to standard error as well.
-  (void)file, (void)line, (void)function, (void)code, (void)format;
-}
-
-tm_device_pool *tm_device_pool_create(bool realtime)
-{
-  tm_device_pool *pool = calloc(1, sizeof *pool);
-  if (!pool) return NULL;
-  pool->realtime = realtime;
-  pthread_mutex_init(&pool->lock, NULL);
-  snd_lib_error_set_handler(quiet);
-  return pool;
-}
-
-void tm_device_pool_destroy(tm_device_pool *pool)
-{
-  if (!pool) return;
-  pthread_mutex_destroy(&pool->lock);
-  free(pool);
-}
 
 // The rates of the two sides differ: a resampler from the device (capture) or to it (playback).
 static int fit(tm_device *device)
@@ -94,14 +34,21 @@ static int open_device(tm_device *device)
   int code = tm_pcm_open(&device->pcm, device->name, device->capture, TM_AUDIO_HZ);
   if (code == 0) code = fit(device);
   if (code < 0) tm_pcm_close(&device->pcm);
+  device->filled = 0;
   return code;
+}
+
+void tm_device_error(const tm_device *device, int code, tm_error *error)
+{
+  (void)tm_error_set(error, TM_ENGINE_DEVICE, code, "%s: %s", device->name, snd_strerror(code));
 }
 
 static void tell_trouble(tm_device *device, int code)
 {
   tm_error error;
-  (void)tm_error_set(&error, TM_ENGINE_DEVICE, code, "%s: %s", device->name, snd_strerror(code));
+  tm_device_error(device, code, &error);
   pthread_mutex_lock(&device->lock);
+  device->away = code;
   for (tm_device_port *port = device->ports; port; port = port->next)
     port->listener.trouble(port->listener.context, &error);
   pthread_mutex_unlock(&device->lock);
@@ -110,29 +57,66 @@ static void tell_trouble(tm_device *device, int code)
 static void tell_recovered(tm_device *device)
 {
   pthread_mutex_lock(&device->lock);
+  device->away = 0;
   for (tm_device_port *port = device->ports; port; port = port->next)
     port->listener.recovered(port->listener.context);
   pthread_mutex_unlock(&device->lock);
 }
 
-static void fan_out(tm_device *device, const int16_t *pcm, size_t count)
+static void probe_capture(tm_probe *probe, const int16_t *pcm, int64_t met_ns)
+{
+  if (probe->position == 0) probe->first_ns = met_ns;
+  if (probe->first_ns == 0) return;  // begins with a block whose time is known
+  size_t left = probe->count - probe->position, take = left < TM_DEVICE_BLOCK ? left : TM_DEVICE_BLOCK;
+  memcpy(probe->pcm + probe->position, pcm, take * sizeof *pcm);
+  if (take > 0) probe->last_ns = met_ns - (int64_t)probe->position * NS_PER_SAMPLE;
+  probe->position += take;
+}
+
+static void publish(tm_device *device)
+{
+  tm_room_stats stats;
+  tm_room_read_stats(device->room, &stats);
+  atomic_store_explicit(&device->erl_centi, (int)(stats.erl_db * CENTI), memory_order_relaxed);
+  atomic_store_explicit(&device->erle_centi, (int)(stats.erle_db * CENTI), memory_order_relaxed);
+  atomic_store_explicit(&device->delay_ms, stats.delay_ms, memory_order_relaxed);
+  atomic_store_explicit(&device->room_known, stats.known, memory_order_release);
+}
+
+// 10 ms, the first sample of which met the microphone at `met_ns`.
+static void fan_out(tm_device *device, int64_t met_ns)
 {
   pthread_mutex_lock(&device->lock);
-  for (tm_device_port *port = device->ports; port; port = port->next) (void)tm_ring_write_pcm(port->ring, pcm, count);
+  if (device->probe) probe_capture(device->probe, device->block, met_ns);
+  pthread_mutex_unlock(&device->lock);
+  if (device->room) {
+    tm_room_capture(device->room, device->block, met_ns);
+    publish(device);
+  }
+  int64_t now = tm_now_ns();
+  pthread_mutex_lock(&device->lock);
+  for (tm_device_port *port = device->ports; port; port = port->next)
+    tm_follow_write(&port->follow, device->block, TM_DEVICE_BLOCK, now);
   pthread_mutex_unlock(&device->lock);
 }
 
 static int capture_some(tm_device *device)
 {
-  int16_t raw[TM_PCM_MAX_FRAMES], wide[BLOCK];
+  int16_t raw[TM_PCM_MAX_FRAMES];
   int got = tm_pcm_read(&device->pcm, raw, device->pcm.period, WAIT_MS);
+  int64_t next_ns = got > 0 ? tm_pcm_moment(&device->pcm) : 0;
   for (size_t done = 0; got > 0 && done < (size_t)got;) {
     size_t consumed = 0, produced = 0;
-    if (tm_resample_process(device->resample, raw + done, (size_t)got - done, wide, BLOCK, &consumed, &produced) != TM_OK)
+    if (tm_resample_process(device->resample, raw + done, (size_t)got - done, device->block + device->filled,
+                            TM_DEVICE_BLOCK - device->filled, &consumed, &produced) != TM_OK)
       return -EINVAL;
-    fan_out(device, wide, produced);
     if (consumed == 0 && produced == 0) break;
     done += consumed;
+    device->filled += produced;
+    if (device->filled < TM_DEVICE_BLOCK) continue;
+    int64_t since = ((int64_t)got - (int64_t)done) * TM_NS_PER_S / (int64_t)device->pcm.rate;
+    fan_out(device, next_ns == 0 ? 0 : next_ns - since - TM_DEVICE_BLOCK * (int64_t)NS_PER_SAMPLE);
+    device->filled = 0;
   }
   return got;
 }
@@ -142,25 +126,37 @@ static int16_t clip(int value)
   return (int16_t)(value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value);
 }
 
-static void mix(tm_device *device, int16_t *pcm)
+static void probe_playback(tm_probe *probe, int *sum, int64_t heard_ns)
 {
-  int sum[BLOCK] = {0};
-  int16_t one[BLOCK];
+  if (heard_ns == 0 || probe->position >= probe->count) return;
+  if (probe->position == 0) probe->first_ns = heard_ns;
+  probe->last_ns = heard_ns - (int64_t)probe->position * NS_PER_SAMPLE;
+  for (size_t i = 0; i < TM_DEVICE_BLOCK && probe->position < probe->count; i++) sum[i] += probe->pcm[probe->position++];
+}
+
+// The next 10 ms, heard from `heard_ns` on. The rooms hear it too.
+static void mix(tm_device *device, int16_t *pcm, int64_t heard_ns)
+{
+  int sum[TM_DEVICE_BLOCK] = {0};
+  int16_t one[TM_DEVICE_BLOCK];
+  int64_t now = tm_now_ns();
   pthread_mutex_lock(&device->lock);
   for (tm_device_port *port = device->ports; port; port = port->next) {
-    tm_slip_read(&port->slip, port->ring, one, BLOCK);
-    for (size_t i = 0; i < BLOCK; i++) sum[i] += one[i];
+    tm_follow_read(&port->follow, one, TM_DEVICE_BLOCK, now);
+    for (size_t i = 0; i < TM_DEVICE_BLOCK; i++) sum[i] += one[i];
   }
+  if (device->probe) probe_playback(device->probe, sum, heard_ns);
+  for (size_t i = 0; i < TM_DEVICE_BLOCK; i++) pcm[i] = clip(sum[i]);
+  for (tm_device *hearing = device->fed; hearing; hearing = hearing->next_fed) tm_room_render(hearing->room, pcm, heard_ns);
   pthread_mutex_unlock(&device->lock);
-  for (size_t i = 0; i < BLOCK; i++) pcm[i] = clip(sum[i]);
 }
 
 static int play_some(tm_device *device)
 {
-  int16_t wide[BLOCK], raw[TM_PCM_MAX_FRAMES];
+  int16_t wide[TM_DEVICE_BLOCK], raw[TM_PCM_MAX_FRAMES];
   size_t consumed = 0, produced = 0;
-  mix(device, wide);
-  if (tm_resample_process(device->resample, wide, BLOCK, raw, TM_PCM_MAX_FRAMES, &consumed, &produced) != TM_OK)
+  mix(device, wide, tm_pcm_moment(&device->pcm));
+  if (tm_resample_process(device->resample, wide, TM_DEVICE_BLOCK, raw, TM_PCM_MAX_FRAMES, &consumed, &produced) != TM_OK)
     return -EINVAL;
   for (size_t done = 0; done < produced && !atomic_load(&device->stop);) {
     int put = tm_pcm_write(&device->pcm, raw + done, produced - done, WAIT_MS);
@@ -199,11 +195,30 @@ static void free_device(tm_device *device)
 {
   tm_pcm_close(&device->pcm);
   tm_resample_destroy(device->resample);
+  tm_room_destroy(device->room);
   pthread_mutex_destroy(&device->lock);
   free(device);
 }
 
-static tm_device *start_device(tm_device_pool *pool, const char *name, bool capture, tm_error *error)
+// There, but not now: in somebody else's hands, or unplugged.
+static bool comes_back(int code)
+{
+  return code == -EBUSY || code == -ENODEV || code == -ENXIO || code == -EIO;
+}
+
+static int prepare(tm_device *device, const tm_device_pool *pool, const char *name)
+{
+  if (snprintf(device->name, sizeof device->name, "%s", name) >= (int)sizeof device->name) return -ENAMETOOLONG;
+  const tm_room_options *room = &pool->room;
+  bool cleans = room->echo_cancel || room->noise_suppression || room->gain_control;
+  if (device->capture && cleans && tm_room_create(room, &device->room) != TM_OK) return -ENOMEM;
+  int code = open_device(device);
+  if (!comes_back(code)) return code;
+  device->away = code;
+  return 0;
+}
+
+tm_device *tm_device_start(const tm_device_pool *pool, const char *name, bool capture, tm_error *error)
 {
   tm_device *device = calloc(1, sizeof *device);
   if (!device) {
@@ -212,8 +227,7 @@ static tm_device *start_device(tm_device_pool *pool, const char *name, bool capt
   }
   pthread_mutex_init(&device->lock, NULL);
   device->capture = capture;
-  int code = snprintf(device->name, sizeof device->name, "%s", name) < (int)sizeof device->name ? 0 : -ENAMETOOLONG;
-  if (code == 0) code = open_device(device);
+  int code = prepare(device, pool, name);
   if (code < 0) {
     (void)tm_error_set(error, TM_ENGINE_DEVICE, code, "%s: %s", name, snd_strerror(code));
     free_device(device);
@@ -221,95 +235,15 @@ static tm_device *start_device(tm_device_pool *pool, const char *name, bool capt
   }
   code = tm_thread_start(&device->thread, capture ? "tm-capture" : "tm-playback",
                          pool->realtime ? TM_PRIORITY_DEVICE : TM_PRIORITY_NONE, device_thread, device, NULL);
-  if (code < 0) {
-    (void)tm_error_set(error, TM_ENGINE_THREAD, code, "%s: no thread for it", name);
-    free_device(device);
-    return NULL;
-  }
-  device->next = pool->devices;
-  pool->devices = device;
-  return device;
-}
-
-static tm_device *find(const tm_device_pool *pool, const char *name, bool capture)
-{
-  for (tm_device *device = pool->devices; device; device = device->next)
-    if (device->capture == capture && strcmp(device->name, name) == 0) return device;
+  if (code == 0) return device;
+  (void)tm_error_set(error, TM_ENGINE_THREAD, code, "%s: no thread for it", name);
+  free_device(device);
   return NULL;
 }
 
-static void attach(tm_device *device, tm_device_port *port)
+void tm_device_end(tm_device *device)
 {
-  device->users++;
-  pthread_mutex_lock(&device->lock);
-  port->device = device;
-  port->next = device->ports;
-  device->ports = port;
-  pthread_mutex_unlock(&device->lock);
-}
-
-tm_device_port *tm_device_attach(tm_device_pool *pool, const char *name, bool capture,
-                                 const tm_device_listener *listener, tm_error *error)
-{
-  tm_device_port *port = calloc(1, sizeof *port);
-  if (!port || tm_ring_create(RING_SAMPLES * sizeof(int16_t), &port->ring) != TM_OK) {
-    free(port);
-    (void)tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a device");
-    return NULL;
-  }
-  port->listener = *listener;
-  tm_slip_init(&port->slip, STOCK, TM_UNIT_WIDE);
-  pthread_mutex_lock(&pool->lock);
-  tm_device *device = find(pool, name, capture);
-  if (!device) device = start_device(pool, name, capture, error);
-  if (device) attach(device, port);
-  pthread_mutex_unlock(&pool->lock);
-  if (device) return port;
-  tm_ring_destroy(port->ring);
-  free(port);
-  return NULL;
-}
-
-static void take_out(tm_device *device, const tm_device_port *port)
-{
-  pthread_mutex_lock(&device->lock);
-  for (tm_device_port **at = &device->ports; *at; at = &(*at)->next) {
-    if (*at != port) continue;
-    *at = port->next;
-    break;
-  }
-  pthread_mutex_unlock(&device->lock);
-}
-
-void tm_device_detach(tm_device_pool *pool, tm_device_port *port)
-{
-  tm_device *device = port->device;
-  take_out(device, port);
-  pthread_mutex_lock(&pool->lock);
-  bool last = --device->users == 0;
-  for (tm_device **at = &pool->devices; last && *at; at = &(*at)->next) {
-    if (*at != device) continue;
-    *at = device->next;
-    break;
-  }
-  if (last) {
-    // Under the lock: who attaches next must find the device closed, not busy.
-    atomic_store(&device->stop, true);
-    pthread_join(device->thread, NULL);
-    free_device(device);
-  }
-  pthread_mutex_unlock(&pool->lock);
-  tm_ring_destroy(port->ring);
-  free(port);
-}
-
-void tm_device_read(tm_device_port *port, int16_t *pcm, size_t count)
-{
-  tm_slip_read(&port->slip, port->ring, pcm, count);
-}
-
-void tm_device_write(tm_device_port *port, const int16_t *pcm, size_t count)
-{
-  // Full while the device is away: what nobody hears is thrown away.
-  (void)tm_ring_write_pcm(port->ring, pcm, count);
+  atomic_store(&device->stop, true);
+  pthread_join(device->thread, NULL);
+  free_device(device);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "measure.h"
 #include "values.h"
 
 enum { ADDRESS_OCTETS = 80, NAME_OCTETS = 1024, MAX_ARGUMENTS = 5 };
@@ -78,10 +79,16 @@ static napi_value create(napi_env env, napi_callback_info info)
   if (napi_create_threadsafe_function(env, arguments[1], NULL, name, 1, 1, NULL, NULL, NULL, NULL, &self->on_events) !=
       napi_ok) {
     free(self);
-    napi_throw_type_error(env, "argument", "create(realtime, onEvents)");
+    napi_throw_type_error(env, "argument", "create(realtime, onEvents, room)");
     return NULL;
   }
-  tm_engine_options options = {.realtime = realtime, .notify = notify, .context = self};
+  tm_engine_options options = {.realtime = realtime,
+                               .room = {.echo_cancel = value_boolean(env, arguments[2], "echoCancel"),
+                                        .noise_suppression = value_boolean(env, arguments[2], "noiseSuppression"),
+                                        .gain_control = value_boolean(env, arguments[2], "gainControl"),
+                                        .delay_ms = (int)value_number(env, arguments[2], "delayMs")},
+                               .notify = notify,
+                               .context = self};
   self->engine = tm_engine_create(&options, &error);
   if (!self->engine) {
     (void)napi_release_threadsafe_function(self->on_events, napi_tsfn_abort);
@@ -301,6 +308,9 @@ static napi_value stats(napi_env env, napi_callback_info info)
       {"farLoss", stats.far_loss},
       {"levelInDbov", stats.level_in_dbov},
       {"levelOutDbov", stats.level_out_dbov},
+      {"echoKnown", stats.echo_known},
+      {"erlDb", stats.erl_db},
+      {"erleDb", stats.erle_db},
       {"ssrc", stats.ssrc},
       {"remoteSsrc", stats.remote_ssrc},
   };
@@ -365,6 +375,25 @@ static napi_value list_devices(napi_env env, napi_callback_info info)
   return devices.list;
 }
 
+static napi_value measure_delay(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  return take(env, info, arguments, &self) ? measure_start(env, self->engine, arguments[1], arguments[2]) : NULL;
+}
+
+static napi_value set_delay(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS];
+  handle *self;
+  int32_t delay_ms = 0;
+  tm_error error = {.text = "no such delay"};
+  if (!take(env, info, arguments, &self)) return NULL;
+  napi_get_value_int32(env, arguments[1], &delay_ms);
+  error.status = tm_engine_set_delay(self->engine, delay_ms);
+  return error.status == TM_ENGINE_OK ? NULL : fail(env, &error);
+}
+
 NAPI_MODULE_INIT()
 {
   static const struct {
@@ -374,6 +403,7 @@ NAPI_MODULE_INIT()
       {"create", create},       {"destroy", destroy},    {"isRealtime", is_realtime}, {"open", open_stream},
       {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
       {"nextEvent", next_event}, {"devices", list_devices}, {"attach", attach},    {"tone", tone},
+      {"measureDelay", measure_delay}, {"setDelay", set_delay},
   };
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value function;

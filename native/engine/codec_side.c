@@ -154,6 +154,17 @@ static void publish_quality(tm_counters *counters, const tm_coding *coding, cons
   atomic_store_explicit(&counters->packet_us, stats->jitter.packet_us, memory_order_relaxed);
 }
 
+// What the microphone's room is like, if there is one.
+static void publish_room(tm_stream *stream)
+{
+  tm_room_stats room = {.delay_ms = TM_ROOM_DELAY_UNKNOWN};
+  if (stream->source && stream->source->port) (void)tm_device_room(stream->source->port, &room);
+  atomic_store_explicit(&stream->counters.erl_centi, (int_fast32_t)lround(room.erl_db * CENTI), memory_order_relaxed);
+  atomic_store_explicit(&stream->counters.erle_centi, (int_fast32_t)lround(room.erle_db * CENTI), memory_order_relaxed);
+  atomic_store_explicit(&stream->counters.echo_delay_ms, room.delay_ms, memory_order_relaxed);
+  atomic_store_explicit(&stream->counters.echo_known, room.known, memory_order_relaxed);
+}
+
 static void publish(tm_stream *stream)
 {
   tm_codec_side *side = &stream->codec;
@@ -168,6 +179,7 @@ static void publish(tm_stream *stream)
   publish_quality(&stream->counters, side->coding, &stats);
   set_level(&stream->counters.level_in_centi, side->level_in.rms_dbov);
   set_level(&stream->counters.level_out_centi, side->level_out.rms_dbov);
+  publish_room(stream);
 }
 
 static void play(tm_stream *stream, uint64_t unit)

@@ -126,7 +126,7 @@ tm_engine *tm_engine_create(const tm_engine_options *options, tm_error *error)
   engine->epoch_ns = tm_now_ns();
   engine->packet.loop = engine->codec.loop = engine->house.loop = (tm_loop){-1, -1, -1, TM_NEVER};
   engine->events = tm_queue_create(EVENTS, sizeof(tm_event));
-  engine->devices = tm_device_pool_create(options->realtime);
+  engine->devices = tm_device_pool_create(options->realtime, &options->room);
   engine->cameras = tm_video_pool_create(NULL);
   int code = engine->events && engine->devices && engine->cameras ? 0 : -ENOMEM;
   if (!code) code = worker_start(engine, &engine->house, "tm-house", TM_PRIORITY_NONE, tm_house_thread);
@@ -280,10 +280,38 @@ bool tm_engine_next_event(tm_engine *engine, tm_event *event)
   return true;
 }
 
+tm_engine_status tm_engine_measure_delay(tm_engine *engine, const char *capture, const char *playback, tm_delay_measure *result,
+                                         tm_error *error)
+{
+  return tm_device_measure(engine->devices, capture, playback, &engine->ending, result, error);
+}
+
+void tm_engine_hold(tm_engine *engine)
+{
+  atomic_fetch_add(&engine->holds, 1);
+}
+
+void tm_engine_release(tm_engine *engine)
+{
+  atomic_fetch_sub(&engine->holds, 1);
+}
+
+tm_engine_status tm_engine_set_delay(tm_engine *engine, int delay_ms)
+{
+  if (delay_ms < TM_ROOM_DELAY_UNKNOWN || delay_ms > TM_ROOM_MAX_DELAY_MS) return TM_ENGINE_ARGUMENT;
+  tm_device_pool_set_delay(engine->devices, delay_ms);
+  return TM_ENGINE_OK;
+}
+
 void tm_engine_destroy(tm_engine *engine)
 {
   tm_event event;
   if (!engine) return;
+  atomic_store(&engine->ending, true);
+  while (atomic_load(&engine->holds) > 0) {
+    struct timespec pause = tm_timespec(TM_NS_PER_MS);
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+  }
   for (int i = 0; i < TM_ENGINE_MAX_STREAMS; i++)
     while (engine->sessions[i] && tm_session_close(engine->sessions[i]) != TM_ENGINE_OK) sched_yield();
   while (engine->open > 0) {

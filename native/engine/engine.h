@@ -12,6 +12,7 @@
 
 #include "tm_keepalive.h"
 #include "tm_progress.h"
+#include "tm_room.h"
 
 enum {
   TM_ENGINE_MAX_STREAMS = 256,
@@ -127,6 +128,9 @@ typedef struct {
   uint64_t bursts;
   double level_in_dbov;   // captured, -127 to 0
   double level_out_dbov;  // played
+  bool echo_known;      // the two below: the capture device's room has heard the far talker for some seconds
+  double erl_db, erle_db;  // echo return loss of the room, and what was taken away on top (tm_room_stats)
+  int echo_delay_ms;    // negative: not known
   uint32_t ssrc;
   uint32_t remote_ssrc;  // 0: none heard
 } tm_stream_stats;
@@ -150,8 +154,16 @@ typedef struct {
   tm_error error;
 } tm_event;
 
+/** What tm_engine_measure_delay found. */
+typedef struct {
+  double delay_ms;    // from the moment at which the sound system plays to the one at which it hears: air, converters and what it does not know of
+  double confidence;  // 0: a guess, 1: beyond doubt
+  double echo_db;     // level of the echo against what was played; negative: softer
+} tm_delay_measure;
+
 typedef struct {
   bool realtime;  // try SCHED_FIFO
+  tm_room_options room;  // what is done to the sound of capture devices; all false: nothing
   /** Events wait. Called on a thread of the engine that is no real-time thread; must return soon. May be NULL. */
   void (*notify)(void *context);
   void *context;
@@ -206,6 +218,19 @@ tm_engine_status tm_stream_close(tm_engine *engine, uint32_t stream);
 
 /** Takes the oldest event. False when none waits. */
 bool tm_engine_next_event(tm_engine *engine, tm_event *event);
+
+/**
+ * Plays a chirp of half a second on one device, hears it on another and tells the delay between them (for tm_room_options). Takes about 1.6 s;
+ * calls on these devices go on and hear it too. Any thread but real-time ones, with the
+ * engine held. DEVICE: not there, or interrupted.
+ */
+tm_engine_status tm_engine_measure_delay(tm_engine *engine, const char *capture, const char *playback, tm_delay_measure *result,
+                                         tm_error *error);
+/** Keeps the engine from being destroyed until released: tm_engine_destroy waits, and what measures ends early. Any thread. */
+void tm_engine_hold(tm_engine *engine);
+void tm_engine_release(tm_engine *engine);
+/** The delay that the room of every capture device is told, from now on. ARGUMENT: neither TM_ROOM_DELAY_UNKNOWN nor 0 to TM_ROOM_MAX_DELAY_MS. */
+tm_engine_status tm_engine_set_delay(tm_engine *engine, int delay_ms);
 
 /** Audio devices of this host by stable name; calls `each` for one after the other. */
 void tm_engine_devices(bool capture, void (*each)(void *context, const char *name, const char *description), void *context);

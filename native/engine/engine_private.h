@@ -61,6 +61,8 @@ struct tm_engine {
   tm_queue *events;
   tm_device_pool *devices;
   struct tm_video_pool *cameras;
+  atomic_bool ending;  // what measures gives up
+  atomic_uint holds;   // until which the engine is not destroyed
   atomic_uint_fast64_t events_dropped, objects_leaked;
   atomic_bool events_wait;
   // control thread

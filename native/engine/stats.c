@@ -57,6 +57,10 @@ tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t id, tm_st
       .far_loss = loss < 0 ? -1.0 : (double)loss / 256.0,
       .level_in_dbov = (double)OWN(level_in_centi) / 100.0,
       .level_out_dbov = (double)OWN(level_out_centi) / 100.0,
+      .echo_known = OWN(echo_known),
+      .erl_db = (double)OWN(erl_centi) / 100.0,
+      .erle_db = (double)OWN(erle_centi) / 100.0,
+      .echo_delay_ms = (int)OWN(echo_delay_ms),
       .ssrc = stream->session.ssrc,
       .remote_ssrc = (uint32_t)READ(remote_ssrc),
   };

@@ -87,6 +87,8 @@ typedef struct {
   atomic_uint_fast64_t judged, impaired, bursts, burst_packets, burst_impaired, gaps, impaired_runs;
   atomic_uint_fast32_t codec, mode_heard, mode_sent, packet_us;
   atomic_int_fast32_t level_in_centi, level_out_centi;  // dBov * 100
+  atomic_bool echo_known;
+  atomic_int_fast32_t erl_centi, erle_centi, echo_delay_ms;  // dB * 100; negative: unknown
 } tm_counters;
 
 typedef struct {

@@ -37,7 +37,7 @@ typedef struct {
 struct tm_room {
   tm_apm *apm;
   bool echo_cancel;
-  tm_sinc sinc;
+  const tm_sinc *sinc;
   tm_lag *lag;
   tm_ring *waiting;
   uint64_t rendered;  // render's thread
@@ -61,7 +61,7 @@ tm_status tm_room_create(const tm_room_options *options, tm_room **room)
   if (!self) return TM_ERR_MEMORY;
   self->echo_cancel = options->echo_cancel;
   atomic_init(&self->delay_ms, options->delay_ms);
-  tm_sinc_init(&self->sinc);
+  self->sinc = tm_sinc_shared();
   tm_line_init(&self->far_line, TM_ROOM_HZ);
   tm_line_init(&self->near_line, TM_ROOM_HZ);
   self->apm = tm_apm_create(options);
@@ -124,7 +124,7 @@ static bool far_at(const tm_room *room, double place, float *sample)
   if (whole < TM_SINC_BEFORE || whole + TM_SINC_AFTER >= (double)room->newest) return false;
   uint64_t first = (uint64_t)whole - TM_SINC_BEFORE;
   if (room->newest - first > HISTORY) return false;
-  *sample = tm_sinc_at(&room->sinc, &room->history[first & (HISTORY - 1)], place - whole);
+  *sample = tm_sinc_at(room->sinc, &room->history[first & (HISTORY - 1)], place - whole);
   return true;
 }
 

@@ -2,27 +2,47 @@
 #include "tm_sinc.h"
 
 #include <math.h>
+#include <pthread.h>
 
-static const double PI = 3.14159265358979323846;
+static const double PI = 3.14159265358979323846, KAISER = 6.0;
 
-// Blackman-Harris over the width of the filter.
-static double window(double x)
+static tm_sinc shared;
+static pthread_once_t made = PTHREAD_ONCE_INIT;
+
+// Modified Bessel function of order zero.
+static double bessel(double x)
 {
-  double t = 2.0 * PI * (x / TM_SINC_TAPS + 0.5);
-  return 0.35875 - 0.48829 * cos(t) + 0.14128 * cos(2.0 * t) - 0.01168 * cos(3.0 * t);
+  double sum = 1.0, term = 1.0;
+  for (int k = 1; k < 30; k++) {
+    term *= x / (2.0 * k) * (x / (2.0 * k));
+    sum += term;
+  }
+  return sum;
 }
 
-void tm_sinc_init(tm_sinc *sinc)
+static double window(double x)
+{
+  double t = x / (TM_SINC_TAPS / 2.0);
+  return fabs(t) < 1.0 ? bessel(KAISER * sqrt(1.0 - t * t)) / bessel(KAISER) : 0.0;
+}
+
+static void make(void)
 {
   for (int phase = 0; phase <= TM_SINC_PHASES; phase++) {
     double sum = 0.0, taps[TM_SINC_TAPS];
     for (int i = 0; i < TM_SINC_TAPS; i++) {
       double x = i - TM_SINC_BEFORE - (double)phase / TM_SINC_PHASES;
-      taps[i] = (fabs(x) < 1e-9 ? 1.0 : sin(PI * x) / (PI * x)) * (fabs(x) < TM_SINC_TAPS / 2.0 ? window(x) : 0.0);
+      taps[i] = (fabs(x) < 1e-9 ? 1.0 : sin(PI * x) / (PI * x)) * window(x);
       sum += taps[i];
     }
-    for (int i = 0; i < TM_SINC_TAPS; i++) sinc->table[phase][i] = (float)(taps[i] / sum);
+    for (int i = 0; i < TM_SINC_TAPS; i++) shared.table[phase][i] = (float)(taps[i] / sum);
   }
+}
+
+const tm_sinc *tm_sinc_shared(void)
+{
+  (void)pthread_once(&made, make);
+  return &shared;
 }
 
 float tm_sinc_at(const tm_sinc *sinc, const int16_t *pcm, double fraction)

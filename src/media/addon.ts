@@ -111,6 +111,10 @@ export interface NativeStats {
   readonly farLoss: number;
   readonly levelInDbov: number;
   readonly levelOutDbov: number;
+  /** 1: the two below hold. */
+  readonly echoKnown: number;
+  readonly erlDb: number;
+  readonly erleDb: number;
   readonly ssrc: number;
   readonly remoteSsrc: number;
 }
@@ -131,9 +135,23 @@ export interface Device {
   readonly description: string;
 }
 
+export interface NativeRoom {
+  readonly echoCancel: boolean;
+  readonly noiseSuppression: boolean;
+  readonly gainControl: boolean;
+  /** -1: not known. */
+  readonly delayMs: number;
+}
+
+export interface NativeDelay {
+  readonly delayMs: number;
+  readonly confidence: number;
+  readonly echoDb: number;
+}
+
 /** As native/binding/binding.c exports it. Failures are Errors whose `code` is the word of tm_engine_status. */
 export interface Addon {
-  create(realtime: boolean, onEvents: () => void): EngineHandle;
+  create(realtime: boolean, onEvents: () => void, room: NativeRoom): EngineHandle;
   destroy(engine: EngineHandle): void;
   isRealtime(engine: EngineHandle): boolean;
   open(
@@ -162,6 +180,9 @@ export interface Addon {
   close(engine: EngineHandle, stream: number): boolean;
   nextEvent(engine: EngineHandle): NativeEvent | undefined;
   devices(capture: boolean): Device[];
+  measureDelay(engine: EngineHandle, capture: string, playback: string): Promise<NativeDelay>;
+  /** -1: not known. */
+  setDelay(engine: EngineHandle, delayMs: number): void;
 }
 
 /** From the sources, from the bundle in dist/, and beside the bundle on the device. */

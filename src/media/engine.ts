@@ -1,8 +1,9 @@
 // The TypeScript face of the native engine: JavaScript sets and asks, and hears what happened.
+import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
-import { type Addon, type Device, type EngineHandle, loadAddon } from './addon.ts';
+import { type Addon, type Device, ENDPOINT_KINDS, type EngineHandle, loadAddon, type NativeRoom } from './addon.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
-import { mediaError, native } from './faults.ts';
+import { mediaError, native, nativeAsync } from './faults.ts';
 import { AudioStream, type CodecName } from './stream.ts';
 
 export interface MediaInfo {
@@ -39,8 +40,34 @@ export interface MediaCounters {
   readonly media_troubles_total: number;
 }
 
+/** What is done to the sound of ALSA microphones; nothing unless asked for. */
+export interface RoomOptions {
+  /** The far voice is taken out of what the microphone hears. */
+  readonly echoCancel?: boolean;
+  readonly noiseSuppression?: boolean;
+  /** An even level, whoever speaks how loud. */
+  readonly gainControl?: boolean;
+  /** From loudspeaker to microphone, as `measureDelay` found it; absent: found by listening, within a second or two of far speech. */
+  readonly delayMs?: number;
+}
+
+/** What the audio test found. */
+export interface DelayMeasure {
+  /** From the moment at which the sound system plays to the one at which it hears. */
+  readonly delayMs: number;
+  /** 0: a guess, 1: beyond doubt. */
+  readonly confidence: number;
+  /** Level of the echo against what was played; negative: softer. */
+  readonly echoDb: number;
+}
+
 const CODECS: readonly CodecName[] = ['AMR-WB', 'PCMA', 'PCMU'];
 const VERSION = '1';
+/** TM_ROOM_DELAY_UNKNOWN and TM_ROOM_MAX_DELAY_MS. */
+const DELAY_UNKNOWN = -1;
+const MAX_DELAY_MS = 500;
+/** Confidence from which a measured delay is used. */
+const SURE = 0.3;
 const NO_TOTALS = { sent: 0, received: 0, lost: 0, late: 0 };
 
 /** Owns the engine's threads and its streams; keeps the process alive until `close`. */
@@ -56,18 +83,26 @@ export class MediaEngine {
   #closing: Promise<void> | undefined;
   #destroyed = false;
 
-  private constructor(addon: Addon, options: { readonly log: Logger; readonly realtime: boolean }) {
+  private constructor(
+    addon: Addon,
+    options: { readonly log: Logger; readonly realtime: boolean; readonly room: NativeRoom },
+  ) {
     this.#addon = addon;
     this.#log = options.log;
-    this.#handle = native(() => addon.create(options.realtime, () => this.#drain()));
+    this.#handle = native(() => addon.create(options.realtime, () => this.#drain(), options.room));
     this.info = { codecs: CODECS, realtime: addon.isRealtime(this.#handle), version: VERSION };
     if (options.realtime && !this.info.realtime)
       this.#log.warn('no real-time priority allowed: sound may stutter when the processor is busy');
   }
 
   /** Starts the engine's threads. `realtime` (default true) asks for SCHED_FIFO. Throws `media.addon`, `media.thread`. */
-  static open(options: { readonly log: Logger; readonly realtime?: boolean }): MediaEngine {
-    return new MediaEngine(loadAddon(), { log: options.log, realtime: options.realtime ?? true });
+  static open(options: {
+    readonly log: Logger;
+    readonly realtime?: boolean;
+    readonly room?: RoomOptions;
+  }): MediaEngine {
+    const { log, realtime = true, room = {} } = options;
+    return new MediaEngine(loadAddon(), { log, realtime, room: toNativeRoom(room) });
   }
 
   /**
@@ -97,6 +132,28 @@ export class MediaEngine {
   /** Audio devices of this host, by names that stay the same. */
   devices(): { readonly capture: readonly Device[]; readonly playback: readonly Device[] } {
     return { capture: this.#addon.devices(true), playback: this.#addon.devices(false) };
+  }
+
+  /**
+   * The audio test: plays a chirp of half a second on `playback`, hears it on `capture` (both `"alsa:NAME"`), 1.6 s in all. Calls go on. What
+   * is found holds from then on, when it is sure enough; keep it and hand it in as `room.delayMs`. Rejects with `media.config`, `media.device`.
+   */
+  async measureDelay(options: {
+    readonly capture: string;
+    readonly playback: string;
+  }): Promise<DelayMeasure> {
+    if (this.#closing) throw mediaError('closed', 'nothing can be measured any more');
+    const [capture, playback] = [deviceOf('capture', options.capture), deviceOf('playback', options.playback)];
+    const measured = await nativeAsync(() => this.#addon.measureDelay(this.#handle, capture, playback));
+    const delayMs = Math.round(measured.delayMs);
+    const usable = measured.confidence >= SURE && delayMs >= 0 && delayMs <= MAX_DELAY_MS;
+    if (usable && !this.#destroyed) this.setDelay(delayMs);
+    return measured;
+  }
+
+  /** Tells the rooms of all microphones the delay, see `measureDelay`; undefined: it is found by listening. */
+  setDelay(delayMs: number | undefined): void {
+    native(() => this.#addon.setDelay(this.#handle, delayMs ?? DELAY_UNKNOWN));
   }
 
   get counters(): MediaCounters {
@@ -146,4 +203,17 @@ export class MediaEngine {
       };
     }
   }
+}
+
+function toNativeRoom(room: RoomOptions): NativeRoom {
+  const { echoCancel = false, noiseSuppression = false, gainControl = false, delayMs = DELAY_UNKNOWN } = room;
+  return { echoCancel, noiseSuppression, gainControl, delayMs };
+}
+
+function deviceOf(key: 'capture' | 'playback', text: string): string {
+  const endpoint = key === 'capture' ? captureOf(text) : playbackOf(text);
+  if (endpoint.kind === ENDPOINT_KINDS.device) return endpoint.name;
+  throw new TandemError('caller', 'media.config', `The ${key} of the audio test is no device: ${text}.`, {
+    detail: { key },
+  });
 }

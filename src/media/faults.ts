@@ -36,8 +36,21 @@ export function native<Value>(call: () => Value): Value {
   try {
     return call();
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof TandemError) throw error;
-    const code = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;
-    throw mediaError(systemCode(error) ?? '', error.message, code);
+    throw fromNative(error);
   }
+}
+
+/** As `native`, for what takes its time. */
+export async function nativeAsync<Value>(call: () => Promise<Value>): Promise<Value> {
+  try {
+    return await call();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+function fromNative(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof TandemError) return error;
+  const code = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;
+  return mediaError(systemCode(error) ?? '', error.message, code);
 }

@@ -129,6 +129,10 @@ export interface StreamStats {
   readonly rttMs?: number;
   /** Fraction lost as the peer sees it, 0 to 1; absent until the peer has reported. */
   readonly farLoss?: number;
+  /** Echo return loss of the room, dB; absent until the far talker was heard for some seconds, and where no echo is cancelled. */
+  readonly echoReturnLoss?: number;
+  /** How much of the echo was taken away on top, dB. */
+  readonly echoReturnLossEnhancement?: number;
   /** dBov of the last 200 ms: captured, played. Silence is -127. */
   readonly levelIn: number;
   readonly levelOut: number;
@@ -378,6 +382,7 @@ function toStats(stats: NativeStats): StreamStats {
     keepalivesSent: stats.keepalivesSent,
     ...known('rttMs', stats.rttMs),
     ...known('farLoss', stats.farLoss),
+    ...(stats.echoKnown ? { echoReturnLoss: stats.erlDb, echoReturnLossEnhancement: stats.erleDb } : {}),
     levelIn: stats.levelInDbov,
     levelOut: stats.levelOutDbov,
     ssrc: stats.ssrc,
@@ -416,6 +421,9 @@ const EMPTY_STATS: NativeStats = {
   farLoss: -1,
   levelInDbov: -127,
   levelOutDbov: -127,
+  echoKnown: 0,
+  erlDb: 0,
+  erleDb: 0,
   ssrc: 0,
   remoteSsrc: 0,
 };
