@@ -1,7 +1,14 @@
 // The TypeScript face of the native engine: JavaScript sets and asks, and hears what happened.
 import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
-import { type Addon, type Device, ENDPOINT_KINDS, type EngineHandle, loadAddon, type NativeRoom } from './addon.ts';
+import {
+  type Addon,
+  type Device,
+  ENDPOINT_KINDS,
+  type EngineHandle,
+  loadAddon,
+  type NativeRoom,
+} from './addon.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native, nativeAsync } from './faults.ts';
 import { AudioStream, type CodecName } from './stream.ts';
@@ -143,7 +150,10 @@ export class MediaEngine {
     readonly playback: string;
   }): Promise<DelayMeasure> {
     if (this.#closing) throw mediaError('closed', 'nothing can be measured any more');
-    const [capture, playback] = [deviceOf('capture', options.capture), deviceOf('playback', options.playback)];
+    const [capture, playback] = [
+      deviceOf('capture', options.capture),
+      deviceOf('playback', options.playback),
+    ];
     const measured = await nativeAsync(() => this.#addon.measureDelay(this.#handle, capture, playback));
     const delayMs = Math.round(measured.delayMs);
     const usable = measured.confidence >= SURE && delayMs >= 0 && delayMs <= MAX_DELAY_MS;
