@@ -1,6 +1,8 @@
 // One call: it owns a set of dialogs and its media, and is driven by the call table.
+import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
+import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { Direction } from '#src/sdp/direction.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { type CallActions, callActions } from './actions.ts';
@@ -40,6 +42,8 @@ export interface ReceivedDigit {
   readonly durationMs: number;
 }
 
+/** How often a call tells its numbers anew while it lasts. */
+const PULSE = Seconds(10);
 /** What fails for want of ports. */
 const SERVER_ERROR = 500;
 const NOT_ACCEPTABLE_HERE = 488;
@@ -70,6 +74,7 @@ export class Call {
   #answered: string | undefined;
   #end: CallEnd | undefined;
   #hadVideo = false;
+  #pulse: Timer | undefined;
   #closed: Promise<void> = Promise.resolve();
 
   constructor(world: CallWorld, intro: CallIntro, origin: CallOrigin) {
@@ -114,6 +119,7 @@ export class Call {
       changed: () => this.#changed(),
       answered: () => {
         this.#answered = this.#world.clock.date().toISOString();
+        this.#beat();
         this.#modifications.begin(this.#caller?.video ?? this.#callee?.video ?? 'none');
       },
     };
@@ -288,6 +294,7 @@ export class Call {
       this.#world.clock.date().toISOString(),
     );
     if (facts.error && isTold(facts.error)) this.onTrouble.emit(facts.error);
+    this.#pulse?.cancel();
     this.#modifications.stop();
     this.#media.mute();
   }
@@ -314,6 +321,13 @@ export class Call {
     const end =
       this.#end ?? endOf({ event: 'abandon', direction: this.direction, answered: false }, this.#start);
     this.onEnded.emit({ ...snapshot, state: 'ended', end });
+  }
+
+  #beat(): void {
+    this.#pulse = this.#world.clock.after(toMilliseconds(PULSE), () => {
+      this.#beat();
+      this.#changed();
+    });
   }
 
   #changed(): void {

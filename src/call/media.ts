@@ -2,11 +2,24 @@
 import type { TandemError } from '#src/base/errors.ts';
 import type { Signal } from '#src/base/events.ts';
 import type { PathConfig, Place } from '#src/media/path.ts';
-import type { AudioStream, StreamConfig, StreamStats, Tone } from '#src/media/stream.ts';
+import type { AudioStream, StreamConfig as PlainConfig, StreamStats, Tone } from '#src/media/stream.ts';
+import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
 
-export type { StreamConfig, StreamStats, Tone };
+export type { StreamStats, Tone };
 
-export interface VideoStreamConfig extends PathConfig {
+/** One direction of SDES (RFC 4568): master key and salt in one. */
+export interface StreamKey {
+  readonly suite: SrtpSuite;
+  readonly key: Buffer;
+}
+
+export interface Secured {
+  readonly srtp?: { readonly send: StreamKey; readonly receive: StreamKey & { readonly mki?: Buffer } };
+}
+
+export type StreamConfig = PlainConfig & Secured;
+
+export interface VideoStreamConfig extends PathConfig, Secured {
   readonly remote: Place;
   readonly codec: {
     readonly payloadType: number;

@@ -15,6 +15,8 @@ export interface WatchedFrame extends VideoFrame {
 export class Picture {
   readonly onTrouble = new Signal<TandemError>();
   readonly onFrame = new Signal<WatchedFrame>();
+  /** No more pictures: the video was dropped, or the call is over. */
+  readonly onGone = new Signal<void>();
   readonly #world: CallWorld;
   readonly #callId: string;
   readonly #cname: string;
@@ -140,6 +142,7 @@ export class Picture {
     this.#agreement = undefined;
     this.#last = undefined;
     this.#isAttached = false;
+    this.onGone.emit();
     const closed = stream
       .close()
       .catch((cause: unknown) => this.onTrouble.emit(TandemError.from(cause, 'call.media')))

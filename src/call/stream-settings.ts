@@ -1,8 +1,7 @@
 // What the audio and the video of a call tell their streams alike: the far end, keys, keep-alive (NG.110 2.9.1, 2.9.2).
 import { isIP } from 'node:net';
 import type { AudioAgreement, VideoAgreement } from '#src/sdp/agreement.ts';
-import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
-import type { StreamConfig } from './media.ts';
+import type { Secured, StreamConfig } from './media.ts';
 
 /** `early`: before the final answer to the INVITE. */
 export type Stage = 'early' | 'established';
@@ -30,15 +29,7 @@ export function remoteOf({ agreement, address, rtcpAddress }: Placed<Agreement>)
   return { address, port, ...(apart ? { rtcpAddress } : {}), rtcpPort: rtcp.port };
 }
 
-/** One direction of SDES (RFC 4568): master key and salt in one. */
-interface StreamKey {
-  readonly suite: SrtpSuite;
-  readonly key: Buffer;
-}
-
-export function securityOf({ security }: Agreement): {
-  readonly srtp?: { readonly send: StreamKey; readonly receive: StreamKey & { readonly mki?: Buffer } };
-} {
+export function securityOf({ security }: Agreement): Secured {
   if (!security) return {};
   const { suite, sendKey, receiveKey, receiveMki } = security;
   return {

@@ -10,6 +10,8 @@ export interface Frame {
   /** RTP timestamp, 90 kHz, 32 bits. */
   readonly timestamp: number;
   readonly key: boolean;
+  /** Those of the session description (`sprop-parameter-sets`), for a key frame that brings none. */
+  readonly parameterSets?: readonly Buffer[];
 }
 
 /** What a player must be told before the first frame. */
@@ -28,8 +30,8 @@ export const filmType = ({ format }: Film): string => {
 };
 
 /** The film that a key frame begins: its own parameter sets, else those that the description gave. */
-export function filmOf(data: Buffer, described: readonly Buffer[] = []): Film | undefined {
-  const units = [...splitAnnexB(data), ...described];
+export function filmOf({ data, parameterSets = [] }: Frame): Film | undefined {
+  const units = [...splitAnnexB(data), ...parameterSets];
   const sps = units.find((unit) => nalType(unit) === NAL.sps);
   const pps = units.find((unit) => nalType(unit) === NAL.pps);
   const format = sps && readSps(sps);
@@ -46,7 +48,6 @@ const USUAL_FRAME = VIDEO_CLOCK / 30;
  * frame with parameter sets is left out; new sets begin a new initialisation segment.
  */
 export class Mp4Writer {
-  readonly #described: readonly Buffer[];
   #film: Film | undefined;
   #held: Frame | undefined;
   #last: number | undefined;
@@ -54,9 +55,9 @@ export class Mp4Writer {
   #sequence = 0;
   #time = 0;
 
-  /** `described`: parameter sets of the session description (`sprop-parameter-sets`). */
-  constructor(described: readonly Buffer[] = []) {
-    this.#described = described;
+  /** Known from the first key frame on. */
+  get film(): Film | undefined {
+    return this.#film;
   }
 
   /** A key frame is needed before anything can be written. */
@@ -89,7 +90,7 @@ export class Mp4Writer {
   }
 
   #begin(frame: Frame): readonly Buffer[] {
-    const film = filmOf(frame.data, this.#described) ?? this.#film;
+    const film = filmOf(frame) ?? this.#film;
     if (!film) return [];
     this.#awaitsKey = false;
     if (sameFilm(film, this.#film)) return [];

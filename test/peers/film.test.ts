@@ -36,8 +36,8 @@ function encoded(size: string, ...more: readonly string[]): Frame[] {
   }));
 }
 
-const written = (frames: readonly Frame[], described?: readonly Buffer[]): Buffer => {
-  const writer = new Mp4Writer(described);
+const written = (frames: readonly Frame[]): Buffer => {
+  const writer = new Mp4Writer();
   return Buffer.concat(frames.flatMap((frame) => [...writer.add(frame)]));
 };
 
@@ -83,7 +83,7 @@ for (const [size, more] of [
 ] as const) {
   test(`the size of a picture of ${size} (${more[1]})`, () => {
     const [first] = encoded(size, ...more);
-    const film = first && filmOf(first.data);
+    const film = first && filmOf(first);
     assert.is(`${film?.format.width}x${film?.format.height}`, size);
     assert.match(film ? filmType(film) : '', /^video\/mp4; codecs="avc1\.[0-9A-F]{6}"$/);
     const sps = splitAnnexB(first?.data ?? Buffer.alloc(0)).find((unit) => nalType(unit) === NAL.sps);
@@ -106,7 +106,7 @@ test('nothing goes out before a key frame, and parameter sets may come from the 
   }));
   assert.is(written(frames.slice(1, 10)).length, 0);
   assert.is(written(bare).length, 0, 'no sets anywhere');
-  assert.is(probe(written(bare, sets)).times.length, 24);
+  assert.is(probe(written(bare.map((frame) => ({ ...frame, parameterSets: sets })))).times.length, 24);
 });
 
 test('a reader that skipped goes on with the next key frame, later by what it skipped', () => {

@@ -37,7 +37,9 @@ test('[MD-2.9.2a2] an optional key is offered over TLS only, a required one anyw
 
 test('[MD-2.9.2b2] the edge is asked when both have announced it, over TLS', async () => {
   const of = (e2ae: boolean, announced: boolean, transport: 'udp' | 'tls') => {
-    const world = { ...policy({ e2ae }), line: { e2ae: announced } } as unknown as Parameters<typeof usesEdge>[0];
+    const world = { ...policy({ e2ae }), line: { e2ae: announced } } as unknown as Parameters<
+      typeof usesEdge
+    >[0];
     return usesEdge(world, { ...target, transport });
   };
   assert.is(of(true, true, 'tls'), true);
@@ -120,7 +122,11 @@ for (const [what, status, body] of [
     assert.is(world.latest().end?.label, 'failed');
     assert.is(world.latest().end?.sip, 488);
     assert.match(world.latest().end?.reason?.text ?? '', /encrypted/);
-    assert.is(world.media.streams[0]?.configurations.filter(({ send }) => send).length, 0, 'nothing was said');
+    assert.is(
+      world.media.streams[0]?.configurations.filter(({ send }) => send).length,
+      0,
+      'nothing was said',
+    );
     assert.equal(
       world.troubles.map(({ id }) => id),
       ['call.not-encrypted'],
