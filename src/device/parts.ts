@@ -93,6 +93,7 @@ export function registrationConfig(config: Config): RegistrationConfig {
     backoff: { base: Seconds(sip.retry_base), max: Seconds(sip.retry_max) },
     access: accessSetting(config),
     features: { audio: true, video: hasVideo(config) },
+    mediaSecurity: config.media.e2ae,
     timers: timers(config),
   };
 }

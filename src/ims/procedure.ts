@@ -7,6 +7,7 @@ import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import type { Sending, UserAgent } from '#src/sip/ua/user-agent.ts';
+import { MediaSecurity } from './media-security.ts';
 import { type Attempt, type Outcome, readFailure, readRefusal } from './outcome.ts';
 import { registerRequest } from './register-request.ts';
 import type { RegistrationConfig } from './registration-config.ts';
@@ -36,6 +37,7 @@ export type Answer =
 export class Procedure {
   /** Of this registration; calls use it too. */
   readonly digest: DigestClient;
+  readonly security: MediaSecurity;
   readonly #deps: ProcedureDeps;
   readonly #callId: string;
   readonly #fromTag: string;
@@ -47,7 +49,8 @@ export class Procedure {
 
   constructor(deps: ProcedureDeps) {
     this.#deps = deps;
-    const { userName, password } = deps.config;
+    const { userName, password, profile, mediaSecurity } = deps.config;
+    this.security = new MediaSecurity(profile === 'ims' && mediaSecurity === true);
     this.#callId = randomUuid(deps.random);
     this.#fromTag = randomToken(deps.random);
     this.digest = new DigestClient({ credentials: { username: userName, password }, random: deps.random });
@@ -93,6 +96,12 @@ export class Procedure {
       {
         onFinal: (response, flow) => {
           if (turn === this.#turn) this.#flow = flow;
+          if (response.isSuccess) this.security.accepted(response);
+          else if (turn === this.#turn && this.security.mends(response)) {
+            this.#noteSent();
+            this.send(register, done);
+            return;
+          }
           conclude(
             response.isSuccess
               ? { ok: true, response, flow }
@@ -104,9 +113,12 @@ export class Procedure {
       {
         digest: this.digest,
         viaParams: [['keep']],
+        onChallenge: (response) => this.security.challenged(response),
         // Where we do not listen, the Contact names our end of the connection, which exists only now.
         prepare: (sent, flow) => {
-          if (turn === this.#turn) sent.headers.set('Contact', register.contact(flow).toString());
+          if (turn !== this.#turn) return;
+          sent.headers.set('Contact', register.contact(flow).toString());
+          this.security.announce(sent, flow.secure);
         },
         ...(isFlow(register.to) ? { flow: register.to } : { targets: [register.to], fresh: true }),
       },

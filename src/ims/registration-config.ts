@@ -29,6 +29,8 @@ export interface RegistrationConfig {
   readonly backoff?: BackoffSettings;
   readonly access?: AccessSetting;
   readonly features: Features;
+  /** Announce end-to-access-edge media security (33.328 7.1.1). */
+  readonly mediaSecurity?: boolean;
   /** Those of the user agent; 64 × T1 is the patience with a P-CSCF that says Retry-After. */
   readonly timers: TimerSettings;
 }

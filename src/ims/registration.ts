@@ -183,6 +183,11 @@ export class Registration {
       : plain;
   }
 
+  /** Both sides announced end-to-access-edge media security for this registration (33.328 7.1.1). */
+  get e2ae(): boolean {
+    return this.#machine.binding !== undefined && this.#machine.procedure.security.agreed;
+  }
+
   /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */
   accessNetworkInfo(flow: Flow | undefined): string | undefined {
     return flow?.secure && this.#deps.config.profile === 'ims' ? this.#access : undefined;
@@ -193,9 +198,11 @@ export class Registration {
     const secure = isFlow(to) ? to.secure : to.transport === 'tls';
     const host = isFlow(to) ? to.remote.host : to.host;
     const method = message instanceof SipRequest ? message.method : message.cseq.method;
-    if (!secure || this.#access === undefined || this.#deps.config.profile !== 'ims') return;
+    if (!secure || this.#deps.config.profile !== 'ims') return;
     if (method === 'CANCEL' || method === 'ACK' || host !== this.#machine.pcscf?.target.host) return;
-    message.headers.set('P-Access-Network-Info', this.#access);
+    if (this.#access !== undefined) message.headers.set('P-Access-Network-Info', this.#access);
+    if (message instanceof SipRequest && method !== 'REGISTER')
+      this.#machine.procedure.security.confirm(message);
   }
 
   #localUri(to: Target | Flow | undefined): SipUri {

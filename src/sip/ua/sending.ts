@@ -40,6 +40,8 @@ export interface SendingOptions extends RequestOptions {
   readonly hop?: Uri | undefined;
   /** The CSeq of a try after a challenge; default one higher. In a dialog the dialog counts. */
   readonly nextCseq?: () => number;
+  /** A challenge that is about to be answered. */
+  readonly onChallenge?: (response: SipResponse) => void;
 }
 
 export interface Sending {
@@ -259,6 +261,7 @@ export class OutgoingRequest implements Sending {
       return false;
     }
     if (nextCseq) next.value.headers.set('CSeq', `${nextCseq()} ${this.#request.method}`);
+    this.#options.onChallenge?.(response);
     this.#core.counters.add('sip_challenges_answered_total');
     this.#request = next.value;
     this.#authorized = true;
