@@ -71,8 +71,11 @@ export function parseRtpMap(value: string): RtpMap | undefined {
   return { payloadType: split.payloadType, name, clockRate, channels };
 }
 
-/** Parameters end at `;`; 26.114 itself prints a comma there once (table A.2.1), which is taken too. */
-const PARAMETER_END = /[;,]\s*(?=[A-Za-z][\w-]*\s*=)|;/;
+/**
+ * Parameters end at `;`; 26.114 itself prints a comma there once (table A.2.1), which is taken before a name with a
+ * hyphen: base64, which has commas between its parts (RFC 6184 `sprop-parameter-sets`), has none.
+ */
+const PARAMETER_END = /,\s*(?=[A-Za-z]+(?:-[A-Za-z]+)+\s*=)|;/;
 
 export function parseFmtp(value: string): Fmtp | undefined {
   const split = typed(value);

@@ -23,7 +23,8 @@ import { keepNumbers } from './numbering.ts';
 import { parseSdp, type SdpFault } from './parse.ts';
 import { type AnswerFault, type OfferedIndexes, settleAnswer } from './settle.ts';
 import { mustProtect, type OfferedTransport, offeredTransport } from './transport.ts';
-import { offeredVideoFormats, offerVideo } from './video.ts';
+import { offerVideo } from './video.ts';
+import { offeredVideoFormats } from './video-formats.ts';
 
 export interface OfferAnswerOptions {
   readonly local: LocalMedia;

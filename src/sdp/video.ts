@@ -1,6 +1,5 @@
 // The video line: H.264 constrained baseline, offered, answered, settled (26.114 6.2.3, 5.2.2; RFC 6184 8.2.2).
 import { err, ok, type Result } from '#src/base/result.ts';
-import { Hertz } from '#src/base/units.ts';
 import {
   type AgreedFeedback,
   type AgreedVideoCodec,
@@ -13,7 +12,7 @@ import {
 import type { OfferedLineOptions } from './audio.ts';
 import type { LocalPorts, VideoCapabilities } from './capabilities.ts';
 import { RTCP_BANDWIDTH } from './codecs.ts';
-import { type ComposedFormat, composedMedia, offeredBandwidth } from './compose.ts';
+import { composedMedia, offeredBandwidth } from './compose.ts';
 import type { Direction } from './direction.ts';
 import {
   feedbackLines,
@@ -26,17 +25,7 @@ import {
   orientationOf,
 } from './feedback.ts';
 import { keepAliveType } from './formats.ts';
-import {
-  type AgreedLevels,
-  agreedLevels,
-  fitsLevel,
-  H264,
-  type H264Parameters,
-  h264Fmtp,
-  h264Parameters,
-  levelOf,
-  profileLevelId,
-} from './h264.ts';
+import { type AgreedLevels, agreedLevels, fitsLevel, h264Fmtp, levelOf, profileLevelId } from './h264.ts';
 import {
   answeredDirection,
   answeredRtcp,
@@ -48,40 +37,10 @@ import {
 } from './line.ts';
 import type { Line, MediaDescription } from './model.ts';
 import { hasFeedback, type SettledTransport, type TransportChoice } from './transport.ts';
+import { agreedCodec, bestVideo, counterpart, levelId, RTP_MAP, usableVideo } from './video-formats.ts';
 
-/** NG.114 3.3.1; 26.114 5.2.2 asks for 1.2 at least. */
-const MAIN = '42e01f';
-const FALLBACK = '42e00c';
 /** kbit/s (26.114 table A.4.16) */
 const BANDWIDTH = 690;
-const RTP_MAP = `${H264.name}/${H264.clockRate}`;
-const FIRST_PAYLOAD_TYPE = 104;
-
-const levelId = (video: VideoCapabilities): string => video.profileLevelId ?? MAIN;
-
-/** Our payload types: mode 1 and mode 0 at our level, mode 0 at level 1.2 for old peers. */
-export function offeredVideoFormats(
-  video: VideoCapabilities,
-  current?: AgreedVideoCodec,
-): readonly ComposedFormat[] {
-  const parameterSets = video.spropParameterSets ?? [];
-  const format = (payloadType: number, id: string, packetizationMode: 0 | 1): ComposedFormat => ({
-    payloadType,
-    rtpMap: RTP_MAP,
-    fmtp: h264Fmtp({ profileLevelId: id, packetizationMode, parameterSets }),
-  });
-  // In a session the one that is in use, under its number (26.114 table A.4.12).
-  if (current) {
-    return [format(current.receivePayloadType, current.receiveProfileLevelId, current.packetizationMode)];
-  }
-  const main = levelId(video);
-  return [
-    format(FIRST_PAYLOAD_TYPE, main, 1),
-    format(FIRST_PAYLOAD_TYPE + 1, main, 0),
-    ...(levelOf(main) > levelOf(FALLBACK) ? [format(FIRST_PAYLOAD_TYPE + 2, FALLBACK, 0)] : []),
-  ];
-}
-
 export function offerVideo(
   context: LineContext,
   ports: LocalPorts,
@@ -115,36 +74,6 @@ export function offerVideo(
   });
 }
 
-interface FoundVideo {
-  readonly payloadType: number;
-  readonly parameters: H264Parameters;
-}
-
-function usableVideo(media: MediaDescription): readonly FoundVideo[] {
-  return media.payloadTypes.flatMap((payloadType) => {
-    const map = media.rtpMap(payloadType);
-    if (map?.name.toUpperCase() !== H264.name || map.clockRate !== H264.clockRate) return [];
-    const parameters = h264Parameters(media.fmtp(payloadType));
-    return parameters ? [{ payloadType, parameters }] : [];
-  });
-}
-
-/** Mode 1 before 0 (a slice may be longer than a packet), then the better level, then the stricter profile, then their order. */
-function best(found: readonly FoundVideo[], ours: number): FoundVideo | undefined {
-  const rank = ({ parameters }: FoundVideo): readonly number[] => [
-    parameters.packetizationMode,
-    Math.min(parameters.receiveLevel, ours),
-    parameters.profile === 'constrained-baseline' ? 1 : 0,
-  ];
-  const [first, ...others] = found;
-  return first && others.reduce((top, entry) => (precedes(rank(entry), rank(top)) ? entry : top), first);
-}
-
-function precedes(a: readonly number[], b: readonly number[]): boolean {
-  const at = a.findIndex((value, index) => value !== b[index]);
-  return at >= 0 && (a[at] ?? 0) > (b[at] ?? 0);
-}
-
 /** Undefined when the line, as the transport choice reads it, holds nothing of ours. */
 export function answerVideo(
   context: LineContext,
@@ -156,7 +85,7 @@ export function answerVideo(
   const { video, ports } = own;
   const offered = transport.media;
   const level = levelOf(levelId(video));
-  const choice = best(usableVideo(offered), level);
+  const choice = bestVideo(usableVideo(offered), level);
   if (!choice) return undefined;
   const { payloadType, parameters } = choice;
   const levels = agreedLevels({ level, asymmetryAllowed: true }, parameters);
@@ -248,27 +177,6 @@ function nearest(sizes: readonly ImageSize[], own: ImageSize, level: number): Im
   );
 }
 
-function agreedCodec(options: {
-  readonly theirs: FoundVideo;
-  readonly receivePayloadType: number;
-  readonly levels: AgreedLevels;
-  readonly ourId: string;
-}): AgreedVideoCodec {
-  const { parameters, payloadType } = options.theirs;
-  const { maxNalUnitOctets } = parameters;
-  return {
-    name: H264.name,
-    sendPayloadType: payloadType,
-    receivePayloadType: options.receivePayloadType,
-    clockRate: Hertz(H264.clockRate),
-    packetizationMode: parameters.packetizationMode,
-    sendProfileLevelId: profileLevelId(options.levels.send),
-    receiveProfileLevelId: options.ourId,
-    spropParameterSets: parameters.parameterSets,
-    ...(maxNalUnitOctets === undefined ? {} : { maxNalUnitOctets }),
-  };
-}
-
 function agreed(
   line: Pick<OfferedLine, 'index' | 'media' | 'connection'>,
   transport: SettledTransport,
@@ -316,14 +224,6 @@ export function settleVideo(line: SettledLine, transport: SettledTransport): Res
     });
   }
   return err('codec');
-}
-
-/** By its number when the format fits, else by profile and mode: the numbers may differ (26.114 table A.4.12ag). */
-function counterpart(mine: readonly FoundVideo[], theirs: FoundVideo): FoundVideo | undefined {
-  const fits = mine.filter(
-    ({ parameters }) => parameters.packetizationMode === theirs.parameters.packetizationMode,
-  );
-  return fits.find(({ payloadType }) => payloadType === theirs.payloadType) ?? fits[0];
 }
 
 /** Both sides must have named a message; reduced size needs the profile (RFC 5506 5.2). */

@@ -140,3 +140,105 @@ export const PCMU_OFFER = session(
 );
 
 export const withSession = session;
+
+const FEEDBACK = [
+  'a=rtcp-fb:* trr-int 5000',
+  'a=rtcp-fb:* nack',
+  'a=rtcp-fb:* nack pli',
+  'a=rtcp-fb:* ccm fir',
+  'a=rtcp-fb:* ccm tmmbr',
+];
+
+const AUDIO = [
+  'm=audio 49152 RTP/AVP 97',
+  'a=rtpmap:97 AMR-WB/16000/1',
+  'a=fmtp:97 mode-change-capability=2; max-red=220',
+];
+
+/** 26.114 table A.4.10a: sizes by imageattr, tcap at the session level as printed (before the first m= line). */
+export const A_4_10A = session(
+  'a=tcap:1 RTP/AVPF',
+  ...AUDIO,
+  'm=video 49154 RTP/AVP 99',
+  'b=AS:315',
+  'b=RS:0',
+  'b=RR:2500',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:99 H264/90000',
+  'a=fmtp:99 packetization-mode=0; profile-level-id=42e00c; sprop-parameter-sets=J0LgDJWgUH6Af1A=,KM46gA==',
+  'a=imageattr:99 send [x=176,y=144] [x=224,y=176] [x=272,y=224] [x=320,y=240] recv [x=176,y=144] [x=224,y=176] [x=272,y=224,q=0.6] [x=320,y=240]',
+  ...FEEDBACK,
+  'a=extmap:4 urn:3gpp:video-orientation',
+);
+
+/** 26.114 table A.4.12ac: two payload types of H.264, 3.1 and 1.2, both in mode 0. */
+export const A_4_12AC = session(
+  'a=tcap:1 RTP/AVPF',
+  ...AUDIO,
+  'm=video 49154 RTP/AVP 99 100',
+  'b=AS:900',
+  'b=RS:0',
+  'b=RR:2500',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:99 H264/90000',
+  'a=fmtp:99 packetization-mode=0; profile-level-id=42e01f; sprop-parameter-sets=Z0KAHpWgKA9oB/U=,aM46gA==',
+  'a=imageattr:99 send [x=640,y=480] recv [x=640,y=480]',
+  'a=rtpmap:100 H264/90000',
+  'a=fmtp:100 packetization-mode=0; profile-level-id=42e00c; sprop-parameter-sets=J0LgDJWgUH6Af1A=,KM46gA==',
+  'a=imageattr:100 send [x=320,y=240] recv [x=320,y=240]',
+  ...FEEDBACK,
+  'a=extmap:4 urn:3gpp:video-orientation',
+);
+
+/** 26.114 table A.4.12: the second offer, AVPF named directly. */
+export const A_4_12 = session(
+  ...AUDIO,
+  'm=video 49154 RTP/AVPF 99',
+  'b=AS:107',
+  'b=RS:0',
+  'b=RR:2500',
+  'a=rtpmap:99 H264/90000',
+  'a=fmtp:99 packetization-mode=0;profile-level-id=42e00b; sprop-parameter-sets=Z0LgC5ZUCg/I,aM4BrFSAa',
+  'a=imageattr:99 send [x=320,y=240] recv [x=272,y=224]',
+  ...FEEDBACK,
+  'a=extmap:4 urn:3gpp:video-orientation',
+);
+
+/** 26.114 table A.4.13: asymmetric streams, default level 1.3 and up to 3.1 to be received. */
+export const A_4_13 = session(
+  ...AUDIO,
+  'm=video 49154 RTP/AVP 99',
+  'b=AS:2000',
+  'b=RS:0',
+  'b=RR:5000',
+  'a=tcap:1 RTP/AVPF',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:99 H264/90000',
+  'a=fmtp:99 packetization-mode=0; profile-level-id=42e00d; sprop-parameter-sets=J0LgDJWgUH6Af1A=,KM46gA==; level-asymmetry-allowed=1; max-recv-level=e01f',
+  'a=imageattr:99 send [x=320,y=240] [x=640,y=480] recv [x=320,y=240] [x=640,y=480] [x=1280,y=720]',
+  ...FEEDBACK,
+  'a=extmap:4 urn:3gpp:video-orientation',
+);
+
+/** 26.114 table A.4.16: H.265 first, then H.264 at two sizes. */
+export const A_4_16 = session(
+  ...AUDIO,
+  'm=video 49154 RTP/AVP 98 97 100 99',
+  'b=AS:690',
+  'b=RS:0',
+  'b=RR:5000',
+  'a=tcap:1 RTP/AVPF',
+  'a=pcfg:1 t=1',
+  'a=rtpmap:100 H264/90000',
+  'a=fmtp:100 packetization-mode=0; profile-level-id=42e01f; sprop-parameter-sets=Z0KAHpWgNQ9oB/U=,aM46gA==',
+  'a=imageattr:100 send [x=848,y=480] recv [x=848,y=480]',
+  'a=rtpmap:99 H264/90000',
+  'a=fmtp:99 packetization-mode=0; profile-level-id=42e01f; sprop-parameter-sets=Z0KADZWgUH6Af1A=,aM46gA==',
+  'a=imageattr:99 send [x=320,y=240] recv [x=320,y=240]',
+  'a=rtpmap:98 H265/90000',
+  'a=fmtp:98 profile-id=1; level-id=93; sprop-pps=RAHAcYDZIA==',
+  'a=rtpmap:97 H265/90000',
+  'a=fmtp:97 profile-id=1; level-id=93; sprop-pps=RAHAcYDZIA==',
+  ...FEEDBACK,
+  'a=extmap:4 urn:3gpp:video-orientation',
+);
