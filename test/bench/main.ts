@@ -5,6 +5,7 @@ import type { BenchLine } from './line.ts';
 const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly BenchLine[]> }>>> = {
   sip: () => import('./sip.ts'),
   pacing: () => import('./pacing.ts'),
+  jitter: () => import('./jitter.ts'),
   memory: () => import('./memory.ts'),
   setup: () => import('./setup.ts'),
 };
