@@ -12,7 +12,7 @@ typedef struct tm_bits {
   const uint8_t *end;
   unsigned zeros; // zero octets just before `at`
   unsigned left;  // bits of `octet` not yet read
-  uint8_t octet;
+  uint32_t octet;
   bool overrun;
 } tm_bits;
 
@@ -45,7 +45,7 @@ static inline uint32_t tm_bits_u(tm_bits *bits, unsigned count) {
   while (count > 0) {
     if (bits->left == 0) tm_bits_fetch(bits);
     unsigned take = bits->left < count ? bits->left : count;
-    value = value << take | (uint32_t)(bits->octet >> (bits->left - take) & ((1u << take) - 1u));
+    value = value << take | (bits->octet >> (bits->left - take) & ((1u << take) - 1u));
     bits->left -= take;
     count -= take;
   }

@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   jitter: () => import('./jitter.ts'),
   memory: () => import('./memory.ts'),
   setup: () => import('./setup.ts'),
+  nal: () => import('./nal.ts'),
 };
 
 const number = (value: number | null): string =>
