@@ -68,7 +68,7 @@ for (const [srtp, offer, what, expected] of [
   });
 }
 
-test('[MD-2.9.2a2] one crypto line back: the tag of the offer, a key of our own', () => {
+test('one crypto line back: the tag of the offer, a key of our own', () => {
   const offer = offerOf(
     'RTP/SAVP',
     'a=crypto:4 F8_128_HMAC_SHA1_80 inline:unknown0suite',
@@ -232,6 +232,30 @@ test('a required policy declines video in clear and keeps the protected audio', 
   assert.is(media.video, undefined);
   assert.match(mediaLines(answer)[1] ?? '', /^m=video 0 /);
   assert.ok(answered(side(capabilities('optional', { video: VIDEO })), offer).media.video);
+});
+
+const sdesOnly = (protocol: string, ...rest: string[]): void => {
+  const offer = side(capabilities('required')).offer();
+  assert.ok(attributes(offer, 'crypto').length > 0 && attributes(offer, 'fingerprint').length === 0);
+  assert.is(refusalOf(side(capabilities('optional')), offerOf(protocol, ...rest)), 'dtls-only');
+};
+test.proof('[MD-2.9.2a2] keys by SDES and nothing else: no fingerprint of ours, DTLS alone is refused', {
+  run: () => sdesOnly('UDP/TLS/RTP/SAVP', 'a=fingerprint:sha-256 00:11'),
+  control: () => sdesOnly('RTP/SAVP', CRYPTO),
+});
+
+const startsProtectedOnly = (answer: Buffer): void => {
+  const caller = side(capabilities('required'));
+  caller.offer();
+  assert.not.ok(caller.answer(answer).ok);
+};
+test.proof('a call that must be encrypted does not start in clear', {
+  run: () => startsProtectedOnly(PLAIN),
+  control: () => {
+    const caller = side(capabilities('off'));
+    caller.offer();
+    assert.not.ok(caller.answer(PLAIN).ok);
+  },
 });
 
 test.run();

@@ -276,4 +276,37 @@ test('a keep-alive number that neither line uses: 20, else another that stands f
   assert.is(answered(device(), taken).media.audio?.keepAlivePayloadType, 22);
 });
 
+/** What a caller and a callee agree upon. */
+function agreedVideo(options: { readonly plain?: boolean; readonly callee?: Partial<Capabilities> } = {}) {
+  const caller = device();
+  const callee = side({ ...WITH_VIDEO, ...options.callee }, { ...LOCAL, address: '192.0.2.20' });
+  const offer = caller.offer(BOTH_WAYS, { plain: options.plain ?? false });
+  return settled(caller, answered(callee, offer).answer).video;
+}
+
+const negotiatesFeedback = (plain: boolean): void => {
+  const video = agreedVideo({ plain });
+  assert.is(video?.protocol, 'RTP/AVPF');
+  assert.ok(video?.feedback.fir && video.feedback.pli && video.feedback.nack && video.feedback.tmmbr);
+};
+test.proof('[MD-2.4.4a] AVPF and its messages by capability negotiation', {
+  run: () => negotiatesFeedback(false),
+  control: () => negotiatesFeedback(true),
+});
+
+const brings = (callee: Partial<Capabilities>): void => {
+  assert.equal(agreedVideo({ callee })?.codec.spropParameterSets, [SPS, PPS]);
+};
+test.proof('[MD-2.4.4d] the parameter sets of the peer come with its description', {
+  run: () => brings({ video: VIDEO }),
+  control: () => brings({ video: { ...VIDEO, spropParameterSets: [] } }),
+});
+
+const orients = (callee: Partial<Capabilities>): void =>
+  assert.equal(agreedVideo({ callee })?.cvo, { id: 4 });
+test.proof('[MD-2.4.4h] orientation when both sides have it', {
+  run: () => orients({ video: VIDEO }),
+  control: () => orients({ video: { ...VIDEO, orientation: false } }),
+});
+
 test.run();
