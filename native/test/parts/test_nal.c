@@ -172,6 +172,66 @@ static void recovery_point(void) {
   CHECK(!unit.recovery_point);
 }
 
+typedef struct bit_writer {
+  uint8_t data[128];
+  size_t bits;
+} bit_writer;
+
+static void put_u(bit_writer *w, uint32_t value, unsigned count) {
+  while (count-- > 0) {
+    if ((value >> count & 1u) != 0) w->data[w->bits / 8] = (uint8_t)(w->data[w->bits / 8] | 0x80u >> w->bits % 8);
+    w->bits++;
+  }
+}
+
+static void put_ue(bit_writer *w, uint32_t value) {
+  unsigned length = 0;
+  while ((value + 1) >> (length + 1) != 0) length++;
+  put_u(w, 0, length);
+  put_u(w, value + 1, length + 1);
+}
+
+// 7.3.2.1.1.1: lists that end early, that are flat, that are whole; then the fields behind them are found.
+static void scaling_lists(void) {
+  bit_writer w = {.data = {0}};
+  put_u(&w, 0x67640029, 32); // SPS, high, no constraints, level 4.1
+  put_ue(&w, 3);             // id
+  put_ue(&w, 1);             // 4:2:0
+  put_ue(&w, 0);
+  put_ue(&w, 0);
+  put_u(&w, 0, 1);
+  put_u(&w, 1, 1); // scaling lists
+  put_u(&w, 1, 1);
+  put_ue(&w, 16); // first of list 0: -8, the next scale is 0: the default
+  put_u(&w, 1, 1);
+  for (int i = 0; i < 8; i++) put_ue(&w, 2); // list 1: -1 each, from 8 to 0: the rest is not written
+  put_u(&w, 0, 6); // lists 2 to 7: none
+  put_ue(&w, 4);   // log2_max_frame_num 8
+  put_ue(&w, 2);   // order count type 2
+  put_ue(&w, 1);
+  put_u(&w, 0, 1);
+  put_ue(&w, 119); // 1920
+  put_ue(&w, 67);  // 1088
+  put_u(&w, 3, 2); // frames only, direct 8x8
+  put_u(&w, 1, 1);
+  put_ue(&w, 0);
+  put_ue(&w, 0);
+  put_ue(&w, 0);
+  put_ue(&w, 4); // eight lines off
+  put_u(&w, 0, 1);
+  put_u(&w, 1, 1);
+  tm_nal nal;
+  tm_h264_sps sps;
+  CHECK_INT(tm_nal_header(w.data, (w.bits + 7) / 8, &nal), TM_OK);
+  CHECK_INT(tm_h264_read_sps(&nal, &sps), TM_OK);
+  CHECK_INT(sps.id, 3);
+  CHECK(sps.scaling_lists && !sps.has_vui);
+  CHECK_INT(sps.log2_max_frame_num, 8);
+  CHECK_INT(sps.pic_order_cnt_type, 2);
+  CHECK_INT(sps.width, 1920);
+  CHECK_INT(sps.height, 1080);
+}
+
 int main(void) {
   tm_test_run("start codes of both lengths, trailing zeros, emulation prevention", start_codes);
   tm_test_run("the sample sets of TS 26.114", sets_of_26114);
@@ -179,5 +239,6 @@ int main(void) {
   tm_test_run("cut and flipped sets are survived", damage);
   tm_test_run("a bad set changes nothing", bad_set_changes_nothing);
   tm_test_run("recovery point SEI", recovery_point);
+  tm_test_run("scaling lists", scaling_lists);
   return tm_test_end();
 }

@@ -1,6 +1,9 @@
 // After creation nothing allocates: malloc and its kin are counted while every part works. Under a sanitizer, which has
 // an allocator of its own, the counting is off and the test only runs the parts.
 #include "tm_dtmf.h"
+#include "tm_h264_depay.h"
+#include "tm_h264_payload.h"
+#include "tm_keyframe.h"
 #include "tm_level.h"
 #include "tm_receiver.h"
 #include "tm_resample.h"
@@ -9,6 +12,7 @@
 #include "tm_rtp_stats.h"
 #include "tm_test.h"
 #include "tm_tone.h"
+#include "tm_video_fixture.h"
 #include "tm_wav.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -129,6 +133,39 @@ static void files(void) {
   CHECK_INT(tm_wav_writer_close(writer), TM_OK);
 }
 
+// A file as source, packets with every seventh lost, pictures judged and asked for.
+static void video(void) {
+  static tm_h264_payload payload;
+  tm_h264_depay *d = NULL;
+  tm_annexb_reader *reader = NULL;
+  tm_annexb_frame unit;
+  tm_keyframe_receiver policy;
+  uint16_t sequence = 0;
+  CHECK_INT(tm_h264_payload_init(&payload, &(tm_h264_payload_config){.mode = 1, .max_payload = 200}), TM_OK);
+  CHECK_INT(tm_h264_depay_create(&(tm_h264_depay_config){0}, &d), TM_OK);
+  CHECK_INT(tm_annexb_open(tm_fixture_path("baseline.h264"), &(tm_annexb_options){.loop = true}, &reader), TM_OK);
+  tm_keyframe_receiver_init(&policy, &(tm_keyframe_settings){.pli = true});
+  unsigned long before = allocations;
+  for (int i = 0; i < 150; i++) {
+    tm_rtp_packet packet;
+    tm_h264_frame frame;
+    bool show = false;
+    CHECK_INT(tm_annexb_next(reader, &unit), TM_OK);
+    CHECK_INT(tm_h264_payload_begin(&payload, unit.data, unit.bytes, NULL, NULL), TM_OK);
+    while (tm_h264_payload_next(&payload, &packet) == TM_OK) {
+      packet.sequence = sequence++;
+      packet.timestamp = unit.timestamp;
+      if (sequence % 7 == 0) continue;
+      tm_h264_depay_put(d, &packet, unit.time_us);
+      while (tm_h264_depay_get(d, unit.time_us, &frame) == TM_OK) tm_keyframe_frame(&policy, &frame, unit.time_us, &show);
+    }
+  }
+  CHECK_INT(allocations - before, 0);
+  CHECK(policy.asks > 0);
+  tm_annexb_close(reader);
+  tm_h264_depay_destroy(d);
+}
+
 static void the_counter_counts(void) {
   unsigned long before = allocations;
   void *volatile block = malloc(16);
@@ -141,5 +178,6 @@ int main(void) {
   tm_test_run("5 s of a stream of each codec allocate nothing", streams);
   tm_test_run("resampler and ring allocate nothing", resampler_and_ring);
   tm_test_run("the file writer allocates nothing", files);
+  tm_test_run("10 s of video allocate nothing", video);
   return tm_test_end();
 }
