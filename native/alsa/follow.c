@@ -20,7 +20,7 @@ static const double TOO_MUCH = 800.0;      // 50 ms beyond the wanted stock: a j
 static const double BEND = 80.0;           // more distance than this is somebody's lateness
 static const double MAX_DRIFT = 2500e-6, MAX_STEP = 3000e-6;
 static const double SMOOTH_S = 0.5;
-static const double QUICK = 0.8, SLOW = 0.2;  // rad/s
+static const double QUICK = 0.4, SLOW = 0.2;  // rad/s
 
 tm_status tm_follow_init(tm_follow *follow, size_t block)
 {

@@ -14,7 +14,7 @@
 
 enum {
   CABLE_FRAMES = 1 << 16,  // ring of one cable; a power of two
-  MAX_CHANNELS = 2,
+  MAX_CHANNELS = 8,
   MAX_CABLES = 8,
   NAME_OCTETS = 32,
   PATH_OCTETS = 256,
@@ -33,11 +33,44 @@ struct cable {
 static struct cable cables[MAX_CABLES];
 static pthread_mutex_t cables_lock = PTHREAD_MUTEX_INITIALIZER;
 
+// A sample in memory: little endian, so that its upper 16 bits are the last two octets (U8: one, around 128).
+struct layout {
+  const char *name;
+  snd_pcm_format_t alsa;
+  unsigned octets;
+};
+
+static const struct layout layouts[] = {
+    {"S16", SND_PCM_FORMAT_S16_LE, 2},
+    {"S32", SND_PCM_FORMAT_S32_LE, 4},
+    {"S24_3LE", SND_PCM_FORMAT_S24_3LE, 3},
+    {"U8", SND_PCM_FORMAT_U8, 1},
+};
+
+static int load(const struct layout *layout, const unsigned char *at)
+{
+  if (layout->octets == 1) return (at[0] - 128) * 256;
+  return (int16_t)(at[layout->octets - 2] | at[layout->octets - 1] << 8);
+}
+
+static void store(const struct layout *layout, unsigned char *at, int sample)
+{
+  memset(at, 0, layout->octets);
+  if (layout->octets == 1) {
+    at[0] = (unsigned char)(sample / 256 + 128);
+    return;
+  }
+  at[layout->octets - 2] = (unsigned char)sample;
+  at[layout->octets - 1] = (unsigned char)((uint16_t)sample >> 8);
+}
+
 struct plug {
   snd_pcm_ioplug_t io;
   struct cable *cable;
   char faults[PATH_OCTETS];
   double skew;  // relative: 0.0001 is 100 ppm fast
+  double delay_ms;  // capture: what is played is heard so much later, as across a room
+  const struct layout *layout;
   int timer;
   bool running;
   int64_t started_ns;       // monotonic
@@ -156,16 +189,17 @@ static snd_pcm_sframes_t plug_transfer(snd_pcm_ioplug_t *io, const snd_pcm_chann
   struct cable *cable = plug->cable;
   bool playback = io->stream == SND_PCM_STREAM_PLAYBACK;
   place(plug);
-  uint64_t position = plug->start_position + plug->transferred;
+  uint64_t late = playback ? 0 : (uint64_t)(plug->delay_ms / 1000.0 * io->rate);
+  uint64_t position = plug->start_position + plug->transferred - late;
   pthread_mutex_lock(&cable->lock);
   for (snd_pcm_uframes_t i = 0; i < size; i++) {
     int16_t *slot = &cable->samples[(position + i) & (CABLE_FRAMES - 1)];
     int sum = 0;
     for (unsigned c = 0; c < io->channels; c++) {
       const snd_pcm_channel_area_t *area = &areas[c];
-      int16_t *at = (int16_t *)(void *)((char *)area->addr + (area->first + area->step * (offset + i)) / 8);
-      if (playback) sum += *at;
-      else *at = *slot;
+      unsigned char *at = (unsigned char *)area->addr + (area->first + area->step * (offset + i)) / 8;
+      if (playback) sum += load(plug->layout, at);
+      else store(plug->layout, at, *slot);
     }
     if (playback) *slot = (int16_t)(sum / (int)io->channels);
     else *slot = 0;  // heard once: a stopped player leaves silence, not an echo
@@ -215,9 +249,9 @@ static const snd_pcm_ioplug_callback_t callbacks = {
 static int constrain(struct plug *plug, long rate, long channels)
 {
   static const unsigned accesses[] = {SND_PCM_ACCESS_RW_INTERLEAVED, SND_PCM_ACCESS_MMAP_INTERLEAVED};
-  static const unsigned formats[] = {SND_PCM_FORMAT_S16};
+  const unsigned formats[] = {(unsigned)plug->layout->alsa};
   snd_pcm_ioplug_t *io = &plug->io;
-  unsigned frame = (unsigned)channels * sizeof(int16_t);
+  unsigned frame = (unsigned)channels * plug->layout->octets;
   int err = snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_ACCESS, 2, accesses);
   if (err >= 0) err = snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_FORMAT, 1, formats);
   if (err >= 0)
@@ -236,6 +270,7 @@ static int plug_open(snd_pcm_t **pcmp, const char *name, snd_pcm_stream_t stream
                      long rate, long channels)
 {
   if (fault(plug, "unplug", false)) return -ENODEV;
+  if (fault(plug, "busy", false)) return -EBUSY;
   plug->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (plug->timer < 0) return -errno;
   plug->io.version = SND_PCM_IOPLUG_VERSION;
@@ -259,13 +294,20 @@ static int plug_open(snd_pcm_t **pcmp, const char *name, snd_pcm_stream_t stream
   return 1;  // created: the plug belongs to the PCM now
 }
 
-// Reads `cable`, `faults`, `rate`, `channels`, `skew_ppm` of the PCM's definition.
+static const struct layout *layout_named(const char *name)
+{
+  for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
+    if (strcmp(layouts[i].name, name) == 0) return &layouts[i];
+  return NULL;
+}
+
+// Reads `cable`, `faults`, `format`, `rate`, `channels`, `skew_ppm`, `delay_ms` of the PCM's definition.
 SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
 {
   snd_config_iterator_t i, next;
   const char *cable = "default";
-  const char *faults = "";
-  long rate = 48000, channels = 2, skew_ppm = 0;
+  const char *faults = "", *format = "S16";
+  long rate = 48000, channels = 2, skew_ppm = 0, delay_ms = 0;
   (void)root;
   snd_config_for_each(i, next, conf) {
     snd_config_t *entry = snd_config_iterator_entry(i);
@@ -277,7 +319,9 @@ SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
     else if (strcmp(id, "faults") == 0) err = snd_config_get_string(entry, &faults);
     else if (strcmp(id, "rate") == 0) err = snd_config_get_integer(entry, &rate);
     else if (strcmp(id, "channels") == 0) err = snd_config_get_integer(entry, &channels);
+    else if (strcmp(id, "format") == 0) err = snd_config_get_string(entry, &format);
     else if (strcmp(id, "skew_ppm") == 0) err = snd_config_get_integer(entry, &skew_ppm);
+    else if (strcmp(id, "delay_ms") == 0) err = snd_config_get_integer(entry, &delay_ms);
     else err = -EINVAL;
     if (err < 0) {
       SNDERR("tandemtest: bad field %s", id);
@@ -285,10 +329,13 @@ SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
     }
   }
   if (channels < 1 || channels > MAX_CHANNELS || rate < 4000 || rate > 192000) return -EINVAL;
+  if (!layout_named(format) || delay_ms < 0 || delay_ms > 300) return -EINVAL;
   struct plug *plug = calloc(1, sizeof *plug);
   if (!plug) return -ENOMEM;
   plug->cable = cable_named(cable);
   plug->skew = (double)skew_ppm / 1e6;
+  plug->delay_ms = (double)delay_ms;
+  plug->layout = layout_named(format);
   snprintf(plug->faults, sizeof plug->faults, "%s", faults);
   int err = plug->cable ? plug_open(pcmp, name, stream, mode, plug, rate, channels) : -ENOSPC;
   if (err == 1) return 0;

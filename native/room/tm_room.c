@@ -24,7 +24,7 @@ enum {
 
 static const float FULL_SCALE = 32768.0F;
 static const float AUDIBLE = 1e-5F;       // mean power: -50 dBov
-static const float SLOW = 0.005F;         // of a block in the average levels: two seconds
+static const float SLOW = 0.01F;          // of a block in the average levels: a second
 static const double PULL = 0.02;        // of the distance to the right place, a block
 static const double MAX_PULL = 0.0005;  // of a sample, a sample: 500 ppm on top of the skew
 

@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   memory: () => import('./memory.ts'),
   setup: () => import('./setup.ts'),
   nal: () => import('./nal.ts'),
+  echo: () => import('./echo.ts'),
 };
 
 const number = (value: number | null): string =>
