@@ -122,20 +122,23 @@ static void unplugged(void)
   CHECK_RANGE(support_level(WAV, TONE_HZ, LOOK_MS, 100), -18, -8);
 }
 
-// Somebody else has the device: a clear error, and the same name works once it is free.
+// Somebody else has the device: the call goes on and its owner is told, and again when the device is free.
 static void busy(void)
 {
+  tm_event event = {0}, again;
   tm_engine *first = support_engine(), *second = support_engine();
-  tm_error error = {.status = TM_ENGINE_OK};
-  uint32_t id = 0;
-  tm_stream_options options = {.address = "127.0.0.1", .playback = support_device(PLAYS)};
-  CHECK(support_open(first, support_null(), support_device(PLAYS)) != 0);
+  bool opened = support_open(first, support_null(), support_device(PLAYS)) != 0;
   support_sleep(200);
-  CHECK_INT(tm_stream_open(second, &options, &id, &error), TM_ENGINE_DEVICE);
-  CHECK_INT(error.code < 0 ? -error.code : error.code, EBUSY);
+  opened = support_open(second, support_null(), support_device(PLAYS)) != 0 && opened;
+  bool told = support_event(second, TM_EVENT_TROUBLE, &event, EVENT_MS);
   tm_engine_destroy(first);
-  CHECK(support_open(second, support_null(), support_device(PLAYS)) != 0);
+  bool recovered = support_event(second, TM_EVENT_RECOVERED, &again, EVENT_MS);
   tm_engine_destroy(second);
+  CHECK(opened);
+  CHECK(told);
+  CHECK_INT(event.error.status, TM_ENGINE_DEVICE);
+  CHECK_INT(event.error.code < 0 ? -event.error.code : event.error.code, EBUSY);
+  CHECK(recovered);
 }
 
 int main(void)
