@@ -4,20 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "binding.h"
 #include "measure.h"
 #include "values.h"
 
-enum { ADDRESS_OCTETS = 80, NAME_OCTETS = 1024, MAX_ARGUMENTS = 5 };
-
-// Behind the external: the engine and the function that tells JavaScript that events wait.
-typedef struct {
-  tm_engine *engine;
-  napi_threadsafe_function on_events;
-  napi_env env;
-} handle;
-
-static napi_value fail(napi_env env, const tm_error *error)
+napi_value fail(napi_env env, const tm_error *error)
 {
   napi_value code, text, object;
   napi_create_string_utf8(env, tm_engine_status_text(error->status), NAPI_AUTO_LENGTH, &code);
@@ -52,7 +43,7 @@ static void collected(napi_env env, void *data, void *hint)
 }
 
 // Arguments of a call; the first is the external unless `self` is NULL.
-static bool take(napi_env env, napi_callback_info info, napi_value *arguments, handle **self)
+bool take(napi_env env, napi_callback_info info, napi_value *arguments, handle **self)
 {
   size_t count = MAX_ARGUMENTS;
   void *data = NULL;
@@ -146,13 +137,7 @@ static napi_value open_stream(napi_env env, napi_callback_info info)
   return result;
 }
 
-// The path of a stream's configuration; `places` and `texts` are what it points to.
-typedef struct {
-  tm_place places[TM_ENGINE_MAX_PLACES];
-  char addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS], rtcp_addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS];
-} path_texts;
-
-static void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config *path)
+void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config *path)
 {
   napi_value keepalive = value_get(env, from, "keepAlive"), also = value_get(env, from, "alsoTo"), entry;
   uint32_t count = 0;
@@ -176,7 +161,7 @@ static void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_
   }
 }
 
-static const tm_endpoint *read_end(napi_env env, napi_value options, const char *key, char *name, tm_endpoint *endpoint)
+const tm_endpoint *read_end(napi_env env, napi_value options, const char *key, char *name, tm_endpoint *endpoint)
 {
   napi_valuetype type = napi_undefined;
   if (napi_typeof(env, value_get(env, options, key), &type) != napi_ok || type != napi_object) return NULL;
@@ -341,19 +326,15 @@ static napi_value next_event(napi_env env, napi_callback_info info)
   value_set_number(env, result, "stream", event.stream);
   value_set_string(env, result, "digit", digit);
   value_set_number(env, result, "durationMs", event.duration_ms);
+  value_set_number(env, result, "width", event.width);
+  value_set_number(env, result, "height", event.height);
   value_set_string(env, result, "code", tm_engine_status_text(event.error.status));
   value_set_string(env, result, "text", event.error.text);
   value_set_number(env, result, "errno", event.error.code);
   return result;
 }
 
-typedef struct {
-  napi_env env;
-  napi_value list;
-  uint32_t count;
-} device_list;
-
-static void add_device(void *context, const char *name, const char *description)
+void add_device(void *context, const char *name, const char *description)
 {
   device_list *devices = context;
   napi_value entry;
@@ -404,6 +385,9 @@ NAPI_MODULE_INIT()
       {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
       {"nextEvent", next_event}, {"devices", list_devices}, {"attach", attach},    {"tone", tone},
       {"measureDelay", measure_delay}, {"setDelay", set_delay},
+      {"openVideo", open_video},       {"attachVideo", attach_video},       {"configureVideo", configure_video},
+      {"requestKeyFrame", request_key}, {"videoStats", video_stats},        {"nextFrame", next_frame},
+      {"describeVideo", describe_video}, {"cameras", list_cameras},
   };
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value function;

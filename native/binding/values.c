@@ -50,3 +50,10 @@ void value_set_string(napi_env env, napi_value object, const char *key, const ch
   napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
   napi_set_named_property(env, object, key, value);
 }
+
+void value_set_boolean(napi_env env, napi_value object, const char *key, bool flag)
+{
+  napi_value value;
+  napi_get_boolean(env, flag, &value);
+  napi_set_named_property(env, object, key, value);
+}

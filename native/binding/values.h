@@ -16,4 +16,6 @@ uint32_t value_uint32(napi_env env, napi_value value);
 void value_set_number(napi_env env, napi_value object, const char *key, double number);
 void value_set_string(napi_env env, napi_value object, const char *key, const char *text);
 
+void value_set_boolean(napi_env env, napi_value object, const char *key, bool flag);
+
 #endif

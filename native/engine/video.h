@@ -20,6 +20,7 @@ typedef struct {
   uint8_t payload_type, receive_payload_type;
   uint8_t packetization_mode;    // of what is sent: 0 or 1; both are received
   uint32_t profile_level_id;     // of what is sent, e.g. 0x42E01F
+  uint32_t max_unit_octets;      // largest NAL unit that the peer would like (max-rcmd-nalu-size); 0: as it comes
   unsigned max_width, max_height;  // largest picture that the peer wants (imageattr); 0: as the level allows
   uint32_t bandwidth_kbps;       // b=AS of the peer; 0: none
   const char *parameter_sets;    // sprop-parameter-sets of the peer; NULL or "": none

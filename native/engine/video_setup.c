@@ -16,6 +16,7 @@ enum {
   OVERHEAD_V4 = 40,
   OVERHEAD_V6 = 60,
   MAX_CVO_ID = 14,
+  LEAST_PAYLOAD = 256,
   LEVEL_MASK = 0xff,
 };
 
@@ -44,12 +45,19 @@ void tm_video_setup_free(void *object)
   free(setup);
 }
 
-// The peer's sets: sound without them, so that what cannot be read is no reason to refuse.
+// The peer's sets: the stream works without them, so that what cannot be read is no reason to refuse.
 static void take_sets(tm_video_setup *setup, const char *text)
 {
   tm_parameter_sets_clear(&setup->sets);
   if (text && text[0] != '\0' && tm_parameter_sets_parse(&setup->sets, text, strlen(text)) != TM_OK)
     tm_parameter_sets_clear(&setup->sets);
+}
+
+// RFC 6184 8.1: a wish that we follow as far as a packet is still worth its headers.
+static size_t payload_of(uint32_t max_unit_octets)
+{
+  if (max_unit_octets == 0 || max_unit_octets >= TM_H264_PAYLOAD_BYTES) return TM_H264_PAYLOAD_BYTES;
+  return max_unit_octets < LEAST_PAYLOAD ? LEAST_PAYLOAD : max_unit_octets;
 }
 
 static tm_engine_status fill(tm_video_stream *stream, const tm_video_config *config, tm_video_setup *setup, tm_error *error)
@@ -125,7 +133,9 @@ tm_engine_status tm_video_configure(tm_engine *engine, uint32_t id, const tm_vid
   stream->has_depay = true;
   stream->has_cache = stream->has_cache || setup->cache;
   stream->wish = (tm_video_wish){.send = setup->session.send,
-                                 .packing = {.mode = config->packetization_mode, .cvo_id = config->cvo_id},
+                                 .packing = {.mode = config->packetization_mode,
+                                             .max_payload = payload_of(config->max_unit_octets),
+                                             .cvo_id = config->cvo_id},
                                  .orientation = {.rotation = config->rotation,
                                                  .mirrored = config->mirrored,
                                                  .back_camera = config->back_camera},

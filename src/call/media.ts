@@ -3,6 +3,7 @@ import type { TandemError } from '#src/base/errors.ts';
 import type { Signal } from '#src/base/events.ts';
 import type { PathConfig, Place } from '#src/media/path.ts';
 import type { AudioStream, StreamConfig as PlainConfig, StreamStats, Tone } from '#src/media/stream.ts';
+import type { VideoFrame } from '#src/media/video.ts';
 import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
 
 export type { StreamStats, Tone };
@@ -47,11 +48,6 @@ export interface VideoStreamConfig extends PathConfig, Secured {
   readonly receive: boolean;
   readonly rtcp?: StreamConfig['rtcp'];
   readonly cname: string;
-}
-export interface VideoFrame {
-  readonly data: Buffer;
-  readonly timestamp: number;
-  readonly key: boolean;
 }
 export interface VideoStats {
   readonly sent: number;

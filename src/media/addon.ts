@@ -14,7 +14,15 @@ export const CODEC_NUMBERS = { PCMU: 0, PCMA: 1, 'AMR-WB': 2, AMR: 3, G722: 4, o
 /** The numbers of tm_progress_tone. */
 export const TONE_NUMBERS = { none: 0, ring: 1, ringback: 2, waiting: 3, busy: 4, congestion: 5 } as const;
 /** The numbers of tm_event_kind. */
-export const EVENT_KINDS = { firstPacket: 0, dtmf: 1, trouble: 2, recovered: 3, closed: 4 } as const;
+export const EVENT_KINDS = {
+  firstPacket: 0,
+  dtmf: 1,
+  trouble: 2,
+  recovered: 3,
+  closed: 4,
+  firstFrame: 5,
+  frames: 6,
+} as const;
 
 export interface NativeEndpoint {
   readonly kind: number;
@@ -119,11 +127,118 @@ export interface NativeStats {
   readonly remoteSsrc: number;
 }
 
+/** tm_video_config. */
+export interface NativeVideoConfig extends NativePath {
+  readonly address: string;
+  readonly port: number;
+  readonly rtcpAddress: string;
+  readonly rtcpPort: number;
+  readonly payloadType: number;
+  readonly receivePayloadType: number;
+  readonly packetizationMode: number;
+  /** 24 bits. */
+  readonly profileLevelId: number;
+  /** 0: no wish. */
+  readonly maxUnitOctets: number;
+  readonly maxWidth: number;
+  readonly maxHeight: number;
+  /** 0: no limit. */
+  readonly bandwidthKbps: number;
+  /** sprop-parameter-sets of the peer. */
+  readonly parameterSets: string;
+  readonly nack: boolean;
+  readonly pli: boolean;
+  readonly fir: boolean;
+  readonly tmmbr: boolean;
+  readonly firAlways: boolean;
+  readonly avpf: boolean;
+  readonly reducedSize: boolean;
+  readonly trrIntervalMs: number;
+  /** 0: not agreed. */
+  readonly cvoId: number;
+  readonly rotation: number;
+  readonly mirrored: boolean;
+  readonly backCamera: boolean;
+  readonly send: boolean;
+  readonly receive: boolean;
+  readonly frames: boolean;
+  readonly rtcpSenders: number;
+  readonly rtcpReceivers: number;
+  readonly cname: string;
+}
+
+/** tm_video_stats. */
+export interface NativeVideoStats {
+  readonly packetsSent: number;
+  readonly octetsSent: number;
+  readonly packetsReceived: number;
+  readonly octetsReceived: number;
+  readonly packetsLost: number;
+  readonly packetsDiscarded: number;
+  readonly rtcpSent: number;
+  readonly rtcpReceived: number;
+  readonly sendErrors: number;
+  readonly keepalivesSent: number;
+  readonly framesSent: number;
+  readonly keyFramesSent: number;
+  readonly framesNotSent: number;
+  readonly framesReceived: number;
+  readonly keyFramesReceived: number;
+  readonly framesDropped: number;
+  readonly framesMissed: number;
+  readonly firSent: number;
+  readonly firReceived: number;
+  readonly pliSent: number;
+  readonly pliReceived: number;
+  readonly nackSent: number;
+  readonly nackReceived: number;
+  readonly tmmbrReceived: number;
+  readonly retransmitted: number;
+  readonly jitterMs: number;
+  /** Negative, as the next two: not known yet. */
+  readonly rttMs: number;
+  readonly farLoss: number;
+  readonly firstFrameMs: number;
+  readonly targetBps: number;
+  readonly width: number;
+  readonly height: number;
+  readonly sentWidth: number;
+  readonly sentHeight: number;
+  readonly rotation: number;
+  readonly mirrored: boolean;
+  readonly ssrc: number;
+  readonly remoteSsrc: number;
+}
+
+/** tm_video_frame. */
+export interface NativeFrame {
+  readonly data: Buffer;
+  readonly timestamp: number;
+  readonly key: boolean;
+  readonly width: number;
+  readonly height: number;
+  readonly rotation: number;
+  readonly mirrored: boolean;
+}
+
+/** tm_video_description. */
+export interface NativeVideoSource {
+  readonly profileLevelId: number;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly parameterSets: string;
+  readonly fragments: boolean;
+}
+
 export interface NativeEvent {
   readonly kind: number;
   readonly stream: number;
   readonly digit: string;
   readonly durationMs: number;
+  /** Of the first picture. */
+  readonly width: number;
+  readonly height: number;
   readonly code: string;
   readonly text: string;
   readonly errno: number;
@@ -179,6 +294,22 @@ export interface Addon {
   /** False: the queue is full, ask again. */
   close(engine: EngineHandle, stream: number): boolean;
   nextEvent(engine: EngineHandle): NativeEvent | undefined;
+  openVideo(
+    engine: EngineHandle,
+    options: { address: string; from: number; to: number },
+  ): { id: number; port: number };
+  attachVideo(
+    engine: EngineHandle,
+    stream: number,
+    ends: { capture?: NativeEndpoint; sink?: NativeEndpoint },
+  ): void;
+  configureVideo(engine: EngineHandle, stream: number, config: NativeVideoConfig): void;
+  /** False: the queue is full, or the stream closed. */
+  requestKeyFrame(engine: EngineHandle, stream: number): boolean;
+  videoStats(engine: EngineHandle, stream: number): NativeVideoStats | undefined;
+  nextFrame(engine: EngineHandle, stream: number): NativeFrame | undefined;
+  describeVideo(engine: EngineHandle, source: { capture: NativeEndpoint }, level: number): NativeVideoSource;
+  cameras(): Device[];
   devices(capture: boolean): Device[];
   measureDelay(engine: EngineHandle, capture: string, playback: string): Promise<NativeDelay>;
   /** -1: not known. */

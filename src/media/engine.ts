@@ -12,6 +12,8 @@ import {
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native, nativeAsync } from './faults.ts';
 import { AudioStream, type CodecName } from './stream.ts';
+import { VideoStream } from './video.ts';
+import { videoCaptureOf } from './video-endpoint.ts';
 
 export interface MediaInfo {
   readonly codecs: readonly CodecName[];
@@ -68,6 +70,19 @@ export interface DelayMeasure {
   readonly echoDb: number;
 }
 
+/** What a video source would send. */
+export interface VideoSource {
+  /** Six hexadecimal digits, RFC 6184 8.1. */
+  readonly profileLevelId: string;
+  /** SPS and PPS without start codes, as sprop-parameter-sets tells them; none when only the first picture will show them. */
+  readonly parameterSets: readonly Buffer[];
+  readonly width: number;
+  readonly height: number;
+  readonly framesPerSecond: number;
+  /** Some of its slices are larger than a packet: packetization-mode 1 is needed. */
+  readonly needsFragments: boolean;
+}
+
 const CODECS: readonly CodecName[] = ['AMR-WB', 'PCMA', 'PCMU'];
 const VERSION = '1';
 /** TM_ROOM_DELAY_UNKNOWN and TM_ROOM_MAX_DELAY_MS. */
@@ -83,7 +98,7 @@ export class MediaEngine {
   readonly #addon: Addon;
   readonly #log: Logger;
   readonly #handle: EngineHandle;
-  readonly #streams = new Map<number, AudioStream>();
+  readonly #streams = new Map<number, AudioStream | VideoStream>();
   #opened = 0;
   #troubles = 0;
   #ended = NO_TOTALS;
@@ -119,21 +134,60 @@ export class MediaEngine {
   openStream(options: StreamOptions): AudioStream {
     if (this.#closing) throw mediaError('closed', 'no stream can be opened any more');
     const { from, to } = options.ports;
-    for (const port of [from, to])
-      if (!Number.isInteger(port) || port < 0 || port > 65_535) throw mediaError('ports', `port ${port}`);
+    mustBePorts(from, to);
     const capture = captureOf(options.capture ?? 'null');
     const playback = playbackOf(options.playback ?? 'null');
     const opened = native(() =>
       this.#addon.open(this.#handle, { address: options.address, from, to, capture, playback }),
     );
     const stream = new AudioStream(this.#addon, this.#handle, opened);
-    this.#streams.set(opened.id, stream);
+    this.#adopt(opened.id, stream);
+    return stream;
+  }
+
+  #adopt(id: number, stream: AudioStream | VideoStream): void {
+    this.#streams.set(id, stream);
     this.#opened += 1;
     stream.onTrouble.on((error) => {
       this.#troubles += 1;
       this.#log.warn({ id: error.id, ...error.detail }, error.message);
     });
+  }
+
+  /** Opens ports for video; ends are attached later. Throws `media.ports`, `media.address`, `media.limit`. */
+  openVideo(options: { readonly address: string; readonly ports: StreamOptions['ports'] }): VideoStream {
+    if (this.#closing) throw mediaError('closed', 'no stream can be opened any more');
+    const { from, to } = options.ports;
+    mustBePorts(from, to);
+    const opened = native(() => this.#addon.openVideo(this.#handle, { address: options.address, from, to }));
+    const stream = new VideoStream(this.#addon, this.#handle, opened);
+    this.#adopt(opened.id, stream);
     return stream;
+  }
+
+  /**
+   * What a capture (as VideoStream.attach takes it) would send at a level (`level_idc`, e.g. 31), for the SDP. Takes milliseconds.
+   * Throws `media.config`, `media.device`, `media.file`, `media.argument`.
+   */
+  videoSource(capture: string, level: number): VideoSource {
+    const endpoint = videoCaptureOf(capture);
+    const source = native(() => this.#addon.describeVideo(this.#handle, { capture: endpoint }, level));
+    return {
+      profileLevelId: source.profileLevelId.toString(16).padStart(6, '0'),
+      parameterSets: source.parameterSets
+        .split(',')
+        .filter((set) => set !== '')
+        .map((set) => Buffer.from(set, 'base64')),
+      width: source.width,
+      height: source.height,
+      framesPerSecond: source.fps,
+      needsFragments: source.fragments,
+    };
+  }
+
+  /** Cameras of this host, by names that stay the same: what goes behind `v4l2:`. */
+  cameras(): readonly Device[] {
+    return this.#addon.cameras();
   }
 
   /** Audio devices of this host, by names that stay the same. */
@@ -167,7 +221,7 @@ export class MediaEngine {
   }
 
   get counters(): MediaCounters {
-    const live = [...this.#streams.values()].map((stream) => stream.stats());
+    const live = [...this.#streams.values()].map(totalsOf);
     const sum = (key: keyof typeof NO_TOTALS): number =>
       live.reduce((total, stats) => total + stats[key], this.#ended[key]);
     return {
@@ -204,7 +258,7 @@ export class MediaEngine {
       const stream = this.#streams.get(event.stream);
       if (!stream?.deliver(event)) continue;
       this.#streams.delete(event.stream);
-      const { sent, received, lost, late } = stream.stats();
+      const { sent, received, lost, late } = totalsOf(stream);
       this.#ended = {
         sent: this.#ended.sent + sent,
         received: this.#ended.received + received,
@@ -226,4 +280,20 @@ function deviceOf(key: 'capture' | 'playback', text: string): string {
   throw new TandemError('caller', 'media.config', `The ${key} of the audio test is no device: ${text}.`, {
     detail: { key },
   });
+}
+
+function mustBePorts(...ports: readonly number[]): void {
+  for (const port of ports)
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw mediaError('ports', `port ${port}`);
+}
+
+/** Pictures are never late: what comes too late is lost. */
+function totalsOf(stream: AudioStream | VideoStream): typeof NO_TOTALS {
+  const stats = stream.stats();
+  return {
+    sent: stats.sent,
+    received: stats.received,
+    lost: stats.lost,
+    late: 'late' in stats ? stats.late : 0,
+  };
 }
