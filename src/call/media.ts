@@ -6,7 +6,7 @@ import type { AudioStream, StreamConfig as PlainConfig, StreamStats, Tone } from
 import type { VideoFrame } from '#src/media/video.ts';
 import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
 
-export type { StreamStats, Tone };
+export type { StreamStats, Tone, VideoFrame };
 
 /** One direction of SDES (RFC 4568): master key and salt in one. */
 export interface StreamKey {
