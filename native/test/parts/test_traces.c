@@ -3,6 +3,11 @@
 #include "tm_trace_play.h"
 
 enum { MAX_MS = 400, SEED = 5 };
+#ifdef __SANITIZE_THREAD__
+enum { PLANS_TRIED = 4 };  // one thread alone: there is little to be found
+#else
+enum { PLANS_TRIED = 1000 };
+#endif
 
 typedef struct judged_plan {
   tm_trace_plan plan;
@@ -173,7 +178,7 @@ static void ten_minutes_of_skew(void) {
 }
 
 static void judge_all(const char *codec) {
-  for (size_t i = 0; i < sizeof PLANS / sizeof PLANS[0]; i++) {
+  for (size_t i = 0; i < sizeof PLANS / sizeof PLANS[0] && i < PLANS_TRIED; i++) {
     char name[120];
     judged = &PLANS[i];
     snprintf(name, sizeof name, "speech in %s, %s: no click, delay near the optimum, all is counted", codec, judged->plan.name);
