@@ -8,6 +8,7 @@ import type { Store } from '#src/base/store.ts';
 import { openCallLog } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import { resolveMediaHost } from '#src/call/world.ts';
+import { AudioTest, roomOptions } from '#src/device/acoustics.ts';
 import {
   callConfig,
   listenAddresses,
@@ -62,7 +63,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { settings, store, clock, random, log } = options;
   const { config } = settings;
   const base = { clock, random, log };
-  const media = MediaEngine.open({ log });
+  const media = MediaEngine.open({ log, room: roomOptions(config) });
   const closing: (() => Promise<void>)[] = [() => media.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.splice(0)) await close();
@@ -81,7 +82,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const calls = new CallManager({ ...parts, ...line }, rows);
     registration.onRejected.on(() => calls.releaseAll());
     ua.onRequest((incoming) => void (calls.handle(incoming) || refuseUnknown(incoming)));
-    const ports = webPorts({ ...options, ...parts, registration, calls, log: rows });
+    const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
+    const measure = () => test.measure();
+    const ports = webPorts({ ...options, ...parts, registration, calls, log: rows, measure });
     const { host, port } = webAddress(config.web.listen);
     const web = new WebServer({ ...options, ports, host, port: options.webPort ?? port });
     closing.unshift(() => ua.stop());

@@ -85,6 +85,10 @@ export class CallManager {
     return this.#calls.get(id);
   }
 
+  get isCalling(): boolean {
+    return this.#liveCount > 0;
+  }
+
   /** Calls that the owner still has, whatever the wire has to say about others. */
   get #liveCount(): number {
     return [...this.#live].filter((call) => call.publicState !== 'ended').length;

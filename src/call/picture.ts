@@ -1,20 +1,17 @@
 // The video of one call: ports from the description on, camera and sink from the answer on, pictures handed to whoever watches.
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
+import type { Frame } from '#src/media/mp4.ts';
 import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
-import type { CallVideoStream, VideoFrame, VideoStats, VideoStreamConfig } from './media.ts';
+import type { CallVideoStream, VideoStats, VideoStreamConfig } from './media.ts';
 import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
 import type { CallWorld } from './world.ts';
 
-/** A picture as it came, with the parameter sets that the description told. */
-export interface WatchedFrame extends VideoFrame {
-  readonly parameterSets: readonly Buffer[];
-}
-
 export class Picture {
   readonly onTrouble = new Signal<TandemError>();
-  readonly onFrame = new Signal<WatchedFrame>();
+  /** As they came, with the parameter sets that the description told. */
+  readonly onFrame = new Signal<Frame>();
   /** No more pictures: the video was dropped, or the call is over. */
   readonly onGone = new Signal<void>();
   readonly #world: CallWorld;

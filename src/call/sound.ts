@@ -122,6 +122,7 @@ export class Sound {
       receive: agreement.receive,
       rtcp: agreement.rtcp,
       cname: this.#cname,
+      xr: agreement.voipMetrics,
       ...securityOf(agreement),
       ...keepAlive(this.#world.config.media.keepAlive, agreement, stage),
       ...alsoTo(others),
@@ -156,8 +157,9 @@ export class Sound {
   get snapshot(): CallAudioSnapshot | undefined {
     if (!this.#stream || !this.#agreement) return this.#final;
     const { codec, security } = this.#agreement;
-    const { sent, received, lost, jitterMs } = this.#stream.stats();
-    const mos = meanOpinionScore(codec.name, received, lost);
+    const { sent, received, lost, jitterMs, mosLocal } = this.#stream.stats();
+    // Until the engine has heard enough to rate it: what loss alone tells.
+    const mos = mosLocal ?? meanOpinionScore(codec.name, received, lost);
     return {
       codec: codec.name,
       srtp: security !== undefined,

@@ -11,8 +11,9 @@ import type { CallLogStore } from '#src/call/log.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
 import { formatListen } from '#src/sip/transport/address.ts';
+import { callMetrics } from './call-metrics.ts';
 import { counters, type Metric } from './metrics.ts';
-import type { CallPort, DemoPort, StatusSnapshot, WebPorts } from './ports.ts';
+import type { CallPort, DelayReport, DemoPort, StatusSnapshot, WebPorts } from './ports.ts';
 import type { TraceRing } from './trace/ring.ts';
 
 export interface WebParts extends MeasuredParts {
@@ -23,6 +24,8 @@ export interface WebParts extends MeasuredParts {
   /** Keeps the owner's settings and begins to use them. */
   readonly changeSettings: (changes: Readonly<Record<string, unknown>>) => Promise<AgentSettings>;
   readonly demo?: DemoPort;
+  /** The audio test. */
+  readonly measure: () => Promise<DelayReport>;
 }
 
 function callPort({ calls }: WebParts): CallPort {
@@ -46,13 +49,19 @@ function callPort({ calls }: WebParts): CallPort {
     get: (id) => calls.get(id)?.snapshot,
     dial: (request) => calls.dial(request).snapshot,
     answer: (id, request) => {
-      const snapshot = acted(id, (call) => call.answer());
+      const snapshot = acted(id, (call) => call.answer({ video: request.video }));
       if (request.others === 'end') for (const other of others(id)) other.hangup();
       return snapshot;
     },
     reject: (id) => acted(id, (call) => call.reject()),
     hangup: (id) => acted(id, (call) => call.hangup()),
     dtmf: (id, digits) => acted(id, (call) => call.sendDtmf(digits)),
+    video: (id, enabled) => acted(id, (call) => call.video(enabled)),
+    quality: (id) => known(id).quality,
+    watch: (id) => {
+      const call = known(id);
+      return 'picture' in call && call.picture.isOn ? call.picture : undefined;
+    },
     sipCallIds: (id) => [known(id).sipCallId],
   };
 }
@@ -85,7 +94,7 @@ function metrics(parts: WebParts): Metric[] {
     type: 'gauge',
     samples: [{ value }],
   }));
-  return [...now, ...counters(counterReadings(parts))];
+  return [...now, ...callMetrics(parts.calls), ...counters(counterReadings(parts))];
 }
 
 export function webPorts(parts: WebParts): WebPorts {
@@ -115,6 +124,7 @@ export function webPorts(parts: WebParts): WebPorts {
         return described;
       },
     },
+    audio: { measure: () => parts.measure() },
     events: { onStatus, onCall: calls.onChange, onLog: logged, onConfig },
     trace: parts.trace,
     metrics: () => metrics(parts),

@@ -1,11 +1,13 @@
 // What the web needs of the agent. The parts of the agent satisfy it as they are; the agent puts them together.
 import type { Signal } from '#src/base/events.ts';
 import type { CallLabel } from '#src/call/labels.ts';
+import type { CallQuality } from '#src/call/quality.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import type { Frame } from '#src/media/mp4.ts';
 import type { Metric } from './metrics.ts';
 import type { TraceRing } from './trace/ring.ts';
 
-export type { CallSnapshot, LogRow };
+export type { CallQuality, CallSnapshot, LogRow };
 
 export interface IdentityStatus {
   readonly uri: string;
@@ -45,9 +47,11 @@ export interface DialRequest {
   readonly to: string;
   readonly identity?: string;
   readonly privacy?: boolean;
+  readonly video?: boolean;
 }
 
 export interface AnswerRequest {
+  readonly video?: boolean;
   readonly others?: 'hold' | 'end';
 }
 
@@ -60,8 +64,35 @@ export interface CallPort {
   reject(id: string): CallSnapshot | Promise<CallSnapshot>;
   hangup(id: string): CallSnapshot | Promise<CallSnapshot>;
   dtmf(id: string, digits: string): CallSnapshot | Promise<CallSnapshot>;
+  /** Adds video to an active call, or drops it. */
+  video(id: string, enabled: boolean): CallSnapshot | Promise<CallSnapshot>;
+  quality(id: string): CallQuality;
+  /** The pictures that come in; undefined while there are none. */
+  watch(id: string): Watched | undefined;
   /** SIP Call-IDs of a call, for the trace. */
   sipCallIds(id: string): readonly string[];
+}
+
+/** Received video, as whole pictures. */
+export interface Watched {
+  readonly onFrame: Signal<Frame>;
+  readonly onGone: Signal<void>;
+  /** A viewer that comes in the middle has nothing to begin with. */
+  requestKeyFrame(): void;
+}
+
+/** What the audio test found, and whether it was kept. */
+export interface DelayReport {
+  readonly delay_ms: number;
+  /** 0: a guess, 1: beyond doubt. */
+  readonly confidence: number;
+  readonly echo_db: number;
+  readonly kept: boolean;
+}
+
+export interface AudioPort {
+  /** Throws TandemError `audio.in-use` while a call lives, `media.config` and `media.device`. */
+  measure(): Promise<DelayReport>;
 }
 
 export interface LogPort {
@@ -88,6 +119,7 @@ export interface WebPorts {
   readonly calls: CallPort;
   readonly log: LogPort;
   readonly config: ConfigPort;
+  readonly audio: AudioPort;
   readonly events: EventPort;
   readonly trace: TraceRing;
   metrics(): readonly Metric[];

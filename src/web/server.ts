@@ -14,6 +14,7 @@ import { callRoutes } from './routes/calls.ts';
 import { configRoutes } from './routes/config.ts';
 import { demoRoutes } from './routes/demo.ts';
 import { laterRoutes } from './routes/later.ts';
+import { mediaRoutes } from './routes/media.ts';
 import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
 import { statusRoutes } from './routes/status.ts';
@@ -164,6 +165,7 @@ export class WebServer {
     const routes: Route[] = [
       statusRoutes,
       callRoutes,
+      mediaRoutes,
       observeRoutes,
       configRoutes,
       laterRoutes,

@@ -1,5 +1,6 @@
 // The contract's objects as JSON Schemas: what a body is checked against, and what openapi.json shows.
 import { agentSchema } from '#src/base/config/agent-schema.ts';
+import { AUDIO_MEASURES, VIDEO_MEASURES } from './quality.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -105,6 +106,15 @@ export const message = shape({
 });
 export const activation = shape({ active: flag });
 export const push = shape({ instance: line });
+
+const measures = (table: readonly { readonly name: string }[]): JsonSchema =>
+  shape(Object.fromEntries(table.map(({ name }) => [`${name}?`, real])));
+/** What was not measured is absent. */
+export const quality = shape({
+  'audio?': measures(AUDIO_MEASURES),
+  'video?': measures(VIDEO_MEASURES),
+});
+export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 
 /** Bodies of `POST calls/ID/ACTION`. */
 export const ACTIONS = {

@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
 import { NAL, nalType, readSps, splitAnnexB } from '#src/media/h264.ts';
 import { type Frame, filmOf, filmType, Mp4Writer, VIDEO_CLOCK } from '#src/media/mp4.ts';
+import { loadPage } from '#src/web/page.ts';
+import { Chromium } from '#test/support/chromium.ts';
 import { suite } from '#test/support/suite.ts';
+import { call, Rig } from '../unit/web/rig.ts';
 
 const test = suite('peers/film');
 
@@ -136,6 +139,63 @@ test('other parameter sets begin a new initialisation segment, the same ones do 
 test('what is no parameter set is not believed', () => {
   for (const hex of ['', '67', '6742e01f', '68ce3c80', `67${'00'.repeat(40)}`])
     assert.is(readSps(Buffer.from(hex, 'hex')), undefined, hex);
+});
+
+/** Feeds frames at their pace until `stop`; a key frame is never far. */
+function projector(rig: Rig, frames: readonly Frame[]): () => void {
+  let at = 0;
+  const timer = setInterval(() => {
+    const frame = frames[at % frames.length];
+    if (frame) rig.watched.onFrame.emit({ ...frame, timestamp: (at * STEP) >>> 0 });
+    at += 1;
+  }, 1000 / RATE);
+  return () => clearInterval(timer);
+}
+
+const PICTURE = `document.querySelector('video')`;
+
+/** The page of a device in a video call, in a browser. */
+async function shown(
+  frames: readonly Frame[],
+): Promise<{ width: unknown; moves: boolean; refused: unknown }> {
+  const rig = await Rig.start(undefined, loadPage());
+  rig.calls.set('x', { ...call('x', 'active'), video: true });
+  rig.hasVideo = true;
+  const stop = projector(rig, frames);
+  const browser = await Chromium.open();
+  try {
+    await browser.go(rig.server.makeLink());
+    await browser.until(`${PICTURE} !== null`);
+    const waited = Date.now() + 8_000;
+    const time = async (): Promise<number> => Number(await browser.evaluate(`${PICTURE}.currentTime`));
+    while ((await time()) < 1 && Date.now() < waited)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    return {
+      width: await browser.evaluate(`${PICTURE}.videoWidth`),
+      moves: (await time()) >= 1,
+      refused: await browser.evaluate(`${PICTURE}.error?.message ?? null`),
+    };
+  } finally {
+    stop();
+    await browser.close();
+    await rig.stop();
+  }
+}
+
+test('[MD-2.4.5] the page shows received video as it comes', {
+  peers: ['Chromium', 'ffmpeg'],
+  timeoutMs: 60_000,
+}, async () => {
+  const picture = await shown(encoded('320x240', '-profile:v', 'baseline'));
+  assert.equal(picture, { width: 320, moves: true, refused: null });
+});
+
+test('and shows nothing of a stream that never has a key frame', {
+  peers: ['Chromium'],
+  timeoutMs: 60_000,
+}, async () => {
+  const frames = encoded('320x240', '-profile:v', 'baseline').filter(({ key }) => !key);
+  assert.equal(await shown(frames), { width: 0, moves: false, refused: null });
 });
 
 test.run();

@@ -21,18 +21,31 @@ const api = <Value>(method: string, path: string, body?: object): Promise<Value>
   ask(method, `/api/v1/${path}`, body);
 
 export async function fetchAll(demo: boolean): Promise<Change> {
-  const [status, calls, log, phones] = await Promise.all([
+  const [status, calls, log, phones, config] = await Promise.all([
     api<Status>('GET', 'status'),
     api<readonly Call[]>('GET', 'calls'),
     api<readonly Call[]>('GET', `log?limit=${SHOWN_ROWS}`),
     demo ? ask<readonly Phone[]>('GET', '/demo/phones') : [],
+    api<Config>('GET', 'config'),
   ]);
-  return { type: 'all', status, calls, log, phones };
+  return { type: 'all', status, calls, log, phones, canVideo: canVideo(config) };
 }
 
-export const dial = (to: string): Promise<Call> => api('POST', 'calls', { to });
-export const act = (id: string, action: 'answer' | 'reject' | 'hangup'): Promise<Call> =>
-  api('POST', `calls/${encodeURIComponent(id)}/${action}`, {});
+/** As far as the page reads it. */
+interface Config {
+  readonly video: Readonly<Record<'capture' | 'sink', { readonly value?: unknown }>>;
+}
+
+const canVideo = ({ video }: Config): boolean =>
+  [video.capture, video.sink].some(({ value }) => value !== undefined && value !== 'none');
+
+export const dial = (to: string, video: boolean): Promise<Call> =>
+  api('POST', 'calls', { to, ...(video ? { video } : {}) });
+export const act = (id: string, action: 'answer' | 'reject' | 'hangup', body: object = {}): Promise<Call> =>
+  api('POST', `calls/${encodeURIComponent(id)}/${action}`, body);
+export const setVideo = (id: string, enabled: boolean): Promise<Call> =>
+  api('POST', `calls/${encodeURIComponent(id)}/video`, { enabled });
+export const videoPath = (id: string): string => `/api/v1/calls/${encodeURIComponent(id)}/video`;
 export const sendDigits = (id: string, digits: string): Promise<Call> =>
   api('POST', `calls/${encodeURIComponent(id)}/dtmf`, { digits });
 /** Only in the demonstration. */

@@ -40,7 +40,8 @@ export interface Call {
   readonly remote: { readonly uri: string; readonly name?: string };
   readonly identity: string;
   readonly called_identity?: string;
-  readonly audio?: { readonly codec: string; readonly sent: number; readonly received: number };
+  readonly video: boolean;
+  readonly audio?: { readonly codec: string; readonly srtp: boolean };
   readonly start: string;
   readonly answered?: string;
   readonly end?: Outcome & { readonly at: string };
@@ -64,13 +65,15 @@ export interface Model {
   readonly calls: readonly Call[];
   readonly log: readonly Call[];
   readonly phones: readonly Phone[];
+  /** The device has a camera or a place for pictures. */
+  readonly canVideo: boolean;
   /** False while the event stream is broken. */
   readonly connected: boolean;
   /** What went wrong last, for the owner. */
   readonly trouble?: string;
 }
 
-export const EMPTY: Model = { calls: [], log: [], phones: [], connected: false };
+export const EMPTY: Model = { calls: [], log: [], phones: [], canVideo: false, connected: false };
 
 /** Rows of the log that the page shows. */
 export const SHOWN_ROWS = 50;
@@ -82,6 +85,7 @@ export type Change =
       readonly calls: readonly Call[];
       readonly log: readonly Call[];
       readonly phones: readonly Phone[];
+      readonly canVideo: boolean;
     }
   | { readonly type: 'phones'; readonly phones: readonly Phone[] }
   | { readonly type: 'status'; readonly status: Status }

@@ -1,8 +1,9 @@
 // The page: registration, calls, dialling, the federation, the log.
 import { type ComponentChild, Fragment, h } from 'preact';
-import { act, dial, sendDigits } from './api.ts';
+import { act, dial, sendDigits, setVideo } from './api.ts';
 import { PhoneCard, TryIt } from './demo-view.ts';
 import type { Call, Model, Phone, Status } from './model.ts';
+import { Screen } from './screen.ts';
 import {
   callWords,
   dayTime,
@@ -10,6 +11,7 @@ import {
   duration,
   endWords,
   hostOf,
+  mediaWords,
   REGISTRATION,
   shortUri,
   who,
@@ -47,12 +49,12 @@ export function View({ model, demo, report, dismiss }: ViewOptions): ComponentCh
       h(
         'div',
         { class: 'parties' },
-        h(Calls, { title: demo ? 'On this device' : 'Calls', calls: live, report }),
+        h(Calls, { title: demo ? 'On this device' : 'Calls', calls: live, canVideo: model.canVideo, report }),
         model.phones
           .filter(({ shares }) => shares)
           .map((phone) => h(PhoneCard, { key: phone.id, phone, report })),
       ),
-      h(Dial, { report }),
+      h(Dial, { canVideo: model.canVideo, report }),
       // Without a registration there is nobody to share with.
       model.status?.registration.state === 'off'
         ? null
@@ -91,10 +93,12 @@ function Header({ model }: { model: Model }): ComponentChild {
 function Calls({
   title,
   calls,
+  canVideo,
   report,
 }: {
   title: string;
   calls: readonly Call[];
+  canVideo: boolean;
   report: Report;
 }): ComponentChild {
   return h(
@@ -106,24 +110,37 @@ function Calls({
       { 'aria-live': 'polite' },
       calls.length === 0
         ? h('p', { class: 'hint' }, 'No call.')
-        : calls.map((call) => h(CallCard, { key: call.id, call, report })),
+        : calls.map((call) => h(CallCard, { key: call.id, call, canVideo, report })),
     ),
   );
 }
 
-function CallCard({ call, report }: { key: string; call: Call; report: Report }): ComponentChild {
+function CallCard({
+  call,
+  canVideo,
+  report,
+}: {
+  key: string;
+  call: Call;
+  canVideo: boolean;
+  report: Report;
+}): ComponentChild {
   const name = who(call.remote);
-  const button = (words: string, kind: string, action: 'answer' | 'reject' | 'hangup'): ComponentChild =>
+  const button = (words: string, kind: string, work: () => Promise<unknown>): ComponentChild =>
     h(
       'button',
-      {
-        type: 'button',
-        class: kind,
-        'aria-label': `${words}: ${name}`,
-        onClick: () => report(act(call.id, action)),
-      },
+      { type: 'button', class: kind, 'aria-label': `${words}: ${name}`, onClick: () => report(work()) },
       words,
     );
+  const ringing = (): ComponentChild => [
+    button('Answer', 'go', () => act(call.id, 'answer')),
+    call.video ? button('Without video', 'go', () => act(call.id, 'answer', { video: false })) : null,
+    button('Decline', 'stop', () => act(call.id, 'reject')),
+  ];
+  const video = (): ComponentChild =>
+    call.video
+      ? button('Stop video', '', () => setVideo(call.id, false))
+      : button('Start video', '', () => setVideo(call.id, true));
   return h(
     'article',
     { class: `call ${call.state}` },
@@ -134,13 +151,13 @@ function CallCard({ call, report }: { key: string; call: Call; report: Report })
       callWords(call),
       call.called_identity === undefined ? '' : ` · for ${shortUri(call.called_identity)}`,
     ),
-    h('p', { class: 'hint' }, call.remote.uri, call.audio ? ` · ${call.audio.codec}` : ''),
+    h('p', { class: 'hint' }, call.remote.uri, mediaWords(call)),
+    call.state === 'active' && call.video ? h(Screen, { id: call.id, name }) : null,
     h(
       'div',
       { class: 'actions' },
-      call.state === 'ringing'
-        ? [button('Answer', 'go', 'answer'), button('Decline', 'stop', 'reject')]
-        : button('Hang up', 'stop', 'hangup'),
+      call.state === 'ringing' ? ringing() : button('Hang up', 'stop', () => act(call.id, 'hangup')),
+      call.state === 'active' && canVideo ? video() : null,
       call.state === 'active' ? h(Digits, { call, report }) : null,
     ),
   );
@@ -164,14 +181,15 @@ function Digits({ call, report }: { call: Call; report: Report }): ComponentChil
   );
 }
 
-function Dial({ report }: { report: Report }): ComponentChild {
+function Dial({ canVideo, report }: { canVideo: boolean; report: Report }): ComponentChild {
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const form = event.currentTarget;
     if (!(form instanceof HTMLFormElement)) return;
     const to = String(new FormData(form).get('to') ?? '').trim();
     if (to === '') return;
-    report(dial(to));
+    const { submitter } = event;
+    report(dial(to, submitter instanceof HTMLButtonElement && submitter.name === 'video'));
     form.reset();
   };
   return h(
@@ -191,6 +209,7 @@ function Dial({ report }: { report: Report }): ComponentChild {
         placeholder: '+46701234567 or sip:…',
       }),
       h('button', { type: 'submit', class: 'go' }, 'Call'),
+      canVideo ? h('button', { type: 'submit', name: 'video', class: 'go' }, 'Video call') : null,
     ),
   );
 }

@@ -45,6 +45,9 @@ export function callWords(call: Call): string {
   return call.state === 'early' ? 'ringing there' : 'dialling';
 }
 
+export const mediaWords = ({ audio }: Call): string =>
+  audio === undefined ? '' : ` · ${audio.codec}${audio.srtp ? ' · encrypted' : ''}`;
+
 /** What a phone of the demonstration is doing. */
 export function phoneWords({ state, remote = '' }: Phone): string {
   if (state === 'idle') return 'No call.';

@@ -1,6 +1,7 @@
 // `POST calls`, `GET calls`, `POST calls/ID/ACTION`, `GET log`.
 import { badRequest, notAvailable, notFound } from '../errors.ts';
 import type { CallPort, CallSnapshot } from '../ports.ts';
+import { qualityReport } from '../quality.ts';
 import * as shapes from '../shapes.ts';
 import type { Route, RouteContext } from './route.ts';
 
@@ -12,12 +13,15 @@ const DONE: Partial<
   Readonly<Record<shapes.ActionName, (calls: CallPort, id: string, body: Body) => Answer>>
 > = {
   answer: (calls, id, { video, others }) => {
-    if (video === true) throw notAvailable('Video');
     if (others === 'hold' && otherActive(calls, id)) throw notAvailable('Holding a call');
-    return calls.answer(id, others === 'hold' || others === 'end' ? { others } : {});
+    return calls.answer(id, {
+      ...(typeof video === 'boolean' ? { video } : {}),
+      ...(others === 'hold' || others === 'end' ? { others } : {}),
+    });
   },
   reject: (calls, id) => calls.reject(id),
   hangup: (calls, id) => calls.hangup(id),
+  video: (calls, id, { enabled }) => calls.video(id, enabled === true),
   dtmf: (calls, id, { digits }) => calls.dtmf(id, String(digits).toUpperCase()),
 };
 
@@ -50,6 +54,16 @@ export function callRoutes({ ports: { calls, log } }: RouteContext): Route[] {
       what: 'One call',
       answer: shapes.call,
       handle: ({ params: { id = '' } }) => known(calls, id),
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/calls/:id/quality',
+      what: 'How well a call is heard and seen, as far as it was measured',
+      answer: shapes.quality,
+      handle: ({ params: { id = '' } }) => {
+        known(calls, id);
+        return qualityReport(calls.quality(id));
+      },
     },
     ...Object.entries(shapes.ACTIONS).map(
       ([name, body]): Route => ({
@@ -92,12 +106,12 @@ function known(calls: CallPort, id: string): CallSnapshot {
 }
 
 function dial(calls: CallPort, { to, identity, video, privacy }: Body): Answer {
-  if (video === true) throw notAvailable('Video');
   if (typeof to !== 'string') throw badRequest('"to" is missing.');
   return calls.dial({
     to,
     ...(typeof identity === 'string' ? { identity } : {}),
     ...(typeof privacy === 'boolean' ? { privacy } : {}),
+    ...(typeof video === 'boolean' ? { video } : {}),
   });
 }
 

@@ -190,14 +190,18 @@ test('calls: made, listed, acted on; 404, 409, 503', async () => {
   assert.is((await rig.api('POST', 'calls/none/hold')).status, 404);
   assert.is((await rig.api('POST', 'calls/x/hangup')).status, 409);
   assert.is((await rig.api('POST', 'calls/x/hold')).status, 503);
-  assert.is((await rig.api('POST', 'calls/x/answer', { video: true })).status, 503);
-  assert.equal((await rig.api('POST', 'calls/x/answer')).body, call('x', 'active'));
+  assert.equal((await rig.api('POST', 'calls/x/answer', { video: true })).body, call('x', 'active'));
+  assert.equal(rig.asked.at(-1), ['answer', 'x', { video: true }]);
+  assert.is((await rig.api('POST', 'calls/x/video', { enabled: false })).status, 200);
+  assert.equal(rig.asked.at(-1), ['video', 'x', false]);
+  assert.is((await rig.api('POST', 'calls/x/video', {})).status, 400);
   assert.is((await rig.api('POST', 'calls/x/dtmf', { digits: '1*a' })).status, 200);
   assert.equal(rig.asked.at(-1), ['dtmf', 'x', '1*A']);
   assert.equal((await rig.api('POST', 'calls/x/hangup', {})).body, call('x', 'ended'));
   assert.is((await rig.api('POST', 'calls', { to: 'bad' })).status, 400);
   assert.is((await rig.api('POST', 'calls', { to: 'offline' })).status, 503);
-  assert.is((await rig.api('POST', 'calls', { to: 'sip:x', video: true })).status, 503);
+  assert.is((await rig.api('POST', 'calls', { to: 'sip:x', video: true })).status, 201);
+  assert.equal(rig.asked.at(-1), ['dial', { to: 'sip:x', video: true }]);
 });
 
 test('our own defect is 500 and tells nothing of the inside', async () => {

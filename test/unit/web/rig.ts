@@ -5,7 +5,17 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
-import type { CallSnapshot, DemoPhone, DemoPort, LogRow, StatusSnapshot, WebPorts } from '#src/web/ports.ts';
+import type { Frame } from '#src/media/mp4.ts';
+import type { PageFiles } from '#src/web/page.ts';
+import type {
+  CallQuality,
+  CallSnapshot,
+  DemoPhone,
+  DemoPort,
+  LogRow,
+  StatusSnapshot,
+  WebPorts,
+} from '#src/web/ports.ts';
 import { Sessions } from '#src/web/security/session.ts';
 import { WebServer } from '#src/web/server.ts';
 import { TraceRing } from '#src/web/trace/ring.ts';
@@ -66,6 +76,8 @@ export interface Answer {
   readonly text: string;
 }
 
+const PLACEHOLDERS: PageFiles = { script: 'SCRIPT', style: 'STYLE' };
+
 export class Rig {
   readonly events = {
     onStatus: new Signal<StatusSnapshot>(),
@@ -76,11 +88,22 @@ export class Rig {
   readonly calls = new Map<string, CallSnapshot>();
   /** What reached the agent. */
   readonly asked: unknown[] = [];
+  quality: CallQuality = {};
+  hasVideo = false;
+  inUse = false;
+  keyFramesAsked = 0;
+  readonly watched = {
+    onFrame: new Signal<Frame>(),
+    onGone: new Signal<void>(),
+    requestKeyFrame: (): void => {
+      this.keyFramesAsked += 1;
+    },
+  };
   readonly trace = new TraceRing(new SystemClock());
   readonly sessions = new Sessions({ token: TOKEN, clock: new SystemClock(), random: new SeededRandom(1) });
   readonly server: WebServer;
 
-  private constructor(demo: DemoPort | undefined) {
+  private constructor(demo: DemoPort | undefined, page: PageFiles) {
     const act =
       (name: string, wanted: CallSnapshot['state'], next: CallSnapshot['state']) =>
       (id: string, more?: unknown) => {
@@ -112,6 +135,9 @@ export class Rig {
         reject: act('reject', 'ringing', 'ended'),
         hangup: act('hangup', 'active', 'ended'),
         dtmf: act('dtmf', 'active', 'active'),
+        video: (id, enabled) => act('video', 'active', 'active')(id, enabled),
+        quality: () => this.quality,
+        watch: () => (this.hasVideo ? this.watched : undefined),
         sipCallIds: (id) => [`${id}@sip`],
       },
       log: {
@@ -121,10 +147,23 @@ export class Rig {
         },
       },
       config: {
-        describe: () => ({ profile: { value: 'sip', origin: 'file' } }),
+        describe: () => ({
+          profile: { value: 'sip', origin: 'file' },
+          video: {
+            capture: { value: 'none', origin: 'default' },
+            sink: { value: 'none', origin: 'default' },
+          },
+        }),
         change: async (changes) => {
           this.asked.push(['config', changes]);
           return changes;
+        },
+      },
+      audio: {
+        measure: async () => {
+          this.asked.push(['measure']);
+          if (this.inUse) throw new TandemError('caller', 'audio.in-use', 'A call is on.');
+          return { delay_ms: 80, confidence: 0.9, echo_db: -12.5, kept: true };
         },
       },
       events: this.events,
@@ -147,12 +186,13 @@ export class Rig {
       clock: new SystemClock(),
       random: new SeededRandom(1),
       log: silentLogger(),
-      page: { script: 'SCRIPT', style: 'STYLE' },
+      page,
     });
   }
 
-  static async start(demo?: DemoPort): Promise<Rig> {
-    const rig = new Rig(demo);
+  /** `page`: instead of placeholders, the built one for a real browser. */
+  static async start(demo?: DemoPort, page: PageFiles = PLACEHOLDERS): Promise<Rig> {
+    const rig = new Rig(demo, page);
     await rig.server.start();
     return rig;
   }
