@@ -18,6 +18,7 @@ import {
   timers,
   tlsSettings,
 } from '#src/device/parts.ts';
+import { chooseVideo } from '#src/device/picture.ts';
 import { chooseSound } from '#src/device/sound.ts';
 import { Registration } from '#src/ims/registration.ts';
 import { MediaEngine } from '#src/media/engine.ts';
@@ -58,7 +59,7 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Throws TandemError `transport.listen`, `web.listen`, `device.sound`, `config.invalid`, `media.…`; nothing stays open then. */
+/** Throws TandemError `transport.listen`, `web.listen`, `device.sound`, `device.video`, `config.invalid`, `media.…`; nothing stays open then. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { settings, store, clock, random, log } = options;
   const { config } = settings;
@@ -70,6 +71,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   try {
     const sound = await chooseSound(media, settings, log);
+    const source = chooseVideo(media, settings);
     const trace = new TraceRing(clock);
     const sockets = new SipTransport({ ...base, listen: listenAddresses(config), tls: tlsSettings(config) });
     const transport = new TracedTransport(sockets, trace, clock);
@@ -77,7 +79,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const ua = new UserAgent({ ...base, ...SPOKEN, transport, resolver, timers: timers(config) });
     const parts = { ...base, ua, resolver, media, trace };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
-    const line = { line: registration, config: callConfig(config, sound), resolveHost: resolveMediaHost };
+    const line = {
+      line: registration,
+      config: callConfig(config, sound, source),
+      resolveHost: resolveMediaHost,
+    };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
     registration.onRejected.on(() => calls.releaseAll());

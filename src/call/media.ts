@@ -1,12 +1,14 @@
 // What calls need of the media engine; `src/media` fits it, and unit tests put a fake of it in its place.
-import type { TandemError } from '#src/base/errors.ts';
-import type { Signal } from '#src/base/events.ts';
-import type { PathConfig, Place } from '#src/media/path.ts';
 import type { AudioStream, StreamConfig as PlainConfig, StreamStats, Tone } from '#src/media/stream.ts';
-import type { VideoFrame } from '#src/media/video.ts';
+import type {
+  VideoStreamConfig as PlainVideoConfig,
+  VideoFrame,
+  VideoStats,
+  VideoStream,
+} from '#src/media/video.ts';
 import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
 
-export type { StreamStats, Tone, VideoFrame };
+export type { StreamStats, Tone, VideoFrame, VideoStats };
 
 /** One direction of SDES (RFC 4568): master key and salt in one. */
 export interface StreamKey {
@@ -20,41 +22,7 @@ export interface Secured {
 
 export type StreamConfig = PlainConfig & Secured;
 
-export interface VideoStreamConfig extends PathConfig, Secured {
-  readonly remote: Place;
-  readonly codec: {
-    readonly payloadType: number;
-    readonly receivePayloadType?: number;
-    readonly packetizationMode: 0 | 1;
-    readonly sendProfileLevelId: string;
-    readonly receiveProfileLevelId: string;
-    readonly spropParameterSets: readonly Buffer[];
-    readonly maxNalUnitOctets?: number;
-  };
-  readonly feedback: {
-    readonly nack: boolean;
-    readonly pli: boolean;
-    readonly fir: boolean;
-    readonly tmmbr: boolean;
-    readonly rsize: boolean;
-    readonly trrIntMs: number;
-  };
-  readonly avpf: boolean;
-  readonly firAlways: boolean;
-  readonly cvo?: { readonly id: number };
-  readonly bandwidthKbps?: number;
-  readonly sizes?: readonly { readonly width: number; readonly height: number }[];
-  readonly send: boolean;
-  readonly receive: boolean;
-  readonly rtcp?: StreamConfig['rtcp'];
-  readonly cname: string;
-}
-export interface VideoStats {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly jitterMs: number;
-}
+export type VideoStreamConfig = PlainVideoConfig & Secured;
 
 export interface StreamPorts {
   /** Local numeric address. */
@@ -74,13 +42,6 @@ export interface VideoEnds {
   readonly sink?: string;
 }
 
-interface Stream {
-  readonly port: number;
-  readonly rtcpPort: number;
-  readonly onTrouble: Signal<TandemError>;
-  close(): Promise<void>;
-}
-
 /** One audio stream; whoever opened it closes it. */
 export type CallStream = Pick<
   AudioStream,
@@ -97,15 +58,18 @@ export type CallStream = Pick<
 >;
 
 /** One video stream; whoever opened it closes it. */
-export interface CallVideoStream extends Stream {
-  attach(ends: VideoEnds): void;
-  configure(configuration: VideoStreamConfig): void;
-  /** Asks the peer for a key frame. */
-  requestKeyFrame(): void;
-  stats(): VideoStats;
-  /** Received pictures, whole. */
-  readonly onFrame: Signal<VideoFrame>;
-}
+export type CallVideoStream = Pick<
+  VideoStream,
+  | 'port'
+  | 'rtcpPort'
+  | 'attach'
+  | 'configure'
+  | 'requestKeyFrame'
+  | 'stats'
+  | 'onFrame'
+  | 'onTrouble'
+  | 'close'
+>;
 
 export interface CallMedia {
   /** Throws TandemError `media.ports`, `media.address`. */

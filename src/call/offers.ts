@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import type { TandemError } from '#src/base/errors.ts';
 import { err, ok, type Result } from '#src/base/result.ts';
+import type { VideoSource } from '#src/media/engine.ts';
 import type { RejectionReason } from '#src/sdp/answer.ts';
-import type { LocalMedia } from '#src/sdp/capabilities.ts';
+import type { LocalMedia, VideoCapabilities } from '#src/sdp/capabilities.ts';
 import { OfferAnswer, type OfferFault } from '#src/sdp/offer-answer.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import { isLoopback, type Target } from '#src/sip/transport/address.ts';
@@ -15,6 +16,15 @@ import type { CallWorld } from './world.ts';
 
 const SESSION_ID_OCTETS = 6;
 
+/** Our parameter sets and size, where they are known: a peer can begin to decode with them (26.114 7.4.3). */
+const pictureOf = (source: VideoSource | undefined): VideoCapabilities =>
+  source
+    ? {
+        spropParameterSets: source.parameterSets,
+        ...(source.width > 0 ? { size: { width: source.width, height: source.height } } : {}),
+      }
+    : {};
+
 /** `way`: how the descriptions travel, which decides whether keys may stand in them. */
 export function newOffers(world: CallWorld, local: LocalMedia, way: Flow | Target): OfferAnswer {
   const { audio, video } = world.config;
@@ -22,7 +32,7 @@ export function newOffers(world: CallWorld, local: LocalMedia, way: Flow | Targe
     local,
     capabilities: {
       audio: { codecs: world.config.media.codecs, dtx: audio.dtx ?? false, voipMetrics: true },
-      ...(video ? { video: {} } : {}),
+      ...(video ? { video: pictureOf(video.source) } : {}),
       srtp: negotiatedPolicy(world, way, local.address),
       e2ae: usesEdge(world, way),
       profile: world.line.profile,

@@ -4,6 +4,7 @@ import type { Clock } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { Seconds } from '#src/base/units.ts';
+import type { VideoSource } from '#src/media/engine.ts';
 import type { SrtpPolicy } from '#src/sdp/capabilities.ts';
 import type { CodecName } from '#src/sdp/codecs.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
@@ -16,6 +17,8 @@ import type { KeepAliveSettings } from './stream-settings.ts';
 export interface VideoSettings {
   readonly capture: string;
   readonly sink: string;
+  /** What the camera or film sends, as far as it is known; for our descriptions. */
+  readonly source?: VideoSource | undefined;
   /** What a peer gets who adds video to a call. */
   readonly added: 'refuse' | 'receive' | 'both';
   /** FIR for a first picture that cannot be shown, negotiated or not (NG.110 2.9.1). */

@@ -18,6 +18,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   'transport.listen': EXIT.taken,
   'web.listen': EXIT.taken,
   'device.sound': EXIT.taken,
+  'device.video': EXIT.taken,
   'media.device': EXIT.taken,
   'media.ports': EXIT.taken,
   'cli.unreachable': EXIT.unreachable,

@@ -9,6 +9,7 @@ import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
 import type { CallConfig } from '#src/call/world.ts';
 import type { AccessSetting } from '#src/ims/access-network.ts';
 import type { RegistrationConfig } from '#src/ims/registration-config.ts';
+import type { VideoSource } from '#src/media/engine.ts';
 import { CODEC_NAMES } from '#src/sdp/codecs.ts';
 import { parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { TimerSettings } from '#src/sip/transaction/timers.ts';
@@ -102,7 +103,7 @@ export function registrationConfig(config: Config): RegistrationConfig {
 export const hasVideo = ({ media, video }: Config): boolean =>
   media.codecs.includes('H264') && (video.capture !== 'none' || video.sink !== 'none');
 
-export function callConfig(config: Config, audio: SoundChoice): CallConfig {
+export function callConfig(config: Config, audio: SoundChoice, source?: VideoSource): CallConfig {
   const { media, call, video } = config;
   return {
     media: {
@@ -116,7 +117,7 @@ export function callConfig(config: Config, audio: SoundChoice): CallConfig {
       },
     },
     audio: { ...audio, dtx: media.dtx },
-    ...(hasVideo(config) ? { video: { ...video, firAlways: media.fir_always } } : {}),
+    ...(hasVideo(config) ? { video: { ...video, source, firAlways: media.fir_always } } : {}),
     security: { srtp: media.srtp, srtpCellular: media.srtp_cellular, e2ae: media.e2ae, isCellular },
     ringTime: Seconds(call.ring_seconds),
     waiting: call.waiting,

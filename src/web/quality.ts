@@ -55,6 +55,23 @@ export const VIDEO_MEASURES: readonly Measure<VideoStats>[] = [
   video('received', 'RTP packets received.', ({ received }) => received),
   video('lost', 'RTP packets lost on the way to us.', ({ lost }) => lost),
   video('jitter_ms', 'Interarrival jitter (RFC 3550 6.4.1).', ({ jitterMs }) => jitterMs),
+  video('rtt_ms', 'Round trip of RTCP (RFC 3550 6.4.1).', ({ rttMs }) => rttMs),
+  video('far_loss', 'Fraction lost on the way to the other end.', ({ farLoss }) => farLoss),
+  video('first_frame_ms', 'From the first packet to the first picture.', ({ firstFrameMs }) => firstFrameMs),
+  video('width', 'Received picture, pixels.', ({ width }) => width),
+  video('height', 'Received picture, pixels.', ({ height }) => height),
+  video('frames', 'Pictures received that can be shown.', ({ frames }) => frames),
+  video('key_frames', 'Key frames among them.', ({ keyFrames }) => keyFrames),
+  video('frames_dropped', 'Pictures that were damaged.', ({ framesDropped }) => framesDropped),
+  video('frames_sent', 'Pictures sent.', ({ framesSent }) => framesSent),
+  video('bitrate', 'What the encoder aims at, bit/s.', ({ bitrate }) => bitrate),
+  video('fir_sent', 'Full intra requests sent (RFC 5104 4.3.1).', ({ firSent }) => firSent),
+  video('fir_received', 'Full intra requests received.', ({ firReceived }) => firReceived),
+  video('pli_sent', 'Picture loss indications sent (RFC 4585 6.3.1).', ({ pliSent }) => pliSent),
+  video('pli_received', 'Picture loss indications received.', ({ pliReceived }) => pliReceived),
+  video('nack_sent', 'Packets asked for once more (RFC 4585 6.2.1).', ({ nackSent }) => nackSent),
+  video('retransmitted', 'Packets sent once more.', ({ retransmitted }) => retransmitted),
+  video('keepalives', 'Empty packets sent for NAT bindings.', ({ keepalivesSent }) => keepalivesSent),
 ];
 
 function report<Stats>(measures: readonly Measure<Stats>[], stats: Stats): Record<string, number> {

@@ -35,6 +35,7 @@ import type { Flow } from '#src/sip/transport/flow.ts';
 import { MemoryNetwork } from '#src/sip/transport/memory.ts';
 import type { Transport } from '#src/sip/transport/transport.ts';
 import { UserAgent } from '#src/sip/ua/user-agent.ts';
+import { QUIET_AUDIO, QUIET_VIDEO } from '../media/figures.ts';
 
 export const DEVICE = { host: '192.0.2.1', port: 5060 } as const;
 export const PEER = { host: '192.0.2.9', port: 5060 } as const;
@@ -98,34 +99,9 @@ export class FakeStream extends FakeEnd<StreamConfig, AudioEnds> implements Call
   }
 
   stats(): StreamStats {
-    return FAKE_STATS;
+    return { ...QUIET_AUDIO, sent: 10, received: 10, jitterMs: 1 };
   }
 }
-
-const FAKE_STATS: StreamStats = {
-  ...{ sent: 10, received: 10, lost: 0, late: 0, discarded: 0, octetsSent: 0, octetsReceived: 0 },
-  ...{
-    rtcpSent: 0,
-    rtcpReceived: 0,
-    jitterMs: 1,
-    playoutMs: 0,
-    bursts: 0,
-    burstDensity: 0,
-    gapDensity: 0,
-    concealedMs: 0,
-    ticksMissed: 0,
-    sendErrors: 0,
-  },
-  ...{
-    dtmfSent: 0,
-    dtmfReceived: 0,
-    keepalivesSent: 0,
-    levelIn: -127,
-    levelOut: -127,
-    ssrc: 1,
-    remoteSsrc: 2,
-  },
-};
 
 export class FakeVideo extends FakeEnd<VideoStreamConfig, VideoEnds> implements CallVideoStream {
   readonly onFrame = new Signal<VideoFrame>();
@@ -136,7 +112,7 @@ export class FakeVideo extends FakeEnd<VideoStreamConfig, VideoEnds> implements 
   }
 
   stats(): VideoStats {
-    return { sent: 5, received: 6, lost: 0, jitterMs: 2 };
+    return { ...QUIET_VIDEO, sent: 5, received: 6, jitterMs: 2 };
   }
 }
 
