@@ -79,7 +79,7 @@ static unsigned long stream_allocations(tm_codec_id id) {
     if (frame.kind != TM_FRAME_NO_DATA && tm_random_below(&random, 10) > 0) {
       tm_codec_pack(codec, &frame, 1, payload, sizeof payload, &bytes);
       tm_rtp_packet packet = {.payload_type = 96, .sequence = (uint16_t)tick, .ssrc = 1,
-                              .timestamp = tick * info->encode_samples, .payload = payload, .payload_bytes = bytes};
+                              .timestamp = tick * info->encode_ticks, .payload = payload, .payload_bytes = bytes};
       tm_rtp_build(&packet, datagram, sizeof datagram, &bytes);
       tm_rtp_parse(datagram, bytes, &packet);
       uint64_t arrival = tick * 20000u + tm_random_below(&random, 40000);
