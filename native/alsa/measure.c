@@ -17,6 +17,7 @@ enum {
   STEP_MS = 10,
   WARM_MS = 300,                     // until both devices run evenly
   PATIENCE_MS = 5000,
+  TRIES = 3,
   APART = TM_AUDIO_HZ / 50,          // what is nearer to the peak belongs to it
   NS_PER_SAMPLE = 1000000000 / TM_AUDIO_HZ,
   JUMP_NS = 5000000,                 // times that moved so far: a device began anew meanwhile
@@ -147,9 +148,14 @@ static tm_engine_status measure(tm_device *microphone, tm_device *loudspeaker, t
   tm_complex *work = calloc(SPAN, sizeof *work);
   if (!work) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a measuring");
   make_chirp(played->pcm);
-  int code = record(microphone, loudspeaker, heard, played, cancel);
-  int64_t shift = llabs(heard->last_ns - heard->first_ns) + llabs(played->last_ns - played->first_ns);
-  if (!code && shift > JUMP_NS) code = EPIPE;
+  int code = EPIPE;
+  // A device that began anew meanwhile (an xrun) spoils a measuring, not the next.
+  for (int i = 0; i < TRIES && code == EPIPE; i++) {
+    heard->position = played->position = 0;
+    code = record(microphone, loudspeaker, heard, played, cancel);
+    int64_t shift = llabs(heard->last_ns - heard->first_ns) + llabs(played->last_ns - played->first_ns);
+    if (!code && shift > JUMP_NS) code = EPIPE;
+  }
   if (!code && correlate(heard, played->pcm, work)) judge(heard, played, work, result);
   free(work);
   if (!code) return TM_ENGINE_OK;

@@ -122,16 +122,45 @@ static void convolve(const int16_t *in, size_t count, const float *response, flo
   }
 }
 
+// Windowed sinc; neighbours differ in sign of the sine and by one step of the window, so that few sines are worked out.
 static double between(const float *in, size_t count, double place)
 {
-  long whole = (long)floor(place);
-  double sum = 0.0;
-  for (long i = whole - SINC_HALF + 1; i <= whole + SINC_HALF; i++) {
-    double t = place - (double)i;
-    if (i < 0 || (size_t)i >= count) continue;
-    sum += (double)in[i] * (fabs(t) < 1e-12 ? 1.0 : sin(PI * t) / (PI * t)) * (0.5 + 0.5 * cos(PI * t / (SINC_HALF + 1)));
+  const double step = 2.0 * cos(PI / (SINC_HALF + 1));
+  long whole = (long)floor(place), first = whole - SINC_HALF + 1;
+  double t = place - (double)first, sum = 0.0, sine = sin(PI * t) / PI;
+  double window = cos(PI * t / (SINC_HALF + 1)), before = cos(PI * (t + 1.0) / (SINC_HALF + 1));
+  for (long i = first; i <= whole + SINC_HALF; i++, t -= 1.0, sine = -sine) {
+    if (i >= 0 && (size_t)i < count) sum += (double)in[i] * (fabs(t) < 1e-9 ? 1.0 : sine / t) * (0.5 + 0.5 * window);
+    double next = step * window - before;
+    before = window;
+    window = next;
   }
   return sum;
+}
+
+// The far talker and his echo on the loudspeaker's clock, undelayed: the same for every scene of one seed and length, so made once.
+static bool far_and_echo(const scene_options *options, size_t count, int16_t *far, const float **echo)
+{
+  static float *kept;
+  static int16_t *spoken;
+  static size_t kept_count;
+  static uint64_t kept_seed;
+  if (!kept || kept_count != count || kept_seed != options->seed) {
+    float response[TAPS] = {0};
+    free(kept);
+    free(spoken);
+    kept = calloc(count, sizeof *kept);
+    spoken = calloc(count, sizeof *spoken);
+    kept_count = count;
+    kept_seed = options->seed;
+    if (!kept || !spoken) return false;
+    scene_speech(spoken, count, FAR_DBOV, options->seed);
+    room_response(response);
+    convolve(spoken, count, response, kept);
+  }
+  memcpy(far, spoken, count * sizeof *far);
+  *echo = kept;
+  return true;
 }
 
 bool scene_make(scene *made, const scene_options *options)
@@ -143,19 +172,12 @@ bool scene_make(scene *made, const scene_options *options)
   made->near = calloc(count, sizeof(int16_t));
   made->mic = calloc(count, sizeof(int16_t));
   made->out = calloc(count, sizeof(int16_t));
-  float *echo = calloc(count, sizeof *echo);
-  float response[TAPS] = {0};
-  if (!made->far || !made->near || !made->mic || !made->out || !echo) {
-    free(echo);
-    return false;
-  }
-  scene_speech(made->far, count, FAR_DBOV, options->seed);
+  const float *echo = NULL;
+  if (!made->far || !made->near || !made->mic || !made->out || !far_and_echo(options, count, made->far, &echo)) return false;
   scene_speech(made->near, count, NEAR_DBOV, options->seed + 100);
   size_t from = (size_t)(options->near_from_s * HZ), to = (size_t)(options->near_to_s * HZ);
   for (size_t i = 0; i < count; i++)
     if (i < from || i >= to) made->near[i] = 0;
-  room_response(response);
-  convolve(made->far, count, response, echo);
   double noise = 32768.0 * pow(10.0, options->noise_dbov / 20.0) * sqrt(3.0);
   double rate = 1.0 / (1.0 + options->skew_ppm / 1e6);
   for (size_t i = 0; i < count; i++) {
@@ -163,7 +185,6 @@ bool scene_make(scene *made, const scene_options *options)
     double sum = heard + made->near[i] + noise * centred(&random);
     made->mic[i] = (int16_t)lround(fmax(-32767.0, fmin(32767.0, sum)));
   }
-  free(echo);
   return true;
 }
 

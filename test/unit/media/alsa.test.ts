@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
-import type { MediaEngine } from '#src/media/engine.ts';
+import { TandemError } from '#src/base/errors.ts';
+import { silentLogger } from '#src/base/log.ts';
+import { MediaEngine } from '#src/media/engine.ts';
 import type { AudioStream } from '#src/media/stream.ts';
 import { suite } from '#test/support/suite.ts';
 import {
@@ -40,6 +42,7 @@ test.before(() => {
           `pcm.${name} { type tandemtest cable ${name} rate ${rate} channels ${channels} skew_ppm ${skew} ` +
           `faults "${faults}" hint { show on description "Test card ${name}" } }\n`,
       )
+      .concat('pcm.room { type tandemtest cable room rate 48000 channels 2 delay_ms 70 }\n')
       .join(''),
   );
   process.env.ALSA_CONFIG_PATH = join(faults, 'asound.conf');
@@ -127,5 +130,55 @@ test('unplugged: each call is told, goes on with silence, and hears again when t
     assertSilent(file, 440, LOOK_MS, 1500);
     assert.is(engine.counters.media_troubles_total, 2);
   }));
+
+test('busy when the call begins: it begins, and hears when the card is free', () =>
+  withEngine(async (engine, folder) => {
+    const taken = join(faults, 'usual.busy');
+    writeFileSync(taken, '');
+    const { player, recorder, listener, file } = chain(engine, folder, 'usual');
+    const heard: string[] = [];
+    for (const stream of [player, recorder]) {
+      stream.onTrouble.on((error) => heard.push(error.id));
+      stream.onRecovered.on(() => heard.push('back'));
+    }
+    await eventually(() => heard.length === 2);
+    assert.equal(heard, ['media.device', 'media.device']);
+    rmSync(taken);
+    await eventually(() => heard.length === 4);
+    await talk(1000);
+    await listener.close();
+    assertHeard(file, 440, LOOK_MS);
+  }));
+
+test('the audio test finds the delay of a room and its echo', () =>
+  withEngine(async (engine) => {
+    const found = await engine.measureDelay({ capture: 'alsa:room', playback: 'alsa:room' });
+    assert.ok(Math.abs(found.delayMs - 70) < 6, `${found.delayMs} ms`);
+    assert.ok(found.confidence > 0.7, `confidence ${found.confidence}`);
+    assert.ok(Math.abs(found.echoDb) < 2, `echo ${found.echoDb} dB`);
+    for (const [capture, id] of [
+      ['alsa:nothing', 'media.device'],
+      ['tone:440', 'media.config'],
+    ] as const)
+      assert.is(await rejected(engine.measureDelay({ capture, playback: 'alsa:room' })), id);
+  }));
+
+test('an engine that closes ends an audio test', async () => {
+  const engine = MediaEngine.open({ log: silentLogger() });
+  const measuring = rejected(engine.measureDelay({ capture: 'alsa:room', playback: 'alsa:room' }));
+  await engine.close();
+  assert.is(await measuring, 'media.device');
+});
+
+/** The id of the error that a promise ends with. */
+async function rejected(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof TandemError) return error.id;
+    throw error;
+  }
+  return 'nothing';
+}
 
 test.run();
