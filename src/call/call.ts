@@ -117,6 +117,7 @@ export class Call {
       },
       dispatch: (event, facts) => this.#dispatch(event, facts),
       changed: () => this.#changed(),
+      agreed: (leg) => this.#modifications.reoffer(leg),
       answered: () => {
         this.#answered = this.#world.clock.date().toISOString();
         this.#beat();

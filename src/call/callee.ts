@@ -180,6 +180,7 @@ export class CalleeRole {
       return;
     }
     this.#media.apply(settled.value, { stage: 'established' });
+    this.#call.agreed(leg);
   }
 
   stop(): void {

@@ -270,6 +270,7 @@ export class CallerRole {
     this.#call.answered();
     this.#media.sound.tone('none');
     this.#media.apply(leg.offers.media, { stage: 'established' });
+    this.#call.agreed(leg);
   }
 
   /** A 2xx that nobody waits for: ACK and BYE (RFC 3261 13.2.2.4). */

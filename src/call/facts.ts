@@ -44,4 +44,6 @@ export interface CallContext {
   readonly changed: () => void;
   /** The conversation begins now. */
   readonly answered: () => void;
+  /** The first exchange of this dialog is done. */
+  readonly agreed: (leg: Leg) => void;
 }

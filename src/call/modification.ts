@@ -140,6 +140,7 @@ export class Modifications {
       return;
     }
     this.#apply(settled.value);
+    this.reoffer(leg);
   }
 
   /** Video that was only asked for gives its ports back. */
@@ -164,6 +165,11 @@ export class Modifications {
     } else {
       incoming.respond(REQUEST_PENDING);
     }
+  }
+
+  /** 24.229 6.1.2: an answer that names several codecs is followed at once by an offer of the one in use. */
+  reoffer(leg: Leg): void {
+    if (this.#world.line.profile === 'ims' && leg.offers.reofferNeeded) this.#offerNow(leg);
   }
 
   /** Ours: a new offer with this direction. When theirs is under way, ours waits for it as after a 491. */

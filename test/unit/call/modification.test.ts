@@ -250,4 +250,25 @@ test('hung up while our re-INVITE is out: nothing stays behind', async () => {
   await clean(world);
 });
 
+for (const [profile, again] of [
+  ['ims', true],
+  ['sip', false],
+] as const) {
+  test(`[MD-2.4.3b] an answer with two codecs, ${profile}: ${again ? 'offered anew with one' : 'the first is used'}`, async () => {
+    const world = await makeWorld({ line: { profile } });
+    world.manager.dial({ to: `sip:b@${PEER.host}` });
+    await world.advance(5);
+    await world.peer.reply(world.peer.last('INVITE'), 200, { body: sdp({ payload: '0 8 101' }) });
+    await world.advance(5);
+    assert.is(world.peer.requests('INVITE').length, again ? 2 : 1);
+    if (again) {
+      assert.match(String(world.peer.last('INVITE').body), /m=audio \d+ RTP\/AVP 0 \d+\r/);
+      await world.peer.reply(world.peer.last('INVITE'), 200, { body: sdp({ payload: '0 101' }) });
+      await world.advance(5);
+      assert.is(world.peer.requests('INVITE').length, 2, 'once is enough');
+    }
+    assert.is(world.media.streams[0]?.last?.codec.name, 'PCMU');
+  });
+}
+
 test.run();
