@@ -5,12 +5,14 @@
 #include <wels/codec_api.h>
 
 #include "tm_encoder_impl.h"
+#include "tm_parameter_sets.h"
 
 enum {
   KEY_INTERVAL_S = 10,  // for peers that cannot ask; who can, asks
   MAX_QP = 45,
   MIN_QP = 18,
   MAX_RATE_PERCENT = 120,
+  LEVEL_PERCENT = 90,  // of the level's bit rate: the library takes no target that reaches it
 };
 
 typedef struct {
@@ -18,16 +20,30 @@ typedef struct {
   uint8_t *unit;
   size_t capacity;
   bool force;
+  int level_bps;
 } state;
 
-static void fill(SEncParamExt *parameters, const tm_encoder_config *config)
+static int target_of(uint32_t bits_per_second, int level_bps)
 {
-  int rate = (int)config->bits_per_second;
+  int most = (int)((int64_t)level_bps * LEVEL_PERCENT / 100);
+  return bits_per_second < (uint32_t)most ? (int)bits_per_second : most;
+}
+
+// Peaks above the target, but never above the level: the library refuses those.
+static int peak_of(int64_t rate, int level_bps)
+{
+  int64_t peak = rate * MAX_RATE_PERCENT / 100;
+  return peak > level_bps ? level_bps : (int)peak;
+}
+
+static void fill(SEncParamExt *parameters, const tm_encoder_config *config, int level_bps)
+{
+  int rate = target_of(config->bits_per_second, level_bps);
   parameters->iUsageType = CAMERA_VIDEO_REAL_TIME;
   parameters->iPicWidth = (int)config->width;
   parameters->iPicHeight = (int)config->height;
   parameters->iTargetBitrate = rate;
-  parameters->iMaxBitrate = (int)((int64_t)rate * MAX_RATE_PERCENT / 100);
+  parameters->iMaxBitrate = peak_of(rate, level_bps);
   parameters->iRCMode = RC_BITRATE_MODE;
   parameters->fMaxFrameRate = (float)config->fps;
   parameters->iTemporalLayerNum = 1;
@@ -75,8 +91,11 @@ static tm_status create(const tm_encoder_config *config, void **context)
 {
   SEncParamExt parameters;
   int silent = WELS_LOG_QUIET;
+  const tm_h264_level *level = tm_h264_level_limits(config->level_idc, false);
+  if (!level) return TM_ERR_ARGUMENT;
   state *self = calloc(1, sizeof *self);
   if (!self) return TM_ERR_MEMORY;
+  self->level_bps = (int)level->bits_per_second;
   self->capacity = (size_t)config->width * config->height * 3 / 2;  // an encoder that writes more than raw is broken
   self->unit = malloc(self->capacity);
   if (!self->unit || WelsCreateSVCEncoder(&self->encoder) != 0) {
@@ -85,7 +104,7 @@ static tm_status create(const tm_encoder_config *config, void **context)
   }
   (void)(*self->encoder)->SetOption(self->encoder, ENCODER_OPTION_TRACE_LEVEL, &silent);
   (*self->encoder)->GetDefaultParams(self->encoder, &parameters);
-  fill(&parameters, config);
+  fill(&parameters, config, self->level_bps);
   if ((*self->encoder)->InitializeExt(self->encoder, &parameters) != cmResultSuccess) {
     destroy(self);
     return TM_ERR_CODEC;
@@ -98,9 +117,9 @@ static tm_status set_rate(void *context, uint32_t bits_per_second, unsigned fps)
 {
   state *self = context;
   float frames = (float)fps;
-  int64_t most = (int64_t)bits_per_second * MAX_RATE_PERCENT / 100;
-  SBitrateInfo rate = {.iLayer = SPATIAL_LAYER_ALL, .iBitrate = (int)bits_per_second};
-  SBitrateInfo maximum = {.iLayer = SPATIAL_LAYER_ALL, .iBitrate = (int)most};
+  int target = target_of(bits_per_second, self->level_bps);
+  SBitrateInfo rate = {.iLayer = SPATIAL_LAYER_ALL, .iBitrate = target};
+  SBitrateInfo maximum = {.iLayer = SPATIAL_LAYER_ALL, .iBitrate = peak_of(target, self->level_bps)};
   int failed = 0;
   // The target may never be above the maximum; which of them goes first depends on the direction: the second round settles it.
   for (int round = 0; round < 2; round++) {
