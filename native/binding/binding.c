@@ -137,8 +137,26 @@ static napi_value open_stream(napi_env env, napi_callback_info info)
   return result;
 }
 
+// NULL when there is none. A key that is too long or an unknown suite is refused by the engine.
+static const tm_srtp_policy *read_policy(napi_env env, napi_value from, const char *key, tm_srtp_policy *policy)
+{
+  char suite[SUITE_OCTETS];
+  napi_value object = value_get(env, from, key);
+  napi_valuetype type = napi_undefined;
+  if (napi_typeof(env, object, &type) != napi_ok || type != napi_object) return NULL;
+  *policy = (tm_srtp_policy){.suite = TM_SRTP_SUITES};
+  value_string(env, object, "suite", suite, sizeof suite);
+  (void)tm_srtp_suite_named(suite, &policy->suite);
+  policy->key_octets = value_octets(env, object, "key", policy->key, sizeof policy->key);
+  policy->mki_octets = value_octets(env, object, "mki", policy->mki, sizeof policy->mki);
+  return policy;
+}
+
 void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config *path)
 {
+  napi_value srtp = value_get(env, from, "srtp");
+  path->srtp_send = read_policy(env, srtp, "send", &texts->send);
+  path->srtp_receive = read_policy(env, srtp, "receive", &texts->receive);
   napi_value keepalive = value_get(env, from, "keepAlive"), also = value_get(env, from, "alsoTo"), entry;
   uint32_t count = 0;
   path->keepalive = (tm_keepalive_config){.enabled = value_boolean(env, keepalive, "enabled"),
@@ -220,8 +238,9 @@ static napi_value configure(napi_env env, napi_callback_info info)
   value_string(env, from, "cname", config.cname, sizeof config.cname);
   path_texts texts;
   read_path(env, from, &texts, &config.path);
-  if (tm_stream_configure(self->engine, value_uint32(env, arguments[1]), &config, &error) != TM_ENGINE_OK)
-    return fail(env, &error);
+  tm_engine_status status = tm_stream_configure(self->engine, value_uint32(env, arguments[1]), &config, &error);
+  explicit_bzero(&texts, sizeof texts);
+  if (status != TM_ENGINE_OK) return fail(env, &error);
   return NULL;
 }
 
@@ -277,6 +296,7 @@ static napi_value stats(napi_env env, napi_callback_info info)
       {"sendErrors", (double)stats.send_errors},
       {"dtmfSent", (double)stats.dtmf_sent},
       {"dtmfReceived", (double)stats.dtmf_received},
+      {"srtpFailures", (double)stats.srtp_failures},
       {"keepalivesSent", (double)stats.keepalives_sent},
       {"jitterMs", stats.jitter_ms},
       {"playoutMs", stats.playout_ms},
@@ -301,6 +321,7 @@ static napi_value stats(napi_env env, napi_callback_info info)
   };
   napi_create_object(env, &result);
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) value_set_number(env, result, rows[i].name, rows[i].value);
+  value_set_string(env, result, "srtpSuite", stats.srtp_suite ? stats.srtp_suite : "");
   return result;
 }
 

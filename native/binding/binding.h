@@ -7,7 +7,7 @@
 
 #include "engine.h"
 
-enum { ADDRESS_OCTETS = 80, NAME_OCTETS = 1024, MAX_ARGUMENTS = 5 };
+enum { ADDRESS_OCTETS = 80, SUITE_OCTETS = 40, NAME_OCTETS = 1024, MAX_ARGUMENTS = 5 };
 
 // Behind the external: the engine and the function that tells JavaScript that events wait.
 typedef struct {
@@ -16,8 +16,9 @@ typedef struct {
   napi_env env;
 } handle;
 
-// What the path of a stream's configuration points to.
+// What the path of a stream's configuration points to. Holds keys: to be wiped.
 typedef struct {
+  tm_srtp_policy send, receive;
   tm_place places[TM_ENGINE_MAX_PLACES];
   char addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS], rtcp_addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS];
 } path_texts;

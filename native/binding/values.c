@@ -2,6 +2,8 @@
 #define NAPI_VERSION 8
 #include "values.h"
 
+#include <string.h>
+
 napi_value value_get(napi_env env, napi_value object, const char *key)
 {
   napi_value value = NULL;
@@ -28,6 +30,18 @@ void value_string(napi_env env, napi_value object, const char *key, char *text, 
   size_t length = 0;
   text[0] = '\0';
   (void)napi_get_value_string_utf8(env, value_get(env, object, key), text, octets, &length);
+}
+
+size_t value_octets(napi_env env, napi_value object, const char *key, uint8_t *out, size_t capacity)
+{
+  void *from = NULL;
+  size_t octets = 0;
+  bool is_buffer = false;
+  napi_value buffer = value_get(env, object, key);
+  if (napi_is_buffer(env, buffer, &is_buffer) != napi_ok || !is_buffer) return 0;
+  if (napi_get_buffer_info(env, buffer, &from, &octets) != napi_ok || octets > capacity) return 0;
+  if (octets > 0) memcpy(out, from, octets);
+  return octets;
 }
 
 uint32_t value_uint32(napi_env env, napi_value value)

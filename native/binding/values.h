@@ -11,6 +11,8 @@ napi_value value_get(napi_env env, napi_value object, const char *key);
 double value_number(napi_env env, napi_value object, const char *key);
 bool value_boolean(napi_env env, napi_value object, const char *key);
 void value_string(napi_env env, napi_value object, const char *key, char *text, size_t octets);
+/** Octets of a Buffer copied to `out`; 0 when there is none or it holds more. */
+size_t value_octets(napi_env env, napi_value object, const char *key, uint8_t *out, size_t capacity);
 uint32_t value_uint32(napi_env env, napi_value value);
 
 void value_set_number(napi_env env, napi_value object, const char *key, double number);

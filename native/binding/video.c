@@ -1,6 +1,8 @@
 // The functions of video.h for JavaScript.
 #include "video.h"
 
+#include <string.h>
+
 #include "binding.h"
 #include "values.h"
 
@@ -83,7 +85,9 @@ napi_value configure_video(napi_env env, napi_callback_info info)
                             .rtcp_receivers_bps = (uint32_t)value_number(env, from, "rtcpReceivers")};
   value_string(env, from, "cname", config.cname, sizeof config.cname);
   read_path(env, from, &texts, &config.path);
-  if (tm_video_configure(self->engine, value_uint32(env, arguments[1]), &config, &error) != TM_ENGINE_OK) return fail(env, &error);
+  tm_engine_status status = tm_video_configure(self->engine, value_uint32(env, arguments[1]), &config, &error);
+  explicit_bzero(&texts, sizeof texts);
+  if (status != TM_ENGINE_OK) return fail(env, &error);
   return NULL;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "tm_keepalive.h"
+#include "tm_srtp.h"
 #include "tm_progress.h"
 #include "tm_room.h"
 
@@ -59,11 +60,16 @@ typedef struct {
   uint16_t rtcp_port;        // 0: RTP port + 1
 } tm_place;
 
-/** What streams of every kind are told of their way through NATs. All zero: no keep-alive. */
+/** What streams of every kind are told of their way through NATs and its protection. All zero: no keep-alive, plain RTP. */
 typedef struct {
   tm_keepalive_config keepalive;
   const tm_place *also;  // each gets keep-alives of its own
   size_t also_count;     // at most TM_ENGINE_MAX_PLACES
+  /**
+   * SRTP and SRTCP: both or none. The same suite and key as before: rollover counter, replay list go on, over hold and plain RTP in between.
+   * With it nothing leaves and nothing is taken that is not protected.
+   */
+  const tm_srtp_policy *srtp_send, *srtp_receive;
 } tm_path_config;
 
 typedef enum {
@@ -113,6 +119,7 @@ typedef struct {
   uint64_t ticks_missed;                       // packet times at which no frame was ready, once packets flow
   uint64_t send_errors;                        // ICMP errors and full socket buffers
   uint64_t dtmf_sent, dtmf_received;
+  uint64_t srtp_failures;                      // packets dropped as forged, replayed, of another key or not protected; or not protectable
   uint64_t keepalives_sent;                    // of packets_sent, and those to further places
   double jitter_ms;     // interarrival, RFC 3550 6.4.1
   double playout_ms;    // present delay of the jitter buffer
@@ -131,6 +138,7 @@ typedef struct {
   bool echo_known;      // the two below: the capture device's room has heard the far talker for some seconds
   double erl_db, erle_db;  // echo return loss of the room, and what was taken away on top (tm_room_stats)
   int echo_delay_ms;    // negative: not known
+  const char *srtp_suite;  // NULL: plain RTP
   uint32_t ssrc;
   uint32_t remote_ssrc;  // 0: none heard
 } tm_stream_stats;

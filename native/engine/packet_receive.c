@@ -69,10 +69,20 @@ static void account(tm_session *session, const tm_rtp_packet *packet, tm_packet_
                         memory_order_relaxed);
 }
 
-void tm_session_take(tm_session *session, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
+// Before a packet may mean anything: a forged or replayed one makes no source and no origin.
+static bool open_packet(tm_session *session, uint8_t *datagram, size_t *octets)
+{
+  if (!session->config.srtp_on) return true;
+  if (session->srtp_receive && tm_srtp_unprotect(session->srtp_receive, datagram, octets) == TM_OK) return true;
+  tm_count(&session->counters.srtp_failures, 1);
+  return false;
+}
+
+void tm_session_take(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
 {
   tm_rtp_packet packet;
-  if (!tm_origin_takes(&session->origin, from, now) || tm_rtp_parse(datagram, octets, &packet) != TM_OK) {
+  if (!tm_origin_takes(&session->origin, from, now) || !open_packet(session, datagram, &octets) ||
+      tm_rtp_parse(datagram, octets, &packet) != TM_OK) {
     discard(session);
     return;
   }
@@ -105,7 +115,7 @@ bool tm_intake_take(tm_intake *intake, unsigned most, int64_t now)
 
 bool tm_session_receive(tm_session *session)
 {
-  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   unsigned most = session->config.intake ? session->config.intake : MAX_IN_A_BEAT;
   tm_address from;
   for (int i = 0; i < MAX_DATAGRAMS; i++) {

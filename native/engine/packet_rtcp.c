@@ -94,10 +94,19 @@ static size_t compose(tm_session *session, const contents *what, uint8_t *datagr
   return tm_rtcp_build(&content, datagram, capacity, &octets) == TM_OK ? octets : 0;
 }
 
-static bool send_to(tm_session *session, const uint8_t *datagram, size_t octets, const tm_address *to)
+// `datagram` has room for TM_DATAGRAM_OCTETS.
+static bool protect(tm_session *session, uint8_t *datagram, size_t *octets)
+{
+  if (!session->config.srtp_on) return true;
+  if (session->srtp_send && tm_srtp_protect_rtcp(session->srtp_send, datagram, octets, TM_DATAGRAM_OCTETS) == TM_OK) return true;
+  tm_count(&session->counters.srtp_failures, 1);
+  return false;
+}
+
+static bool send_to(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *to)
 {
   if (tm_address_unspecified(to)) return false;
-  bool sent = tm_socket_send(session->sockets.rtcp, datagram, octets, to);
+  bool sent = protect(session, datagram, &octets) && tm_socket_send(session->sockets.rtcp, datagram, octets, to);
   tm_count(sent ? &session->counters.rtcp_sent : &session->counters.send_errors, 1);
   return sent;
 }
@@ -110,9 +119,9 @@ static void take_average(tm_session *session, size_t octets)
 
 static void send_report(tm_session *session, int64_t now, bool bye)
 {
-  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   contents what = {.blocks = true, .bye = bye};
-  size_t octets = compose(session, &what, datagram, sizeof datagram, now);
+  size_t octets = compose(session, &what, datagram, sizeof datagram - TM_SRTP_TRAILER, now);
   if (octets == 0) return;
   (void)send_to(session, datagram, octets, &session->config.remote_rtcp);
   session->received_at_report = atomic_load_explicit(&session->counters.packets_received, memory_order_relaxed);
@@ -124,19 +133,19 @@ static void send_report(tm_session *session, int64_t now, bool bye)
 
 void tm_rtcp_open(tm_session *session, const tm_address *to, int64_t now)
 {
-  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   contents what = {.blocks = false};
   if (is_off(session)) return;
-  size_t octets = compose(session, &what, datagram, sizeof datagram, now);
+  size_t octets = compose(session, &what, datagram, sizeof datagram - TM_SRTP_TRAILER, now);
   if (octets > 0) (void)send_to(session, datagram, octets, to);
 }
 
 bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool reduced, int64_t now)
 {
-  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   contents what = {.blocks = false};
   if (!session->configured || session->closing || is_off(session) || octets > TM_MAX_FEEDBACK) return false;
-  size_t before = reduced ? 0 : compose(session, &what, datagram, sizeof datagram - TM_MAX_FEEDBACK, now);
+  size_t before = reduced ? 0 : compose(session, &what, datagram, sizeof datagram - TM_MAX_FEEDBACK - TM_SRTP_TRAILER, now);
   if (!reduced && before == 0) return false;
   memcpy(datagram + before, feedback, octets);
   take_average(session, before + octets);
@@ -166,14 +175,23 @@ static void take_report(tm_session *session, const tm_rtcp_report *report, int64
   if (session->kind->report) session->kind->report(session, report, now);
 }
 
-static void take_compound(tm_session *session, const uint8_t *datagram, size_t octets, int64_t now)
+static bool open_compound(tm_session *session, uint8_t *datagram, size_t *octets)
+{
+  if (!session->config.srtp_on) return true;
+  if (session->srtp_receive && tm_srtp_unprotect_rtcp(session->srtp_receive, datagram, octets) == TM_OK) return true;
+  tm_count(&session->counters.srtp_failures, 1);
+  return false;
+}
+
+static void take_compound(tm_session *session, uint8_t *datagram, size_t octets, int64_t now)
 {
   tm_rtcp_iterator iterator;
   tm_rtcp_packet packet;
   tm_rtcp_report report;
   tm_rtcp_sender_info info;
   uint32_t ssrc = 0;
-  if (tm_rtcp_check_compound(datagram, octets, session->config.rtcp_reduced) != TM_OK) {
+  if (!open_compound(session, datagram, &octets) ||
+      tm_rtcp_check_compound(datagram, octets, session->config.rtcp_reduced) != TM_OK) {
     tm_count(&session->counters.packets_discarded, 1);
     return;
   }
@@ -201,7 +219,7 @@ static bool is_welcome(const tm_session *session, const tm_address *from)
 
 bool tm_rtcp_receive(tm_session *session)
 {
-  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   tm_address from;
   for (int i = 0; i < MAX_DATAGRAMS; i++) {
     int64_t now = tm_now_ns();

@@ -25,7 +25,8 @@ static bool draw_random(tm_session *session)
   if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn) return false;
   session->ssrc = drawn.ssrc;
   session->random = drawn.seed;
-  session->sequence = drawn.sequence;
+  // RFC 3711 3.3.1: in the lower half, so that the loss of the first packets never hides a rollover.
+  session->sequence = drawn.sequence & 0x7fff;
   session->timestamp = drawn.timestamp;
   return true;
 }
@@ -67,6 +68,10 @@ void tm_session_release(tm_session *session)
 {
   tm_socket_pair_close(&session->sockets);
   tm_session_config_drop(&session->config);
+  tm_srtp_destroy(session->srtp_send);
+  tm_srtp_destroy(session->srtp_receive);
+  explicit_bzero(&session->send_key, sizeof session->send_key);
+  explicit_bzero(&session->receive_key, sizeof session->receive_key);
 }
 
 static tm_engine_status parse_place(const tm_session *session, const tm_place *place, tm_address *remote, tm_address *rtcp,
@@ -99,6 +104,55 @@ static bool in_reason(const tm_keepalive_config *keepalive)
   return keepalive->payload_type <= TM_RTP_MAX_PAYLOAD_TYPE;
 }
 
+static tm_engine_status new_context(const tm_session *session, const tm_srtp_policy *policy, tm_srtp_direction direction,
+                                    tm_srtp **srtp, tm_error *error)
+{
+  const tm_srtp_suite_info *info = tm_srtp_info_of(policy->suite);
+  tm_status status = tm_srtp_create(policy, direction, session->ssrc, srtp);
+  if (status == TM_OK) return TM_ENGINE_OK;
+  return tm_error_set(error, status == TM_ERR_MEMORY ? TM_ENGINE_MEMORY : TM_ENGINE_ARGUMENT, 0, "SRTP with %s: %s",
+                      info ? info->name : "an unknown suite", tm_status_text(status));
+}
+
+// A key that was given before keeps its context: a new one would count from 0 and use its key stream twice.
+static tm_engine_status protect(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
+{
+  config->srtp_on = path->srtp_send != NULL;
+  config->srtp_send = config->srtp_receive = NULL;
+  if (config->srtp_on != (path->srtp_receive != NULL))
+    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "SRTP in one direction");
+  if (!config->srtp_on) return TM_ENGINE_OK;
+  tm_engine_status status = TM_ENGINE_OK;
+  if (!session->has_keys || !tm_srtp_same(path->srtp_send, &session->send_key))
+    status = new_context(session, path->srtp_send, TM_SRTP_SEND, &config->srtp_send, error);
+  if (status == TM_ENGINE_OK && (!session->has_keys || !tm_srtp_same(path->srtp_receive, &session->receive_key)))
+    status = new_context(session, path->srtp_receive, TM_SRTP_RECEIVE, &config->srtp_receive, error);
+  return status;
+}
+
+void tm_session_path_taken(tm_session *session, const tm_path_config *path)
+{
+  session->srtp_on = path->srtp_send != NULL;
+  if (!session->srtp_on) return;
+  session->has_keys = true;
+  session->send_key = *path->srtp_send;
+  session->receive_key = *path->srtp_receive;
+}
+
+static tm_engine_status further_places(const tm_session *session, const tm_path_config *path, tm_session_config *config,
+                                       tm_error *error)
+{
+  size_t count = path->also_count;
+  config->further = calloc(1, sizeof *config->further + count * sizeof config->further->paths[0]);
+  if (!config->further) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for further places");
+  tm_engine_status status = TM_ENGINE_OK;
+  for (; config->further->count < count && status == TM_ENGINE_OK; config->further->count++) {
+    tm_path *further = &config->further->paths[config->further->count];
+    status = parse_place(session, &path->also[config->further->count], &further->remote, &further->remote_rtcp, error);
+  }
+  return status;
+}
+
 tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
 {
   size_t count = path->keepalive.enabled ? path->also_count : 0;
@@ -107,14 +161,8 @@ tm_engine_status tm_session_path(const tm_session *session, const tm_path_config
                         TM_RTP_MAX_PAYLOAD_TYPE, MIN_KEEPALIVE_MS, MAX_KEEPALIVE_MS, TM_ENGINE_MAX_PLACES);
   config->keepalive = path->keepalive;
   config->further = NULL;
-  if (count == 0) return TM_ENGINE_OK;
-  config->further = calloc(1, sizeof *config->further + count * sizeof config->further->paths[0]);
-  if (!config->further) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for further places");
-  tm_engine_status status = TM_ENGINE_OK;
-  for (; config->further->count < count && status == TM_ENGINE_OK; config->further->count++) {
-    tm_path *further = &config->further->paths[config->further->count];
-    status = parse_place(session, &path->also[config->further->count], &further->remote, &further->remote_rtcp, error);
-  }
+  tm_engine_status status = protect(session, path, config, error);
+  if (status == TM_ENGINE_OK && count > 0) status = further_places(session, path, config, error);
   if (status != TM_ENGINE_OK) tm_session_config_drop(config);
   return status;
 }
@@ -122,7 +170,22 @@ tm_engine_status tm_session_path(const tm_session *session, const tm_path_config
 void tm_session_config_drop(tm_session_config *config)
 {
   free(config->further);
+  tm_srtp_destroy(config->srtp_send);
+  tm_srtp_destroy(config->srtp_receive);
   config->further = NULL;
+  config->srtp_send = config->srtp_receive = NULL;
+}
+
+static void destroy_srtp(void *srtp)
+{
+  tm_srtp_destroy(srtp);
+}
+
+static void replace_srtp(tm_session *session, tm_srtp **present, tm_srtp *other)
+{
+  if (!other) return;
+  if (*present) tm_engine_discard(session->engine, destroy_srtp, *present);
+  *present = other;
 }
 
 static uint64_t us(int64_t ns)
@@ -169,7 +232,10 @@ void tm_session_configure(tm_session *session, const tm_session_config *config, 
   keep_alive(session, &session->keepalive, config, now);
   // The timeline goes on in the new clock from where it stands.
   if (!first) tm_session_timeline(session, tm_session_timestamp_at(session, now), now);
+  replace_srtp(session, &session->srtp_send, config->srtp_send);
+  replace_srtp(session, &session->srtp_receive, config->srtp_receive);
   session->config = *config;
+  session->config.srtp_send = session->config.srtp_receive = NULL;  // owned by the session now
   session->configured = true;
   if (other_bandwidth) tm_rtcp_schedule(session, now);
 }
@@ -186,12 +252,22 @@ uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now)
   return session->timestamp + (uint32_t)(int64_t)(seconds * session->config.clock_hz);
 }
 
+// Closed when in doubt: what has to be protected and cannot be does not leave.
+static bool protect_packet(tm_session *session, uint8_t *datagram, size_t *octets, size_t capacity)
+{
+  if (!session->config.srtp_on) return true;
+  if (session->srtp_send && tm_srtp_protect(session->srtp_send, datagram, octets, capacity) == TM_OK) return true;
+  tm_count(&session->counters.srtp_failures, 1);
+  return false;
+}
+
 static bool send_as_is(tm_session *session, const tm_rtp_packet *packet, const tm_address *to)
 {
-  uint8_t datagram[TM_DATAGRAM_OCTETS];
+  _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   size_t octets = 0;
   bool sent = packet->payload_bytes <= TM_MAX_SENT_PAYLOAD &&
               tm_rtp_build(packet, datagram, sizeof datagram, &octets) == TM_OK &&
+              protect_packet(session, datagram, &octets, sizeof datagram) &&
               tm_socket_send(session->sockets.rtp, datagram, octets, to);
   if (!sent) {
     tm_count(&session->counters.send_errors, 1);

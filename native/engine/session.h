@@ -61,6 +61,8 @@ typedef struct {
   bool rtcp_reduced;                              // RFC 5506 was negotiated: what comes may begin with feedback
   tm_keepalive_config keepalive;
   tm_further_paths *further;                      // owned; NULL: none
+  bool srtp_on;
+  tm_srtp *srtp_send, *srtp_receive;              // owned; NULL: the present one goes on
   unsigned intake;                                // RTP packets taken in 20 ms, 0: default
   char cname[TM_ENGINE_MAX_CNAME];
 } tm_session_config;
@@ -69,6 +71,7 @@ typedef struct {
 typedef struct {
   atomic_uint_fast64_t packets_sent, octets_sent, packets_received, octets_received, packets_lost, packets_discarded;
   atomic_uint_fast64_t rtcp_sent, rtcp_received, send_errors, keepalives_sent;
+  atomic_uint_fast64_t srtp_failures;
   atomic_uint_fast32_t jitter_us, remote_ssrc;
   atomic_int_fast64_t rtt_us, far_loss_256;  // negative: unknown
 } tm_session_counters;
@@ -113,7 +116,9 @@ struct tm_session {
   uint16_t port;
   uint32_t ssrc;
   tm_session_counters counters;
-  bool close_asked;  // control thread
+  // control thread
+  bool close_asked, srtp_on, has_keys;
+  tm_srtp_policy send_key, receive_key;  // the last ones that were given
   // packet thread
   bool configured, closing;
   tm_session_config config;
@@ -122,6 +127,7 @@ struct tm_session {
   uint64_t media_sent;         // packets, without keep-alives
   uint64_t sent_at_report[2];  // media_sent at the last two reports
   tm_keepalive keepalive;      // of the path to the remote
+  tm_srtp *srtp_send, *srtp_receive;  // in use while config.srtp_on
   uint32_t timestamp;          // of the RTP timeline at `timestamp_ns`
   int64_t timestamp_ns;
   int64_t next_rtcp_ns;
@@ -150,8 +156,12 @@ void tm_session_release(tm_session *session);
 tm_engine_status tm_session_addresses(const tm_session *session, const char *address, uint16_t port, const char *rtcp_address,
                                       uint16_t rtcp_port, tm_session_config *config, tm_error *error);
 
-/** Control thread: checks `path` and puts it into `config`, which then owns what tm_session_config_drop frees. */
+/**
+ * Control thread: checks `path` and puts it into `config`, which then owns what tm_session_config_drop frees. Once the configuration
+ * is as good as on its way, tm_session_path_taken tells which keys are in use from now on.
+ */
 tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error);
+void tm_session_path_taken(tm_session *session, const tm_path_config *path);
 void tm_session_config_drop(tm_session_config *config);
 
 // Packet thread.
@@ -168,8 +178,8 @@ void tm_session_beat(tm_session *session, int64_t now);
 int64_t tm_session_deadline(const tm_session *session);
 /** Takes datagrams that wait, a few at a time. False: this beat has brought enough, listen again at the intake's refill_ns. */
 bool tm_session_receive(tm_session *session);
-/** One datagram that came from `from`. */
-void tm_session_take(tm_session *session, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now);
+/** One datagram that came from `from`; aligned to 4, decrypted in place. */
+void tm_session_take(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *from, int64_t now);
 /** One datagram out of at most `most` in 20 ms. False: none is left. */
 bool tm_intake_take(tm_intake *intake, unsigned most, int64_t now);
 

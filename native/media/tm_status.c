@@ -16,6 +16,7 @@ const char *tm_status_text(tm_status status) {
     case TM_ERR_IO: return "io";
     case TM_ERR_DISK_FULL: return "disk-full";
     case TM_ERR_END: return "end";
+    case TM_ERR_DUPLICATE: return "duplicate";
     case TM_ERR_CODEC: return "codec";
   }
   return "unknown";

@@ -16,6 +16,7 @@ typedef enum tm_status {
   TM_ERR_IO,          // reading or writing failed; errno holds the cause
   TM_ERR_DISK_FULL,   // no space left, quota or file size limit reached
   TM_ERR_END,         // nothing more to read
+  TM_ERR_DUPLICATE,   // was there before, or is too old to tell
   TM_ERR_CODEC,       // the codec library failed
 } tm_status;
 

@@ -1,28 +1,12 @@
 // What calls need of the media engine; `src/media` fits it, and unit tests put a fake of it in its place.
-import type { AudioStream, StreamConfig as PlainConfig, StreamStats, Tone } from '#src/media/stream.ts';
-import type {
-  VideoStreamConfig as PlainVideoConfig,
-  VideoFrame,
-  VideoStats,
-  VideoStream,
-} from '#src/media/video.ts';
-import type { SrtpSuite } from '#src/sdp/crypto-suites.ts';
+import type { PathConfig } from '#src/media/path.ts';
+import type { AudioStream, StreamConfig, StreamStats, Tone } from '#src/media/stream.ts';
+import type { VideoFrame, VideoStats, VideoStream, VideoStreamConfig } from '#src/media/video.ts';
 
-export type { StreamStats, Tone, VideoFrame, VideoStats };
+export type { StreamConfig, StreamStats, Tone, VideoFrame, VideoStats, VideoStreamConfig };
 
-/** One direction of SDES (RFC 4568): master key and salt in one. */
-export interface StreamKey {
-  readonly suite: SrtpSuite;
-  readonly key: Buffer;
-}
-
-export interface Secured {
-  readonly srtp?: { readonly send: StreamKey; readonly receive: StreamKey & { readonly mki?: Buffer } };
-}
-
-export type StreamConfig = PlainConfig & Secured;
-
-export type VideoStreamConfig = PlainVideoConfig & Secured;
+/** SDES (RFC 4568) as the engine takes it. */
+export type Secured = Pick<PathConfig, 'srtp'>;
 
 export interface StreamPorts {
   /** Local numeric address. */

@@ -50,6 +50,13 @@ export interface NativePath {
     readonly rtcpAddress: string;
     readonly rtcpPort: number;
   }[];
+  /** Absent: plain RTP. `key`: master key and master salt. */
+  readonly srtp?: { readonly send: NativeSrtp; readonly receive: NativeSrtp & { readonly mki?: Buffer } };
+}
+
+export interface NativeSrtp {
+  readonly suite: string;
+  readonly key: Buffer;
 }
 
 export interface NativeConfig extends NativePath {
@@ -101,6 +108,9 @@ export interface NativeStats {
   readonly dtmfSent: number;
   readonly dtmfReceived: number;
   readonly keepalivesSent: number;
+  readonly srtpFailures: number;
+  /** Empty: plain RTP. */
+  readonly srtpSuite: string;
   readonly jitterMs: number;
   readonly playoutMs: number;
   /** Negative, as the next five: not known yet. */

@@ -1,4 +1,5 @@
-// MD-2.9.1: what a stream does for its way through NATs, as call control says it.
+// MD-2.9.1, 2.9.2: what a stream does for its way through NATs and for its protection, as call control says it.
+import { type SrtpSuite, SUITE_TABLE } from '#src/sdp/crypto-suites.ts';
 import { KEEPALIVE_PHASES, type NativePath } from './addon.ts';
 import { mediaError } from './faults.ts';
 
@@ -21,7 +22,19 @@ export interface Place {
   readonly rtcpPort?: number;
 }
 
+/** One direction. */
+export interface SrtpKey {
+  readonly suite: SrtpSuite;
+  /** Master key, then master salt (RFC 4568 6.1). */
+  readonly key: Buffer;
+}
+
 export interface PathConfig {
+  /**
+   * SRTP and SRTCP; absent: plain RTP. The key that was in use before goes on with its rollover counter; another one begins anew.
+   * Nothing that is not protected leaves or is taken. `mki`: what the peer announced to put behind its packets, 1 to 128 octets.
+   */
+  readonly srtp?: { readonly send: SrtpKey; readonly receive: SrtpKey & { readonly mki?: Buffer } };
   /** Absent: none is sent. */
   readonly keepAlive?: KeepAlive;
   /** Further early dialogs of the same offer, at most 8: each gets keep-alives of its own. */
@@ -31,6 +44,8 @@ export interface PathConfig {
 const MAX_PORT = 65_535;
 const MAX_PAYLOAD_TYPE = 127;
 const MAX_PLACES = 8;
+/** RFC 4568 6.1. */
+const MAX_MKI_OCTETS = 128;
 const MAX_TIME_MS = 3_600_000;
 
 /** Throws `media.address` for a port that is none. */
@@ -40,8 +55,22 @@ export function mustBePlace(place: Place): void {
       throw mediaError('address', `remote port ${port}`);
 }
 
+function mustBeKey({ suite, key }: SrtpKey): void {
+  const row = SUITE_TABLE.find(({ name }) => name === suite);
+  if (!row) throw mediaError('argument', `no SRTP suite ${suite}`);
+  if (key.length !== row.key + row.salt)
+    throw mediaError('argument', `${suite} with ${key.length} octets of key and salt`);
+}
+
 /** Throws `media.address`, `media.argument`. */
-export function toNativePath({ keepAlive, alsoTo = [] }: PathConfig): NativePath {
+export function toNativePath({ keepAlive, alsoTo = [], srtp }: PathConfig): NativePath {
+  if (srtp) {
+    mustBeKey(srtp.send);
+    mustBeKey(srtp.receive);
+    const { mki } = srtp.receive;
+    if (mki && (mki.length < 1 || mki.length > MAX_MKI_OCTETS))
+      throw mediaError('argument', `an MKI of ${mki.length} octets`);
+  }
   for (const place of alsoTo) mustBePlace(place);
   if (alsoTo.length > MAX_PLACES) throw mediaError('argument', `${alsoTo.length} further places`);
   const { phase = 'early', payloadType = 0, burstMs = 0, spacingMs = 0, intervalMs = 0 } = keepAlive ?? {};
@@ -65,5 +94,6 @@ export function toNativePath({ keepAlive, alsoTo = [] }: PathConfig): NativePath
       rtcpAddress: place.rtcpAddress ?? '',
       rtcpPort: place.rtcpPort ?? 0,
     })),
+    ...(srtp && { srtp }),
   };
 }

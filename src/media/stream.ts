@@ -125,6 +125,8 @@ export interface StreamStats {
   readonly dtmfReceived: number;
   /** Empty packets that kept NAT bindings, of those sent. */
   readonly keepalivesSent: number;
+  /** `failures`: packets dropped as forged, replayed, of another key or not protected. `suite` absent: plain RTP. */
+  readonly srtp: { readonly suite?: string; readonly failures: number };
   /** From RTCP; absent until the peer has reported. */
   readonly rttMs?: number;
   /** Fraction lost as the peer sees it, 0 to 1; absent until the peer has reported. */
@@ -380,6 +382,7 @@ function toStats(stats: NativeStats): StreamStats {
     dtmfSent: stats.dtmfSent,
     dtmfReceived: stats.dtmfReceived,
     keepalivesSent: stats.keepalivesSent,
+    srtp: { ...(stats.srtpSuite === '' ? {} : { suite: stats.srtpSuite }), failures: stats.srtpFailures },
     ...known('rttMs', stats.rttMs),
     ...known('farLoss', stats.farLoss),
     ...(stats.echoKnown ? { echoReturnLoss: stats.erlDb, echoReturnLossEnhancement: stats.erleDb } : {}),
@@ -406,6 +409,8 @@ const EMPTY_STATS: NativeStats = {
   dtmfSent: 0,
   dtmfReceived: 0,
   keepalivesSent: 0,
+  srtpFailures: 0,
+  srtpSuite: '',
   jitterMs: 0,
   playoutMs: 0,
   delayMs: -1,

@@ -36,7 +36,7 @@ double support_level(const char *path, double hertz, unsigned ms, unsigned skip_
 typedef struct {
   int rtp, rtcp;
   uint16_t port;
-  uint8_t data[SUPPORT_DATAGRAM];
+  _Alignas(8) uint8_t data[SUPPORT_DATAGRAM];
   size_t octets;
   int64_t arrival_ns;
   int traffic_class;

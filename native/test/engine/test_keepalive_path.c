@@ -62,7 +62,7 @@ static void on_hold(void)
       CHECK_INT((uint16_t)(packet.sequence - last.sequence), 1);
       CHECK_INT(packet.ssrc, last.ssrc);
       // 100 ms of an 8 kHz clock.
-      CHECK_RANGE(packet.timestamp - last.timestamp, 800, 1200);
+      CHECK_RANGE(packet.timestamp - last.timestamp, 780, 1200);
     }
     last = packet;
   }

@@ -13,7 +13,15 @@ export const QUIET_AUDIO: StreamStats = {
     ticksMissed: 0,
     sendErrors: 0,
   },
-  ...{ dtmfSent: 0, dtmfReceived: 0, keepalivesSent: 0, bursts: 0, burstDensity: 0, gapDensity: 0 },
+  ...{
+    dtmfSent: 0,
+    dtmfReceived: 0,
+    keepalivesSent: 0,
+    srtp: { failures: 0 },
+    bursts: 0,
+    burstDensity: 0,
+    gapDensity: 0,
+  },
   ...{ levelIn: -127, levelOut: -127, ssrc: 1, remoteSsrc: 2 },
 };
 
