@@ -20,7 +20,6 @@ typedef struct {
   tm_orientation orientation;
   uint8_t level_idc;             // highest
   unsigned max_width, max_height;  // 0: as the level allows
-  uint32_t most_bps;
 } tm_video_wish;
 
 /** One RTP packet in the ring; extension and payload follow. */

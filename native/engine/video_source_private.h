@@ -45,7 +45,8 @@ void tm_video_source_wait(tm_video_source *source, int64_t until_ns);
 void tm_video_source_trouble(tm_video_source *source, const tm_error *error);
 void tm_video_source_fine(tm_video_source *source);
 
-/** What to tell the owner when a camera cannot be had. */
+/** What to tell the owner when a file cannot be read, a camera cannot be had. */
+tm_engine_status tm_video_file_error(tm_error *error, const char *name, tm_status status);
 tm_engine_status tm_video_camera_error(tm_error *error, const char *name, tm_status status, int code);
 
 #endif
