@@ -155,8 +155,10 @@ static const tm_srtp_policy *read_policy(napi_env env, napi_value from, const ch
 void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config *path)
 {
   napi_value srtp = value_get(env, from, "srtp");
-  path->srtp_send = read_policy(env, srtp, "send", &texts->send);
-  path->srtp_receive = read_policy(env, srtp, "receive", &texts->receive);
+  napi_valuetype type = napi_undefined;
+  bool on = napi_typeof(env, srtp, &type) == napi_ok && type == napi_object;
+  path->srtp_send = on ? read_policy(env, srtp, "send", &texts->send) : NULL;
+  path->srtp_receive = on ? read_policy(env, srtp, "receive", &texts->receive) : NULL;
   napi_value keepalive = value_get(env, from, "keepAlive"), also = value_get(env, from, "alsoTo"), entry;
   uint32_t count = 0;
   path->keepalive = (tm_keepalive_config){.enabled = value_boolean(env, keepalive, "enabled"),
