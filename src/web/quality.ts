@@ -48,6 +48,7 @@ export const AUDIO_MEASURES: readonly Measure<AudioStats>[] = [
     ({ echoReturnLossEnhancement }) => echoReturnLossEnhancement,
   ),
   audio('keepalives', 'Empty packets sent for NAT bindings.', ({ keepalivesSent }) => keepalivesSent),
+  audio('srtp_failures', 'Packets whose seal was wrong or that came again.', ({ srtp }) => srtp.failures),
 ];
 
 export const VIDEO_MEASURES: readonly Measure<VideoStats>[] = [

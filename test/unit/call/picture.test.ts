@@ -28,7 +28,13 @@ const test = suite('call/picture');
 const HOST = '127.0.0.1';
 const FILM = fileURLToPath(new URL('../../../native/test/fixtures/baseline.h264', import.meta.url));
 
-async function device(network: MemoryNetwork, media: MediaEngine, port: number, video?: VideoSettings) {
+async function device(
+  network: MemoryNetwork,
+  media: MediaEngine,
+  port: number,
+  video?: VideoSettings,
+  srtp: 'off' | 'required' = 'off',
+) {
   const base = { clock: new SystemClock(), random: new SystemRandom(), log: silentLogger() };
   const transport = network.transport([{ transport: 'udp', host: HOST, port }], HOST);
   const resolver = new Resolver(base);
@@ -50,6 +56,7 @@ async function device(network: MemoryNetwork, media: MediaEngine, port: number, 
         media: { address: HOST, ports: { from: 0, to: 0 }, codecs: ['PCMU'] },
         audio: { capture: 'tone:440', playback: 'null' },
         ...{ ringTime: Seconds(10), waiting: true, autoAnswer: 'all' as const, video },
+        security: { srtp, srtpCellular: srtp, e2ae: false, isCellular: () => false },
       },
     },
     rows,
@@ -122,5 +129,28 @@ test('to a device without video: a voice call', async () => {
     await media.close();
   }
 });
+
+for (const peer of ['required', 'off'] as const) {
+  test(`encryption required here, ${peer} there: both streams are sealed, and no seal is wrong`, async () => {
+    const media = MediaEngine.open({ log: silentLogger() });
+    const network = new MemoryNetwork({ clock: new SystemClock(), random: new SystemRandom() });
+    const video = { capture: `file:${FILM}`, sink: 'none', added: 'both', firAlways: true } as const;
+    const caller = await device(network, media, 5060, video, 'required');
+    const callee = await device(network, media, 5070, video, peer);
+    try {
+      const call = caller.calls.dial({ to: `sip:b@${HOST}:5070`, video: true });
+      await eventually(() => (call.quality.video?.frames ?? 0) > 5);
+      await eventually(() => (call.snapshot.audio?.received ?? 0) > 10);
+      assert.is(call.snapshot.audio?.srtp, true);
+      assert.is(call.quality.audio?.srtp.failures, 0);
+      assert.ok(call.quality.audio?.srtp.suite);
+      assert.is(callee.calls.list()[0]?.audio?.srtp, true);
+      await Promise.all([caller.calls.close(), callee.calls.close()]);
+    } finally {
+      await Promise.all([caller.ua.stop(), callee.ua.stop()]);
+      await media.close();
+    }
+  });
+}
 
 test.run();
