@@ -7,6 +7,7 @@ import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ClientTransaction, ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
+import type { MediaExchange } from './edge/edge.ts';
 import { bestOf, RELEASE_REASONS, type ReleaseCause, releasedBy } from './fork-policy.ts';
 
 export interface LegPlan {
@@ -15,6 +16,8 @@ export interface LegPlan {
   readonly to: Target | Flow;
   /** The primary device of the federation. */
   readonly primary: boolean;
+  /** Its media pass the access edge. */
+  readonly media: MediaExchange | undefined;
 }
 
 export interface ForkOptions {
@@ -99,12 +102,18 @@ export class Fork {
     leg.state = 'calling';
     const { layer } = this.#options;
     leg.transaction = layer.request(leg.plan.request, leg.plan.to, {
-      onResponse: (response, flow) => this.#receive(leg, response, flow),
+      onResponse: (response, flow) => void this.#through(leg, response, flow),
       onFailure: (error) => {
         this.#options.log.info({ error: error.id }, 'operator: a leg failed');
         this.#conclude(leg, SipResponse.reply(this.#options.server.request, 408));
       },
     });
+  }
+
+  async #through(leg: Leg, response: SipResponse, flow: Flow): Promise<void> {
+    const { media } = leg.plan;
+    // Without the edge nothing waits: what comes in one turn is handled in it.
+    this.#receive(leg, media ? await media.response(response) : response, flow);
   }
 
   #receive(leg: Leg, response: SipResponse, flow: Flow): void {
@@ -131,6 +140,7 @@ export class Fork {
 
   #conclude(leg: Leg, response: SipResponse): void {
     leg.state = 'done';
+    leg.plan.media?.failed();
     this.#answers.push(response);
     const { busyEverywhere } = this.#options;
     const cause = this.#answered
@@ -144,7 +154,10 @@ export class Fork {
   }
 
   #cancel(leg: Leg, reason: string | undefined): void {
-    if (leg.state === 'waiting') leg.state = 'done';
+    if (leg.state === 'waiting') {
+      leg.state = 'done';
+      leg.plan.media?.failed();
+    }
     if (this.#options.server.request.method !== 'INVITE') return;
     leg.reason = reason;
     if (leg.state === 'calling') leg.state = 'cancel-due';

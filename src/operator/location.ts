@@ -30,6 +30,8 @@ export interface Binding {
   readonly callId: string;
   readonly cseq: number;
   readonly pubGruu: string | undefined;
+  /** Announced end-to-access-edge protection, and so did we (24.229 5.2.2). */
+  readonly mediaSecurity: boolean;
   readonly ends: Milliseconds;
 }
 

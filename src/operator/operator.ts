@@ -24,6 +24,9 @@ import { SipTransport } from '#src/sip/transport/sip-transport.ts';
 import type { TlsSettings } from '#src/sip/transport/tls.ts';
 import type { Transport } from '#src/sip/transport/transport.ts';
 import { type Account, Accounts } from './accounts.ts';
+import { Edge } from './edge/edge.ts';
+import { NgClient, type NgSocket } from './edge/ng-client.ts';
+import { openNgSocket } from './edge/ng-socket.ts';
 import { type FaultSettings, Faults } from './faults.ts';
 import { FaultyTransport } from './faulty-transport.ts';
 import { OperatorWeb } from './http.ts';
@@ -43,6 +46,8 @@ export interface OperatorDeps {
   readonly transport?: (listen: readonly ListenAddress[], tls: TlsSettings) => Transport;
   /** For the phones; default: the native engine, opened when there are phones. It stays its owner's. */
   readonly media?: CallMedia;
+  /** To rtpengine; default: UDP to the configured address. */
+  readonly ngSocket?: () => NgSocket;
   /** Default true. */
   readonly web?: boolean;
 }
@@ -59,6 +64,7 @@ export class Operator {
   readonly #transport: Transport;
   readonly #layer: TransactionLayer;
   readonly #regEvent: RegEventServer;
+  readonly #edge: Edge | undefined;
   #phones: readonly Phone[] = [];
   #web: OperatorWeb | undefined;
   #engine: MediaEngine | undefined;
@@ -86,16 +92,18 @@ export class Operator {
     const addresses = new OwnAddresses(() => this.#transport.listening);
     const parts = { layer: this.#layer, clock, random, log, addresses, resolver: this.#resolver };
     const { accounts, location, faults } = this;
+    this.#edge = makeEdge(config, deps);
+    const edge = this.#edge;
     const names = new Names(accounts, addresses);
     const { expires, min_expires, algorithms, fork, busy_everywhere, ring_seconds } = config.policy;
     const registrar = new Registrar({
-      ...{ ...parts, accounts, location, faults, names },
+      ...{ ...parts, accounts, location, faults, names, edge: edge !== undefined },
       policy: { expires: Seconds(expires), minExpires: Seconds(min_expires), algorithms },
     });
     this.#regEvent = new RegEventServer({ ...parts, location });
     const patience = Milliseconds(TRANSACTION_LENGTH * SIP_TIMERS.t1);
     new Router({
-      ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent },
+      ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent, edge },
       policy: { fork, busyEverywhere: busy_everywhere, ringing: Seconds(ring_seconds), patience },
     });
   }
@@ -143,6 +151,7 @@ export class Operator {
   async stop(): Promise<void> {
     await this.#web?.stop();
     await Promise.all(this.phones.map((phone) => phone.stop()));
+    this.#edge?.stop();
     this.#regEvent.stop();
     this.location.stop();
     this.#layer.stop();
@@ -220,6 +229,14 @@ function readUri(text: string): Uri {
 
 const userOf = (uri: Uri): string =>
   isSipUri(uri) ? (uri.user ?? 'phone') : uri.scheme === 'tel' ? uri.number : 'phone';
+
+function makeEdge({ edge }: OperatorConfig, deps: OperatorDeps): Edge | undefined {
+  const { rtpengine, unannounced } = edge;
+  if (rtpengine === undefined) return undefined;
+  const { clock, random, log } = deps;
+  const socket = deps.ngSocket?.() ?? openNgSocket(rtpengine, log);
+  return new Edge({ ng: new NgClient({ socket, clock, random, log }), log, unannounced });
+}
 
 function readTls({ listen }: OperatorConfig): TlsSettings {
   const read = (key: 'certificate' | 'key'): string | undefined => {

@@ -8,6 +8,7 @@ import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { isSipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Account, Accounts } from './accounts.ts';
+import { announces, EDGE_MECHANISM } from './edge/edge.ts';
 import type { Faults } from './faults.ts';
 import { type Binding, type Location, shares } from './location.ts';
 import type { Names } from './names.ts';
@@ -28,6 +29,8 @@ export interface RegistrarDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly policy: RegistrarPolicy;
+  /** There is an access edge that encrypts for those who can. */
+  readonly edge: boolean;
 }
 
 /** RFC 5626 4.4.1: how often a device on a flow is asked to ping. */
@@ -66,8 +69,12 @@ export class Registrar {
 
   answer(request: SipRequest, flow: Flow): SipResponse {
     const { accounts, names, random } = this.#deps;
+    const edge = this.#agrees(request) ? [['Security-Server', EDGE_MECHANISM] as const] : [];
     const reply = (status: number, headers: Headers = []): SipResponse =>
-      SipResponse.reply(request, status, { toTag: random.bytes(6).toString('hex'), headers });
+      SipResponse.reply(request, status, {
+        toTag: random.bytes(6).toString('hex'),
+        headers: [...headers, ...edge],
+      });
     if (!names.isHome(request.requestUri)) return reply(404);
     const verdict = this.#digest.verify(request, 'www');
     if (verdict.outcome === 'missing') {
@@ -85,6 +92,11 @@ export class Registrar {
     const account = accounts.byUserName(verdict.username);
     if (!account || !shares(account, names.identity(request.to.uri))) return reply(403);
     return this.#serve(request, flow, account, verdict, reply);
+  }
+
+  /** 24.229 5.2.2: our list goes to who has sent one. */
+  #agrees(request: SipRequest): boolean {
+    return this.#deps.edge && announces(request);
   }
 
   /** The fault `stale`: every registration meets one stale nonce. */
@@ -152,7 +164,9 @@ export class Registrar {
         ? gruuOf(names.identity(request.to.uri), instance)
         : undefined;
     const { callId, cseq } = request;
-    const fields = { account, contact, instance, regId, flow, callId, cseq: cseq.number, pubGruu: gruu };
+    const mediaSecurity = this.#agrees(request);
+    const ids = { instance, regId, callId, cseq: cseq.number, pubGruu: gruu };
+    const fields = { account, contact, flow, mediaSecurity, ...ids };
     return location.bind(fields, expires);
   }
 

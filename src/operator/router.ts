@@ -1,5 +1,6 @@
 // RFC 3261 16, TS 24.229 5.2 to 5.4, NG.110 2.2.6: P-CSCF, S-CSCF and application server of the test operator in one.
 import type { Clock } from '#src/base/clock.ts';
+import { describe } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import type { Milliseconds, Seconds } from '#src/base/units.ts';
@@ -14,6 +15,7 @@ import type { ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import { type Account, type Accounts, sameIdentity } from './accounts.ts';
+import { type Edge, type MediaExchange, notUnderstood, stripAgreement } from './edge/edge.ts';
 import type { Faults } from './faults.ts';
 import { Fork, type LegPlan } from './fork.ts';
 import type { Binding, Location } from './location.ts';
@@ -45,6 +47,7 @@ export interface RouterDeps {
   readonly random: Random;
   readonly log: Logger;
   readonly policy: RoutingPolicy;
+  readonly edge: Edge | undefined;
 }
 
 const MAX_FORWARDS = 70;
@@ -74,12 +77,12 @@ export class Router {
     const { request } = server;
     const { faults } = this.#deps;
     const refusal = faults.refusal(request);
+    const unknown = notUnderstood(request, this.#deps.edge);
     if (refusal) this.#refuse(server, refusal.status, refusal.headers);
     else if (request.method === 'CANCEL') this.#cancel(server);
     else if (request.method === 'REGISTER') server.respond(this.#deps.registrar.answer(request, server.flow));
     else if (request.maxForwards === 0) this.#refuse(server, 483);
-    else if (request.proxyRequire.length > 0)
-      this.#refuse(server, 420, [['Unsupported', request.proxyRequire.join(', ')]]);
+    else if (unknown.length > 0) this.#refuse(server, 420, [['Unsupported', unknown.join(', ')]]);
     else if (request.to.tag !== undefined) this.#inDialog(server);
     else this.#initial(server);
   }
@@ -201,7 +204,30 @@ export class Router {
     copy.headers.set('P-Called-Party-ID', NameAddr.of(called).toString());
     this.#assert(copy, caller);
     this.#recordRoute(copy, server.flow, to);
-    return { request: copy, to, primary: binding.account.role === 'primary' };
+    stripAgreement(copy);
+    const media = await this.#media(copy, caller, binding);
+    if (media === 'failed') return undefined;
+    return { request: copy, to, primary: binding.account.role === 'primary', media };
+  }
+
+  /** A leg whose media cannot be protected as was promised is not called. */
+  async #media(
+    request: SipRequest,
+    caller: Caller | undefined,
+    binding: Binding,
+  ): Promise<MediaExchange | undefined | 'failed'> {
+    const { edge, log, random } = this.#deps;
+    if (!edge || request.method !== 'INVITE') return undefined;
+    try {
+      return await edge.invite(request, {
+        legId: `${binding.id}-${randomToken(random, 4)}`,
+        callerAnnounced: caller?.binding?.mediaSecurity === true,
+        calledAnnounced: binding.mediaSecurity,
+      });
+    } catch (error) {
+      log.warn({ callId: request.callId, reason: describe(error) }, 'operator: no protected media for a leg');
+      return 'failed';
+    }
   }
 
   /** TS 24.229 5.2.6.3: the identity wished for when it is the caller's, else its default one; hidden on request. */
@@ -275,15 +301,21 @@ export class Router {
     const copy = request.clone();
     copy.headers.set('Max-Forwards', String((request.maxForwards ?? MAX_FORWARDS) - 1));
     copy.headers.remove('P-Access-Network-Info');
+    stripAgreement(copy);
     const to = await this.#nextHop(copy);
     if (!to) {
       this.#refuse(server, 481);
       return;
     }
+    const media = await this.#mediaInDialog(copy);
+    if (media === 'failed') {
+      this.#refuse(server, 500);
+      return;
+    }
     layer.request(copy, to, {
-      onResponse: (response) => {
+      onResponse: async (response) => {
         if (response.status === 100) return;
-        const back = response.clone();
+        const back = media ? await media.response(response) : response.clone();
         back.headers.removeFirst('Via');
         server.respond(back);
       },
@@ -294,12 +326,24 @@ export class Router {
     });
   }
 
+  async #mediaInDialog(request: SipRequest): Promise<MediaExchange | undefined | 'failed'> {
+    try {
+      return await this.#deps.edge?.inDialog(request);
+    } catch (error) {
+      const { callId } = request;
+      this.#deps.log.warn({ callId, reason: describe(error) }, 'operator: media of a call cannot be changed');
+      return 'failed';
+    }
+  }
+
   /** 16.11: the ACK of a 2xx goes on without a transaction. */
   async #relayAck(request: SipRequest): Promise<void> {
     const copy = request.clone();
     copy.headers.set('Max-Forwards', String((request.maxForwards ?? MAX_FORWARDS) - 1));
+    stripAgreement(copy);
     const to = await this.#nextHop(copy);
     if (!to) return;
+    await this.#deps.edge?.ack(copy);
     const branch = `${BRANCH_COOKIE}${randomToken(this.#deps.random)}`;
     const params = Params.of([['branch', branch]]);
     // The transport fills in the address (RFC 3261 18.1.1).

@@ -79,6 +79,10 @@ export const sipListen = format(
     return address !== undefined && isIP(address.host) > 0;
   },
 );
+export const ngAddress = format('"udp:" with address and port ("udp:127.0.0.1:2223")', (text) => {
+  const address = splitHostPort(/^udp:(.+)$/.exec(text)?.[1] ?? '');
+  return address !== undefined && isIP(address.host) > 0;
+});
 export const hostPort = format('"address:port"', (text) => {
   const address = splitHostPort(text);
   return address !== undefined && (isIP(address.host) > 0 || isHostName(address.host));

@@ -70,6 +70,16 @@ export const operatorSchema = {
       default: 0,
     }),
   }),
+  edge: section('The access edge: SRTP for devices that announced it (3GPP TS 33.328).', {
+    rtpengine: text({
+      doc: 'Control address (ng) of an rtpengine, `"udp:127.0.0.1:2223"`. Set: Security-Server answers devices that announce `sdes-srtp;mediasec`, and their media go through it. Not set: no such edge.',
+      format: is.ngAddress,
+    }),
+    unannounced: flag({
+      doc: 'Devices that announced nothing get SRTP too (MD-2.9.2d).',
+      default: false,
+    }),
+  }),
   faults: section('Faults from the start; `POST faults` changes them.', {
     register_status: number({ doc: 'Every REGISTER gets this status.', ...SIP_STATUS }),
     invite_status: number({ doc: 'Every INVITE gets this status.', ...SIP_STATUS }),

@@ -6,7 +6,7 @@ import { fromJson } from '#src/base/config/toml.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
 import { Milliseconds } from '#src/base/units.ts';
-import { Operator } from '#src/operator/operator.ts';
+import { Operator, type OperatorDeps } from '#src/operator/operator.ts';
 import { DigestClient } from '#src/sip/digest/client.ts';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { isSipUri, parseUri } from '#src/sip/message/uri.ts';
@@ -156,12 +156,17 @@ export class Station {
     status: number,
     headers: Headers = [],
     tag = `${this.fields.host}-u`,
+    body?: string,
   ): Promise<void> {
     const flow = this.#flows.get(request);
     if (!flow) throw new Error('that request did not come here');
     const contact: Headers = status > 100 && status < 300 ? [['Contact', `<${this.contact}>`]] : [];
     await this.#transport.send(
-      SipResponse.reply(request, status, { toTag: tag, headers: [...contact, ...headers] }),
+      SipResponse.reply(request, status, {
+        toTag: tag,
+        headers: [...contact, ...headers],
+        ...(body === undefined ? {} : { body }),
+      }),
       flow,
     );
     await this.#scene.pass(0.05);
@@ -191,7 +196,10 @@ export class Scene {
     this.network = new MemoryNetwork({ clock: this.clock, random: new SeededRandom(4) });
   }
 
-  static async start(settings: Readonly<Record<string, unknown>> = {}): Promise<Scene> {
+  static async start(
+    settings: Readonly<Record<string, unknown>> = {},
+    deps: Partial<OperatorDeps> = {},
+  ): Promise<Scene> {
     const scene = new Scene();
     const tree = fromJson({
       listen: { sip: [`udp:${OPERATOR}:5060`, `tcp:${OPERATOR}:5060`], domain: 'op.example' },
@@ -215,6 +223,7 @@ export class Scene {
       log: silentLogger(),
       media: scene.media,
       web: false,
+      ...deps,
       transport: (listen) => {
         scene.#port += 1;
         return scene.network.transport(listen, OPERATOR);
