@@ -1,4 +1,4 @@
-// The C tests of native/media under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
+// The C tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 import * as assert from 'uvu/assert';
 import { makeNative } from '#test/support/native.ts';
 import { suite } from '#test/support/suite.ts';
@@ -23,5 +23,10 @@ for (const sanitizer of ['asan', 'ubsan', 'tsan'])
     run: () => passes('test', 'GROUP=parts', `SAN=${sanitizer}`),
     control: () => passes('control', `SAN=${sanitizer}`),
   });
+
+// Threads race in the engine, not in its parts.
+test('the engine is clean under tsan: sound and video between two streams', { timeoutMs: LIMIT_MS }, () =>
+  passes('test', 'GROUP=engine', 'TESTS=loopback video_feedback', 'SAN=tsan'),
+);
 
 test.run();
