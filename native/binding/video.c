@@ -121,6 +121,7 @@ napi_value video_stats(napi_env env, napi_callback_info info)
       {"rtcpReceived", (double)stats.rtcp_received},
       {"sendErrors", (double)stats.send_errors},
       {"keepalivesSent", (double)stats.keepalives_sent},
+      {"srtpFailures", (double)stats.srtp_failures},
       {"framesSent", (double)stats.frames_sent},
       {"keyFramesSent", (double)stats.key_frames_sent},
       {"framesNotSent", (double)stats.frames_not_sent},
@@ -152,6 +153,7 @@ napi_value video_stats(napi_env env, napi_callback_info info)
   napi_create_object(env, &result);
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) value_set_number(env, result, rows[i].name, rows[i].value);
   value_set_boolean(env, result, "mirrored", stats.mirrored);
+  value_set_string(env, result, "srtpSuite", stats.srtp_suite ? stats.srtp_suite : "");
   return result;
 }
 

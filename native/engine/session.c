@@ -139,6 +139,11 @@ void tm_session_path_taken(tm_session *session, const tm_path_config *path)
   session->receive_key = *path->srtp_receive;
 }
 
+const char *tm_session_suite(const tm_session *session)
+{
+  return session->srtp_on ? tm_srtp_info_of(session->send_key.suite)->name : NULL;
+}
+
 static tm_engine_status further_places(const tm_session *session, const tm_path_config *path, tm_session_config *config,
                                        tm_error *error)
 {

@@ -162,6 +162,8 @@ tm_engine_status tm_session_addresses(const tm_session *session, const char *add
  */
 tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error);
 void tm_session_path_taken(tm_session *session, const tm_path_config *path);
+/** Control thread: the suite of what is sent, NULL for plain RTP. */
+const char *tm_session_suite(const tm_session *session);
 void tm_session_config_drop(tm_session_config *config);
 
 // Packet thread.

@@ -51,7 +51,7 @@ tm_engine_status tm_stream_stats_get(const tm_engine *engine, uint32_t id, tm_st
       .dtmf_sent = OWN(dtmf_sent),
       .dtmf_received = OWN(dtmf_received),
       .srtp_failures = READ(srtp_failures),
-      .srtp_suite = stream->session.srtp_on ? tm_srtp_info_of(stream->session.send_key.suite)->name : NULL,
+      .srtp_suite = tm_session_suite(&stream->session),
       .keepalives_sent = READ(keepalives_sent),
       .jitter_ms = (double)READ(jitter_us) / 1000.0,
       .playout_ms = (double)OWN(playout_us) / 1000.0,

@@ -44,6 +44,8 @@ typedef struct {
   uint64_t packets_sent, octets_sent, packets_received, octets_received;
   uint64_t packets_lost, packets_discarded;
   uint64_t rtcp_sent, rtcp_received, send_errors, keepalives_sent;
+  uint64_t srtp_failures;  // as in tm_stream_stats
+  const char *srtp_suite;
   uint64_t frames_sent, key_frames_sent, frames_not_sent;  // not sent: before the first key frame, or no room
   uint64_t frames_received, key_frames_received;           // that can be decoded
   uint64_t frames_dropped;                                 // damaged, or of no use without what is missing

@@ -24,6 +24,8 @@ static void read_session(const tm_session *session, tm_video_stats *stats)
   stats->rtcp_received = READ(rtcp_received);
   stats->send_errors = READ(send_errors);
   stats->keepalives_sent = READ(keepalives_sent);
+  stats->srtp_failures = READ(srtp_failures);
+  stats->srtp_suite = tm_session_suite(session);
   stats->jitter_ms = (double)READ(jitter_us) / 1000.0;
   stats->rtt_ms = rtt < 0 ? -1.0 : (double)rtt / 1000.0;
   stats->far_loss = loss < 0 ? -1.0 : (double)loss / 256.0;

@@ -189,6 +189,9 @@ export interface NativeVideoStats {
   readonly rtcpReceived: number;
   readonly sendErrors: number;
   readonly keepalivesSent: number;
+  readonly srtpFailures: number;
+  /** Empty: plain RTP. */
+  readonly srtpSuite: string;
   readonly framesSent: number;
   readonly keyFramesSent: number;
   readonly framesNotSent: number;

@@ -84,6 +84,8 @@ export interface VideoStats {
   readonly rtcpReceived: number;
   readonly sendErrors: number;
   readonly keepalivesSent: number;
+  /** As StreamStats has it. */
+  readonly srtp: { readonly suite?: string; readonly failures: number };
   /** Pictures that left. */
   readonly framesSent: number;
   readonly keyFramesSent: number;
@@ -349,6 +351,7 @@ function toStats(stats: NativeVideoStats | undefined): VideoStats {
     rtcpReceived: stats?.rtcpReceived ?? 0,
     sendErrors: stats?.sendErrors ?? 0,
     keepalivesSent: stats?.keepalivesSent ?? 0,
+    srtp: { ...(stats?.srtpSuite ? { suite: stats.srtpSuite } : {}), failures: stats?.srtpFailures ?? 0 },
     framesSent: stats?.framesSent ?? 0,
     keyFramesSent: stats?.keyFramesSent ?? 0,
     framesNotSent: stats?.framesNotSent ?? 0,

@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   jitter: () => import('./jitter.ts'),
   memory: () => import('./memory.ts'),
   setup: () => import('./setup.ts'),
+  srtp: () => import('./srtp.ts'),
   nal: () => import('./nal.ts'),
   echo: () => import('./echo.ts'),
 };

@@ -91,6 +91,7 @@ export class Srtp {
 
   open(packet: Buffer, roc = 0): Buffer | undefined {
     const header = packet.subarray(0, headerOctets(packet));
+    if (packet.length < header.length + this.#tag) return undefined;
     if (this.#gcm) {
       const payload = this.#unseal(
         this.#rtp,
