@@ -1,5 +1,5 @@
 // The roll-up: from the last run's tests to the status of every row. It claims nothing that no test ran.
-import type { RequirementRow } from './rows.ts';
+import type { RequirementRow } from './rows/row.ts';
 
 export type RowStatus = 'proven' | 'shown' | 'partly' | 'not yet' | 'not applicable';
 

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { type RequirementRow, ROWS } from '#src/cli/conformance/rows.ts';
+import type { RequirementRow } from '#src/cli/conformance/rows/row.ts';
+import { ROWS } from '#src/cli/conformance/rows.ts';
 import { conformance, idsIn, type TestOutcome } from '#src/cli/conformance/status.ts';
 import { suite } from '#test/support/suite.ts';
 
@@ -29,6 +30,26 @@ test('the data: ids once, parents there, every clause named', () => {
     assert.ok(clause.length > 0 && text.length > 3, id);
   }
 });
+
+/** The chapters with many children: a parent of each, and the letters that follow its id. */
+const CHILDREN: readonly [string, string][] = [
+  ['MD-2.4.3', 'a b c d e f g h i j'],
+  ['MD-2.4.4', 'a b c d e f g h'],
+  ['MD-2.9.1a', '1 2'],
+  ['MD-2.9.1b', '1 2 3 4 5 6 7'],
+  ['MD-2.9.1f', '1 2 3 4'],
+  ['MD-2.9.1g', '1 2 3'],
+  ['MD-2.9.2a', '1 2 3'],
+  ['MD-2.9.2b', '1 2 3'],
+];
+for (const [parent, letters] of CHILDREN)
+  test(`the data: ${parent} is the sum of its children`, () => {
+    assert.ok(ROWS.find(({ id }) => id === parent)?.rollUp);
+    assert.equal(
+      ROWS.filter((one) => one.parent === parent).map(({ id }) => id),
+      letters.split(' ').map((letter) => `${parent}${letter}`),
+    );
+  });
 
 test('ids are read from brackets', () => {
   assert.equal(idsIn('[MD-2.2.7] no compression'), ['MD-2.2.7']);
