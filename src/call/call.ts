@@ -10,6 +10,7 @@ import { CallMediaSet } from './call-media.ts';
 import { CalleeRole } from './callee.ts';
 import { CallerRole, type OutgoingCall } from './caller.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
+import { Digits, type NotedDigit, type ReceivedDigit } from './digits.ts';
 import { endOf, isTold } from './ending.ts';
 import type { AnswerChoice, CallContext, Facts, Refusal } from './facts.ts';
 import { lineSending } from './headers.ts';
@@ -37,11 +38,6 @@ export type CallOrigin =
   | { readonly direction: 'out'; readonly outgoing: OutgoingCall }
   | { readonly direction: 'in'; readonly incoming: Incoming };
 
-export interface ReceivedDigit {
-  readonly digit: string;
-  readonly durationMs: number;
-}
-
 /** How often a call tells its numbers anew while it lasts. */
 const PULSE = Seconds(10);
 /** What fails for want of ports. */
@@ -65,6 +61,7 @@ export class Call {
   readonly #world: CallWorld;
   readonly #media: CallMediaSet;
   readonly #dialogs: DialogSet;
+  readonly #digits: Digits;
   readonly #modifications: Modifications;
   readonly #caller: CallerRole | undefined;
   readonly #callee: CalleeRole | undefined;
@@ -85,7 +82,8 @@ export class Call {
     this.sipCallId = origin.direction === 'in' ? origin.incoming.request.callId : origin.outgoing.callId;
     this.#start = world.clock.date().toISOString();
     this.#media = new CallMediaSet(world, intro.id);
-    this.#media.sound.onDtmf.on((event) => this.onDtmf.emit(event));
+    this.#digits = new Digits(world.clock);
+    this.#media.sound.onDtmf.on((event) => this.#heard(event));
     this.#media.onTrouble.on((error) => this.onTrouble.emit(error));
     this.#media.onUnusable.on((error) => this.#unusable(error));
     this.#dialogs = new DialogSet(world.ua, {
@@ -196,6 +194,11 @@ export class Call {
   /** The pictures that come in, for whoever watches. */
   get picture(): Picture {
     return this.#media.picture;
+  }
+
+  /** What the far end pressed. */
+  get digits(): readonly NotedDigit[] {
+    return this.#digits.noted;
   }
 
   get quality(): CallQuality {
@@ -346,8 +349,13 @@ export class Call {
       this.#dispatch('modify', { incoming, leg });
     } else {
       const digit = answerInDialog(incoming, this.#world, this.#state === 'active');
-      if (digit) this.onDtmf.emit(digit);
+      if (digit) this.#heard(digit);
     }
+  }
+
+  #heard(digit: ReceivedDigit): void {
+    this.#digits.note(digit);
+    this.onDtmf.emit(digit);
   }
 
   #wrongState(action: string): TandemError {

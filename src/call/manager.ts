@@ -7,9 +7,10 @@ import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { sdpBody } from './body.ts';
-import { Call, type CallIntro, type ReceivedDigit } from './call.ts';
+import { Call, type CallIntro } from './call.ts';
 import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
 import { dialTarget } from './dial.ts';
+import type { ReceivedDigit } from './digits.ts';
 import { EndedCall } from './ended-call.ts';
 import type { Refusal } from './facts.ts';
 import { chooseIdentity, sameIdentity } from './identity.ts';
@@ -69,6 +70,7 @@ export class CallManager {
   readonly #off: () => void;
   #isClosed = false;
   #isWaiting = false;
+  #digits = 0;
 
   constructor(world: CallWorld, log: CallLogStore) {
     this.#world = world;
@@ -79,6 +81,11 @@ export class CallManager {
   /** Newest first: live ones, and ended ones for ten minutes. */
   list(): readonly CallSnapshot[] {
     return [...this.#calls.values()].reverse().map((call) => call.snapshot);
+  }
+
+  /** Digits that far ends pressed, of all calls since the start. */
+  get digitsReceived(): number {
+    return this.#digits;
   }
 
   get(id: string): Call | EndedCall | undefined {
@@ -211,10 +218,17 @@ export class CallManager {
       this.#tellWaiting();
       this.onChange.emit(snapshot);
     });
-    call.onDtmf.on((digit) => this.onDtmf.emit({ call: call.id, ...digit }));
+    call.onDtmf.on((digit) => this.#heard(call, digit));
     call.onTrouble.on((error) => this.#trouble(error));
     call.onEnded.on((row) => this.#ended(call, row));
     return call;
+  }
+
+  #heard({ id }: Call, digit: ReceivedDigit): void {
+    this.#digits += 1;
+    // Not which one: it may belong to a code.
+    this.#world.log.info({ call: id, durationMs: digit.durationMs }, 'the far end pressed a digit');
+    this.onDtmf.emit({ call: id, ...digit });
   }
 
   /** Who talks hears that another call rings. */
@@ -237,8 +251,7 @@ export class CallManager {
     // What ran it goes once its ports and devices are given back.
     void call.closed.then(() => {
       this.#live.delete(call);
-      if (this.#calls.has(call.id))
-        this.#calls.set(call.id, new EndedCall(call.sipCallId, row, call.quality));
+      if (this.#calls.has(call.id)) this.#calls.set(call.id, new EndedCall(call.sipCallId, row, call));
     });
   }
 

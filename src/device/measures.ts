@@ -47,13 +47,18 @@ const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>)
   // Object.entries forgets the key type of a closed table.
   Object.entries(table) as [Key, Value][];
 
-export function counterReadings({ ua, registration, media }: MeasuredParts): CounterReading[] {
+export function counterReadings({ ua, registration, calls, media }: MeasuredParts): CounterReading[] {
   const counted = registration.counters;
   return [
     ...ua.transport.counters.readings(),
     ...ua.transactions.counters.readings(),
     ...ua.counters.readings(),
     ...entries(REGISTRATION_HELP).map(([key, [name, help]]) => ({ name, help, value: counted[key] })),
+    {
+      name: 'call_digits_received_total',
+      help: 'Digits that the far ends of calls pressed (RFC 4733, INFO).',
+      value: calls.digitsReceived,
+    },
     ...mediaReadings(media.counters).filter(({ name }) => name.endsWith('_total')),
   ];
 }

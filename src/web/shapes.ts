@@ -114,6 +114,7 @@ export const quality = shape({
   'audio?': measures(AUDIO_MEASURES),
   'video?': measures(VIDEO_MEASURES),
 });
+export const digits = list(shape({ digit: text, duration_ms: real, at: time }));
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 
 /** Bodies of `POST calls/ID/ACTION`. */

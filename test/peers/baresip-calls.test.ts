@@ -17,6 +17,7 @@ const PHONE_TONE = 440;
 const LEVEL_TOLERANCE_DB = 3;
 const TALK_MS = 3000;
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const talk = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, TALK_MS));
 
 /** What one end heard: a tone for most of the talk, and that tone alone. */
@@ -154,9 +155,55 @@ test.proof('[MD-2.4.3g] digits of the device are recognised by baresip', {
   control: () => digits(''),
 });
 
-test.skip('[MD-2.4.3g] digits of baresip at the device', 'the device hears them, but shows them nowhere yet');
+test.proof(
+  '[MD-2.4.3g] digits of baresip at the device: each one once, in order, in the API and the metrics',
+  {
+    peers: ['baresip'],
+    timeoutMs: 60_000,
+    run: () => digitsOfBaresip('15#'),
+    control: () => digitsOfBaresip('1#5'),
+  },
+);
 
-async function digits(sent: string): Promise<void> {
+async function digitsOfBaresip(pressed: string): Promise<void> {
+  await inCall(async ({ device, baresip, call }) => {
+    // Keys on its terminal, each released by itself a quarter of a second later.
+    for (const key of pressed) {
+      baresip.peer.write(key);
+      await pause(500);
+    }
+    await pause(500);
+    const { body } = await device.fetch('GET', `calls/${call.id}/digits`);
+    assert.ok(Array.isArray(body));
+    assert.is(body.map(({ digit }) => digit).join(''), '15#');
+    assert.ok(
+      body.every(({ duration_ms }) => duration_ms > 100 && duration_ms < 600),
+      JSON.stringify(body),
+    );
+    assert.match(await device.metrics(), /^tandem_call_digits_received_total 3$/m);
+  });
+}
+
+const digits = (sent: string): Promise<void> =>
+  inCall(async ({ device, baresip, call }) => {
+    if (sent) await device.act(call.id, 'dtmf', { digits: sent });
+    const heard = (): string =>
+      baresip.events
+        .filter((event) => event.type === 'CALL_DTMF_START')
+        .map((event) => event.param)
+        .join('');
+    const all = await until('digits at baresip', () => heard() === '15#', 4000).catch(() => false);
+    assert.ok(all, `baresip heard "${heard()}"`);
+  });
+
+interface InCall {
+  readonly device: Device;
+  readonly baresip: Baresip;
+  readonly call: CallObject;
+}
+
+/** baresip has called the device. */
+async function inCall(body: (parties: InCall) => Promise<void>): Promise<void> {
   const folder = scratch();
   const port = await freePort();
   const device = await Device.start(
@@ -177,15 +224,8 @@ async function digits(sent: string): Promise<void> {
     baresip.command('dial', `sip:door@127.0.0.1:${port}`);
     const call = await device.whenCall('an answered call', (one) => one.state === 'active');
     await baresip.event('CALL_ESTABLISHED');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    if (sent) await device.act(call.id, 'dtmf', { digits: sent });
-    const heard = (): string =>
-      baresip.events
-        .filter((event) => event.type === 'CALL_DTMF_START')
-        .map((event) => event.param)
-        .join('');
-    const all = await until('digits at baresip', () => heard() === '15#', 4000).catch(() => false);
-    assert.ok(all, `baresip heard "${heard()}"`);
+    await pause(500);
+    await body({ device, baresip, call });
   } finally {
     await baresip.stop();
     await device.stop();

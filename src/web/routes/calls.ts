@@ -65,6 +65,16 @@ export function callRoutes({ ports: { calls, log } }: RouteContext): Route[] {
         return qualityReport(calls.quality(id));
       },
     },
+    {
+      method: 'GET',
+      path: '/api/v1/calls/:id/digits',
+      what: 'The digits that the far end of a call pressed, oldest first',
+      answer: shapes.digits,
+      handle: ({ params: { id = '' } }) => {
+        known(calls, id);
+        return calls.digits(id);
+      },
+    },
     ...Object.entries(shapes.ACTIONS).map(
       ([name, body]): Route => ({
         method: 'POST',

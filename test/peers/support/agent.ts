@@ -99,6 +99,12 @@ export class Device {
     return { status: response.status, body: await response.json() };
   }
 
+  /** The page for Prometheus. */
+  async metrics(): Promise<string> {
+    const answer = await fetch(`${this.url}/metrics`, { headers: { authorization: `Bearer ${this.token}` } });
+    return answer.text();
+  }
+
   async #must<Value>(method: string, path: string, body?: unknown): Promise<Value> {
     const answer = await this.fetch(method, path, body);
     if (answer.status >= 300)

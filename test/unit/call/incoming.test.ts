@@ -385,6 +385,9 @@ test('digits: sent through the stream, received ones told; INFO too', async () =
   await peer.send('INFO', undefined, [['Info-Package', 'nobody-knows']]);
   assert.equal(peer.statuses('INFO'), [200, 469]);
   assert.equal(digits, ['7']);
+  const noted = call?.digits.map(({ digit, duration_ms }) => [digit, duration_ms]);
+  assert.equal(noted, [['7', 100]]);
+  assert.is(world.manager.digitsReceived, 1);
 });
 
 test('PRACK matches nothing: 481; OPTIONS tells what we understand, inside and outside a dialog', async () => {

@@ -84,6 +84,14 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+test('digits of the far end, and none of a call that nobody knows', async () => {
+  rig.digits = [{ digit: '5', duration_ms: 120, at: '2030-01-01T00:00:00.000Z' }];
+  const answer = await rig.api('GET', 'calls/x/digits');
+  assert.is(answer.status, 200);
+  assert.equal(answer.body, rig.digits);
+  assert.is((await rig.api('GET', 'calls/y/digits')).status, 404);
+});
+
 test('quality: what was measured, nothing else', async () => {
   assert.equal((await rig.api('GET', 'calls/x/quality')).body, {});
   rig.quality = {

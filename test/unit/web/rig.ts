@@ -8,6 +8,7 @@ import { SeededRandom } from '#src/base/random.ts';
 import type { Frame } from '#src/media/mp4.ts';
 import type { PageFiles } from '#src/web/page.ts';
 import type {
+  CallPort,
   CallQuality,
   CallSnapshot,
   DemoPhone,
@@ -89,6 +90,7 @@ export class Rig {
   /** What reached the agent. */
   readonly asked: unknown[] = [];
   quality: CallQuality = {};
+  digits: ReturnType<CallPort['digits']> = [];
   hasVideo = false;
   inUse = false;
   keyFramesAsked = 0;
@@ -137,6 +139,7 @@ export class Rig {
         dtmf: act('dtmf', 'active', 'active'),
         video: (id, enabled) => act('video', 'active', 'active')(id, enabled),
         quality: () => this.quality,
+        digits: () => this.digits,
         watch: () => (this.hasVideo ? this.watched : undefined),
         sipCallIds: (id) => [`${id}@sip`],
       },
