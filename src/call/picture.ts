@@ -10,8 +10,8 @@ import type { CallWorld } from './world.ts';
 
 export class Picture {
   readonly onTrouble = new Signal<TandemError>();
-  /** As they came, with the parameter sets that the description told. */
-  readonly onFrame = new Signal<Frame>();
+  /** As they came, with the parameter sets that the description told; the engine hands out only what somebody watches. */
+  readonly onFrame = new Signal<Frame>({ onListened: () => this.#watch() });
   /** No more pictures: the video was dropped, or the call is over. */
   readonly onGone = new Signal<void>();
   readonly #world: CallWorld;
@@ -22,6 +22,7 @@ export class Picture {
   #agreement: VideoAgreement | undefined;
   #last: VideoStreamConfig | undefined;
   #isAttached = false;
+  #unwatch: (() => void) | undefined;
   #finalStats: VideoStats | undefined;
   /** Of streams that were dropped during the call. */
   readonly #closing = new Set<Promise<void>>();
@@ -43,13 +44,20 @@ export class Picture {
     const stream = this.#world.media.openVideo?.({ address, ports: this.#world.config.media.ports });
     if (!stream) return false;
     stream.onTrouble.on((error) => this.onTrouble.emit(error));
-    stream.onFrame.on((frame) => {
-      const parameterSets = this.#agreement?.codec.spropParameterSets ?? [];
-      this.onFrame.emit({ ...frame, parameterSets });
-    });
     this.#stream = stream;
     this.#ports = { port: stream.port, rtcpPort: stream.rtcpPort };
+    this.#watch();
     return true;
+  }
+
+  #watch(): void {
+    this.#unwatch?.();
+    this.#unwatch = this.onFrame.isListenedTo
+      ? this.#stream?.onFrame.on((frame) => {
+          const parameterSets = this.#agreement?.codec.spropParameterSets ?? [];
+          this.onFrame.emit({ ...frame, parameterSets });
+        })
+      : undefined;
   }
 
   /** Camera and sink. What cannot be had is told, and the call goes on without it: audio is never lost for video. */
@@ -134,6 +142,8 @@ export class Picture {
     const stream = this.#stream;
     if (!stream) return;
     this.#finalStats = this.stats;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
     this.#stream = undefined;
     this.#ports = undefined;
     this.#agreement = undefined;

@@ -29,7 +29,7 @@ export interface CallAudioSnapshot {
   readonly received: number;
   readonly lost: number;
   readonly jitter_ms: number;
-  /** Estimated listening quality, 1 to 4.5 (G.107). */
+  /** Opinion score as the engine rates it, 1 to 4.5 (G.107); 0 while nothing was heard that could be rated. */
   readonly mos: number;
 }
 

@@ -7,7 +7,6 @@ import { Milliseconds } from '#src/base/units.ts';
 import type { AudioAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import type { CallStream, StreamConfig, StreamStats, Tone } from './media.ts';
-import { meanOpinionScore } from './mos.ts';
 import type { CallAudioSnapshot } from './snapshot.ts';
 import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
 import type { CallWorld } from './world.ts';
@@ -15,6 +14,8 @@ import type { CallWorld } from './world.ts';
 const DEVICE = /^alsa:/;
 /** How long the busy tone is heard after a call that was refused. */
 const BUSY_TONE = Milliseconds(3_000);
+/** Outside the scale, which begins at 1: nothing was heard yet. */
+const UNRATED = 0;
 
 export class Sound {
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
@@ -157,9 +158,7 @@ export class Sound {
   get snapshot(): CallAudioSnapshot | undefined {
     if (!this.#stream || !this.#agreement) return this.#final;
     const { codec, security } = this.#agreement;
-    const { sent, received, lost, jitterMs, mosLocal } = this.#stream.stats();
-    // Until the engine has heard enough to rate it: what loss alone tells.
-    const mos = mosLocal ?? meanOpinionScore(codec.name, received, lost);
+    const { sent, received, lost, jitterMs, mosLocal = UNRATED } = this.#stream.stats();
     return {
       codec: codec.name,
       srtp: security !== undefined,
@@ -167,7 +166,7 @@ export class Sound {
       received,
       lost,
       jitter_ms: jitterMs,
-      mos,
+      mos: mosLocal,
     };
   }
 

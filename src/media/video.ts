@@ -1,5 +1,5 @@
 // One video stream of a call: H.264 over RTP to and from a peer, a camera or film and a file. Everything timed happens in the engine.
-import type { TandemError } from '#src/base/errors.ts';
+import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import type { Addon, EngineHandle, NativeEvent, NativeVideoConfig, NativeVideoStats } from './addon.ts';
 import { EVENT_KINDS } from './addon.ts';
@@ -145,8 +145,8 @@ export class VideoStream {
   readonly onTrouble = new Signal<TandemError>();
   /** The camera that went away is back, by itself. */
   readonly onRecovered = new Signal<void>();
-  /** Every picture that can be decoded. */
-  readonly onFrame = new Signal<VideoFrame>();
+  /** Every picture that can be decoded. They leave the engine only while somebody listens; who begins to asks for a key frame. */
+  readonly onFrame = new Signal<VideoFrame>({ onListened: () => this.#watch() });
 
   readonly #addon: Addon;
   readonly #engine: EngineHandle;
@@ -154,6 +154,7 @@ export class VideoStream {
   readonly #closed = Promise.withResolvers<void>();
   #closing = false;
   #last: NativeVideoStats | undefined;
+  #config: Unwatched | undefined;
 
   constructor(addon: Addon, engine: EngineHandle, opened: { readonly id: number; readonly port: number }) {
     this.#addon = addon;
@@ -180,8 +181,22 @@ export class VideoStream {
   /** Sets or changes remote, codec, feedback and directions. Throws `media.address`, `media.argument`. */
   configure(config: VideoStreamConfig): void {
     this.#mustBeOpen();
-    const nativeConfig = toNativeVideo(config);
-    native(() => this.#addon.configureVideo(this.#engine, this.#id, nativeConfig));
+    this.#configure(toNativeVideo(config));
+  }
+
+  #configure(config: Unwatched): void {
+    const frames = config.receive && this.onFrame.isListenedTo;
+    native(() => this.#addon.configureVideo(this.#engine, this.#id, { ...config, frames }));
+    this.#config = config;
+  }
+
+  #watch(): void {
+    if (this.#closing || !this.#config) return;
+    try {
+      this.#configure(this.#config);
+    } catch (cause) {
+      this.onTrouble.emit(TandemError.from(cause, 'media.memory'));
+    }
   }
 
   /** Somebody wants to see it from now on: the peer is asked, by the rules of the key-frame policy. */
@@ -253,11 +268,14 @@ export class VideoStream {
   }
 }
 
+/** Whether pictures leave the engine is the listeners' affair. */
+type Unwatched = Omit<NativeVideoConfig, 'frames'>;
+
 const MAX_PAYLOAD_TYPE = 127;
 const MAX_CNAME_OCTETS = 63;
 const MAX_EXTENSION_ID = 14;
 
-function toNativeVideo(config: VideoStreamConfig): NativeVideoConfig {
+function toNativeVideo(config: VideoStreamConfig): Unwatched {
   const { codec, feedback, remote, orientation } = config;
   mustBePlace(remote);
   const receivePayloadType = codec.receivePayloadType ?? codec.payloadType;
@@ -299,7 +317,6 @@ function toNativeVideo(config: VideoStreamConfig): NativeVideoConfig {
     backCamera: orientation?.backCamera ?? false,
     send: config.send,
     receive: config.receive,
-    frames: config.receive,
     rtcpSenders: rtcp.senders,
     rtcpReceivers: rtcp.receivers,
     cname: config.cname,

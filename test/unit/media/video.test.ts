@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { EVENT_KINDS } from '#src/media/addon.ts';
 import type { MediaEngine } from '#src/media/engine.ts';
 import type { VideoFrame, VideoStream, VideoStreamConfig } from '#src/media/video.ts';
 import { suite } from '#test/support/suite.ts';
@@ -138,6 +139,35 @@ test('whoever looks later asks for a key frame, and gets one', () =>
     await eventually(() => to.stats().keyFrames === 2);
     const asked = from.stats();
     assert.is(asked.firReceived + asked.pliReceived, 1);
+  }));
+
+test('pictures leave the engine only while somebody watches', () =>
+  withEngine(async (engine, folder) => {
+    const film = join(folder, 'film.264');
+    makeFilm(film);
+    const from = openVideo(engine);
+    const to = openVideo(engine);
+    let told = 0;
+    const deliver = to.deliver.bind(to);
+    to.deliver = (event) => {
+      if (event.kind === EVENT_KINDS.frames) told += 1;
+      return deliver(event);
+    };
+    from.attach({ capture: `file:${film}` });
+    to.configure(configTo(from.port, { send: false }));
+    from.configure(configTo(to.port, { receive: false }));
+    await eventually(() => to.stats().frames > 10);
+    assert.is(told, 0);
+    const frames: VideoFrame[] = [];
+    const leave = to.onFrame.on((frame) => frames.push(frame));
+    to.requestKeyFrame();
+    await eventually(() => frames.some(({ key }) => key));
+    leave();
+    await talk(100);
+    const before = { told, frames: to.stats().frames };
+    await eventually(() => to.stats().frames > before.frames + 10);
+    assert.is(told, before.told);
+    assert.is(to.stats().framesDropped, 0);
   }));
 
 test('wrong configurations are refused by name', () =>
