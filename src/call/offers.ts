@@ -21,6 +21,7 @@ const pictureOf = (source: VideoSource | undefined): VideoCapabilities =>
   source
     ? {
         spropParameterSets: source.parameterSets,
+        needsFragments: source.needsFragments,
         ...(source.width > 0 ? { size: { width: source.width, height: source.height } } : {}),
       }
     : {};

@@ -6,6 +6,7 @@ import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import type { CallVideoStream, VideoStats, VideoStreamConfig } from './media.ts';
 import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
+import { isTooLarge, tooLarge } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
 
 export class Picture {
@@ -78,8 +79,11 @@ export class Picture {
   set(placed: Placed<VideoAgreement>, stage: Stage, others: readonly Placed<VideoAgreement>[] = []): void {
     const { agreement } = placed;
     const { codec, cvo, bandwidthKbps, imageattr } = agreement;
+    const before = this.#agreement?.codec.packetizationMode;
     this.#agreement = agreement;
     if (stage === 'established') this.#attach();
+    const isCarried = !isTooLarge(this.#world, agreement);
+    if (!isCarried && codec.packetizationMode !== before) this.onTrouble.emit(tooLarge());
     this.#configure({
       remote: remoteOf(placed),
       codec: {
@@ -97,7 +101,7 @@ export class Picture {
       ...(cvo ? { cvo } : {}),
       ...(bandwidthKbps === undefined ? {} : { bandwidthKbps }),
       ...(imageattr ? { sizes: imageattr.receive } : {}),
-      send: agreement.send && stage === 'established',
+      send: agreement.send && isCarried && stage === 'established',
       receive: agreement.receive,
       rtcp: agreement.rtcp,
       cname: this.#cname,

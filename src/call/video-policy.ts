@@ -1,5 +1,6 @@
 // Whether a call may have video, and in which directions (IR.94, NG.110 2.4.5).
 import { TandemError } from '#src/base/errors.ts';
+import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import { common, type Direction } from '#src/sdp/direction.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import type { CallWorld } from './world.ts';
@@ -33,4 +34,15 @@ export const noVideo = (): TandemError =>
     'caller',
     'call.no-video',
     'This device has no video: set [video] capture or sink, and H264 among [media] codecs.',
+  );
+
+/** RFC 6184 5.4: mode 0 has no fragments, and some slices of this source are longer than a packet. */
+export const isTooLarge = ({ config }: CallWorld, { codec }: VideoAgreement): boolean =>
+  codec.packetizationMode === 0 && config.video?.source?.needsFragments === true;
+
+export const tooLarge = (): TandemError =>
+  new TandemError(
+    'peer',
+    'call.video-mode',
+    'The other side takes pictures in small pieces only (packetization-mode 0), and this camera or film sends larger ones: it does not see us.',
   );

@@ -30,6 +30,8 @@ export interface VideoCapabilities {
   readonly bandwidthKbps?: number;
   /** The camera's orientation goes with the packets (26.114 7.4.5). Default true. */
   readonly orientation?: boolean;
+  /** What we send has slices longer than a packet: with packetization-mode 0 we only watch (RFC 6184 5.4). Default false. */
+  readonly needsFragments?: boolean;
 }
 
 export interface Capabilities {

@@ -24,7 +24,7 @@ import { parseSdp, type SdpFault } from './parse.ts';
 import { type AnswerFault, type OfferedIndexes, settleAnswer } from './settle.ts';
 import { mustProtect, type OfferedTransport, offeredTransport } from './transport.ts';
 import { offerVideo } from './video.ts';
-import { offeredVideoFormats } from './video-formats.ts';
+import { carried, offeredVideoFormats } from './video-formats.ts';
 
 export interface OfferAnswerOptions {
   readonly local: LocalMedia;
@@ -184,7 +184,7 @@ export class OfferAnswer {
     const line = offerVideo(this.#context, local.video, capabilities.video, {
       formats,
       transport,
-      direction,
+      direction: carried(capabilities.video, this.video?.codec.packetizationMode, direction),
     });
     return { index: slot < 0 ? media.length : slot, media: line, transport };
   }

@@ -3,6 +3,7 @@ import { Hertz } from '#src/base/units.ts';
 import type { AgreedVideoCodec } from './agreement.ts';
 import type { VideoCapabilities } from './capabilities.ts';
 import type { ComposedFormat } from './compose.ts';
+import { common, type Direction } from './direction.ts';
 import {
   type AgreedLevels,
   H264,
@@ -44,6 +45,13 @@ export function offeredVideoFormats(
     ...(levelOf(main) > levelOf(FALLBACK) ? [format(FIRST_PAYLOAD_TYPE + 2, FALLBACK, 0)] : []),
   ];
 }
+
+/** Mode 0 has no fragments: a source that needs them stays at home (RFC 6184 5.4, 5.8). */
+export const carried = (
+  { needsFragments = false }: VideoCapabilities,
+  mode: 0 | 1 | undefined,
+  direction: Direction,
+): Direction => (needsFragments && mode === 0 ? common(direction, 'recvonly') : direction);
 
 export interface FoundVideo {
   readonly payloadType: number;

@@ -37,7 +37,15 @@ import {
 } from './line.ts';
 import type { Line, MediaDescription } from './model.ts';
 import { hasFeedback, type SettledTransport, type TransportChoice } from './transport.ts';
-import { agreedCodec, bestVideo, counterpart, levelId, RTP_MAP, usableVideo } from './video-formats.ts';
+import {
+  agreedCodec,
+  bestVideo,
+  carried,
+  counterpart,
+  levelId,
+  RTP_MAP,
+  usableVideo,
+} from './video-formats.ts';
 
 /** kbit/s (26.114 table A.4.16) */
 const BANDWIDTH = 690;
@@ -89,7 +97,7 @@ export function answerVideo(
   if (!choice) return undefined;
   const { payloadType, parameters } = choice;
   const levels = agreedLevels({ level, asymmetryAllowed: true }, parameters);
-  const direction = answeredDirection(line, wish);
+  const direction = answeredDirection(line, carried(video, parameters.packetizationMode, wish));
   const rtcp = answeredRtcp(line, context.capabilities.profile, RTCP_BANDWIDTH.video);
   const avpf = hasFeedback(transport.protocol);
   const feedback = answeredFeedback(offered, payloadType, transport);

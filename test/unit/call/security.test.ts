@@ -15,7 +15,7 @@ const policy = (more: Partial<SecuritySettings>): { config: Partial<CallConfig> 
 
 const KEY = 'inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz';
 const SUITE = 'AES_CM_128_HMAC_SHA1_80';
-const secured = (): string => sdp().replace('RTP/AVP', 'RTP/SAVP') + `a=crypto:1 ${SUITE} ${KEY}\r\n`;
+const secured = (): string => `${sdp().replace('RTP/AVP', 'RTP/SAVP')}a=crypto:1 ${SUITE} ${KEY}\r\n`;
 const target = { host: PEER.host, port: 5061 };
 
 test('[MD-2.9.2a3] each access has its own policy', async () => {

@@ -101,6 +101,42 @@ test('without a camera we only watch', async () => {
   await peer.send('BYE');
 });
 
+test('pictures are taken from the engine only while somebody watches', async () => {
+  const world = await makeWorld(settings());
+  const call = world.manager.dial({ to: `sip:b@${PEER.host}`, video: true });
+  const early = call.picture.onFrame.on(() => undefined);
+  await world.advance(5);
+  await world.peer.reply(world.peer.last('INVITE'), 200, { body: both() });
+  const [video] = world.media.videos;
+  assert.is(video?.onFrame.isListenedTo, true);
+  early();
+  assert.is(video?.onFrame.isListenedTo, false);
+  const leave = call.picture.onFrame.on(() => undefined);
+  assert.is(video?.onFrame.isListenedTo, true);
+  call.hangup();
+  await world.advance(5);
+  assert.is(video?.onFrame.isListenedTo, false);
+  leave();
+});
+
+for (const mode of [0, 1] as const)
+  test(`a film with slices longer than a packet, agreed on packetization-mode ${mode}`, async () => {
+    const source = {
+      ...{ profileLevelId: '42e01f', parameterSets: [], width: 320, height: 240 },
+      ...{ framesPerSecond: 30, needsFragments: true },
+    };
+    const world = await makeWorld(settings({ source }));
+    world.manager.dial({ to: `sip:b@${PEER.host}`, video: true });
+    await world.advance(5);
+    const body = both().replace('packetization-mode=1', `packetization-mode=${mode}`);
+    await world.peer.reply(world.peer.last('INVITE'), 200, { body });
+    const [video] = world.media.videos;
+    assert.is(video?.last?.send, mode === 1);
+    assert.is(video?.last?.receive, true);
+    const told = world.troubles.map(({ id }) => id);
+    assert.equal(told, mode === 1 ? [] : ['call.video-mode']);
+  });
+
 test('video asked for that this device does not have: refused, and it rings on', async () => {
   const world = await makeWorld();
   const peer = await rang(world, both());

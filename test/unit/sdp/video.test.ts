@@ -167,6 +167,26 @@ test('mode 1 before mode 0, wherever it stands', () => {
   assert.is(answered(device(), offer).media.video?.codec.packetizationMode, 1);
 });
 
+test('a source that needs fragments: mode 0 is watched, never sent', () => {
+  const film = () => device({ video: { ...VIDEO, needsFragments: true } });
+  const modeOf = (mode: number) => h264('RTP/AVP', `profile-level-id=42e01f;packetization-mode=${mode}`);
+  for (const [mode, direction] of [
+    [0, 'recvonly'],
+    [1, 'sendrecv'],
+  ] as const) {
+    const callee = film();
+    const { answer, media } = answered(callee, modeOf(mode));
+    assert.ok(videoOf(answer).includes(`a=${direction}`), `mode ${mode}`);
+    assert.is(media.video?.send, mode === 1);
+    assert.ok(videoOf(callee.offer(BOTH_WAYS)).includes(`a=${direction}`), 'offered anew');
+  }
+  assert.equal(
+    attributes(film().offer(BOTH_WAYS), 'sendrecv').length,
+    2,
+    'a first offer leaves it to the peer',
+  );
+});
+
 test('two of us: AVPF by capability negotiation, what one sends the other receives', () => {
   const caller = device();
   const callee = side(WITH_VIDEO, { ...LOCAL, address: '192.0.2.20' });
