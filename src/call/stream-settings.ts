@@ -44,12 +44,11 @@ export function securityOf({ security }: Agreement): Secured {
 export const RECOMMENDED: KeepAliveSettings = { burstMs: 1_000, spacingMs: 70, intervalMs: 15_000 };
 
 export const keepAlive = (
-  settings: KeepAliveSettings = RECOMMENDED,
+  settings: KeepAliveSettings | 'off' = RECOMMENDED,
   { keepAlivePayloadType }: Agreement,
   stage: Stage,
-): Pick<StreamConfig, 'keepAlive'> => ({
-  keepAlive: { phase: stage, payloadType: keepAlivePayloadType, ...settings },
-});
+): Pick<StreamConfig, 'keepAlive'> =>
+  settings === 'off' ? {} : { keepAlive: { phase: stage, payloadType: keepAlivePayloadType, ...settings } };
 
 /** What the engine takes; who rings beyond that gets a keep-alive when the ones before have gone. */
 const MOST_PLACES = 8;

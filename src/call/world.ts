@@ -41,7 +41,7 @@ export interface CallConfig {
     readonly ports: { readonly from: number; readonly to: number };
     readonly codecs: readonly CodecName[];
     /** Default: the recommended values of NG.110 2.9.1. */
-    readonly keepAlive?: KeepAliveSettings;
+    readonly keepAlive?: KeepAliveSettings | 'off';
   };
   readonly audio: {
     readonly capture: string;

@@ -110,11 +110,14 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
       address: media.address,
       ports: splitPortRange(media.ports) ?? { from: 0, to: 0 },
       codecs: media.codecs.flatMap((name) => CODEC_NAMES.filter((built) => built === name)),
-      keepAlive: {
-        burstMs: Math.round(toMilliseconds(Seconds(media.keepalive_burst))),
-        spacingMs: Math.round(toMilliseconds(Seconds(media.keepalive_spacing))),
-        intervalMs: Math.round(toMilliseconds(Seconds(media.keepalive_interval))),
-      },
+      keepAlive:
+        media.keepalive_interval === 0
+          ? 'off'
+          : {
+              burstMs: Math.round(toMilliseconds(Seconds(media.keepalive_burst))),
+              spacingMs: Math.round(toMilliseconds(Seconds(media.keepalive_spacing))),
+              intervalMs: Math.round(toMilliseconds(Seconds(media.keepalive_interval))),
+            },
     },
     audio: { ...audio, dtx: media.dtx },
     ...(hasVideo(config) ? { video: { ...video, source, firAlways: media.fir_always } } : {}),

@@ -157,8 +157,8 @@ export const agentSchema = {
       default: 0.07,
     }),
     keepalive_interval: number({
-      doc: 'Between two keep-alive packets of a stream, and between two bursts, in seconds.',
-      min: 1,
+      doc: 'Between two keep-alive packets of a stream, and between two bursts, in seconds, 1 or more. `0`: none are sent, not even those that open a way; for networks without NAT.',
+      min: 0,
       max: 600,
       default: 15,
     }),

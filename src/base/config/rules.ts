@@ -75,8 +75,15 @@ export const RULES: readonly Rule[] = [
   {
     key: 'media.keepalive_burst',
     broken: ({ media }) =>
-      media.keepalive_burst > media.keepalive_interval
+      media.keepalive_interval !== 0 && media.keepalive_burst > media.keepalive_interval
         ? 'must not be above media.keepalive_interval'
+        : undefined,
+  },
+  {
+    key: 'media.keepalive_interval',
+    broken: ({ media }) =>
+      media.keepalive_interval > 0 && media.keepalive_interval < 1
+        ? 'must be 0 or at least 1 second'
         : undefined,
   },
   {

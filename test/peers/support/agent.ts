@@ -76,11 +76,19 @@ export class Device {
     ];
   }
 
-  /** `main`: another program than the sources, e.g. the bundle. */
-  static async start(config: string, folder: string, main = MAIN): Promise<Device> {
-    const peer = await Peer.start(process.execPath, Device.command(config, folder, main), {
-      ready: /^listening .*$/m,
-    });
+  /** `main`: another program than the sources, e.g. the bundle. `prefix`: a command that runs it elsewhere, e.g. in a namespace. */
+  static async start(
+    config: string,
+    folder: string,
+    main = MAIN,
+    prefix: readonly string[] = [],
+  ): Promise<Device> {
+    const [program = process.execPath, ...args] = [
+      ...prefix,
+      process.execPath,
+      ...Device.command(config, folder, main),
+    ];
+    const peer = await Peer.start(program, args, { ready: /^listening .*$/m, readyWithinMs: 30_000 });
     const state = join(folder, 'state');
     const { url } = JSON.parse(readFileSync(join(state, 'agent.json'), 'utf8')) as { url: string };
     return new Device(peer, state, url, readFileSync(join(state, 'token'), 'utf8').trim());

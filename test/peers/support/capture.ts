@@ -39,8 +39,10 @@ export class Capture {
     this.path = path;
   }
 
-  static async start(path: string): Promise<Capture> {
-    const peer = await Peer.start('dumpcap', ['-i', 'lo', '-f', 'tcp or udp', '-w', path], {
+  /** `prefix`, `device`: of another namespace. */
+  static async start(path: string, device = 'lo', prefix: readonly string[] = []): Promise<Capture> {
+    const [program = 'dumpcap', ...before] = [...prefix, 'dumpcap'];
+    const peer = await Peer.start(program, [...before, '-i', device, '-f', 'tcp or udp', '-w', path], {
       ready: /^File: /m,
     });
     return new Capture(peer, path);

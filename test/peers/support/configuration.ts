@@ -18,6 +18,7 @@ export interface DeviceSettings {
   readonly timers?: { readonly t1: number; readonly t2: number; readonly t4: number };
   /** More TOML: whole tables, or keys of the tables named here. */
   readonly sip?: string;
+  readonly media?: string;
   readonly call?: string;
   readonly more?: string;
 }
@@ -48,6 +49,7 @@ ${settings.sip ?? ''}
 address = "${settings.address ?? '127.0.0.1'}"
 ports = "26000-26999"
 codecs = ${list(settings.codecs ?? ['AMR-WB', 'PCMA', 'PCMU'])}
+${settings.media ?? ''}
 [audio]
 capture = "${settings.capture ?? 'tone:1000'}"
 playback = "${settings.playback ?? 'null'}"

@@ -1,7 +1,7 @@
 // A home behind a real NAT: three network namespaces, the middle one masquerades and forgets a silent UDP binding after seconds.
 //
 //   inside 192.168.77.2 ── 192.168.77.1 gateway 203.0.113.1 ── 203.0.113.2 outside
-//      └─ management link to the test itself, so that it reaches the device's HTTP
+//      └─ management links to the test itself, so that it reaches a device's HTTP there
 import { execFileSync, spawnSync } from 'node:child_process';
 import { Peer, type PeerOptions } from './process.ts';
 
@@ -35,10 +35,20 @@ export function natLack(): string | undefined {
   }
 }
 
+// What nobody inside asked for dies here without a trace: an answer would leave a binding behind.
 const MASQUERADE = `table ip nat {
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+  }
   chain postrouting {
     type nat hook postrouting priority srcnat
     oifname "wan" masquerade
+  }
+}
+table ip filter {
+  chain input {
+    type filter hook input priority filter
+    iifname "wan" meta l4proto udp drop
   }
 }
 `;
@@ -48,41 +58,54 @@ process.on('exit', () => {
   for (const home of open) home.remove();
 });
 
+let homes = 0;
+
 export class Home {
   readonly #names: Readonly<Record<Place, string>>;
-  /** The device's address on the management link. */
+  /** Addresses of a device on the management link. */
   readonly management: string;
-  readonly #link: string;
+  readonly managementOutside: string;
+  readonly #links: Readonly<Record<'inside' | 'outside', string>>;
 
   /** `timeoutSeconds`: how long the gateway remembers a silent UDP binding. */
   constructor(timeoutSeconds: number) {
-    const id = process.pid;
+    homes += 1;
+    const [pid, id] = [process.pid, `${process.pid}-${homes}`];
     this.#names = { inside: `tandem-in-${id}`, gateway: `tandem-gw-${id}`, outside: `tandem-out-${id}` };
-    const net = `10.${64 + (id % 64)}.${(id >> 6) % 256}`;
-    this.management = `${net}.2`;
-    this.#link = `tdm${id}`.slice(0, 15);
+    const net = `10.${64 + (pid % 64)}.${(pid >> 6) % 256}`;
+    const first = 8 * homes;
+    this.management = `${net}.${first + 2}`;
+    this.managementOutside = `${net}.${first + 6}`;
+    this.#links = { inside: `tdm${id}i`, outside: `tdm${id}o` };
     open.add(this);
     try {
-      this.#build(timeoutSeconds, net);
+      this.#build(timeoutSeconds);
+      this.#manage('inside', `${net}.${first + 1}`, this.management);
+      this.#manage('outside', `${net}.${first + 5}`, this.managementOutside);
     } catch (error) {
       this.remove();
       throw error;
     }
   }
 
-  #build(timeoutSeconds: number, net: string): void {
+  #manage(place: 'inside' | 'outside', near: string, far: string): void {
+    const link = this.#links[place];
+    run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'manage', 'netns', this.#names[place]]);
+    run('ip', ['addr', 'add', `${near}/30`, 'dev', link]);
+    run('ip', ['link', 'set', link, 'up']);
+    this.#ip(place, 'addr', 'add', `${far}/30`, 'dev', 'manage');
+    this.#ip(place, 'link', 'set', 'manage', 'up');
+  }
+
+  #build(timeoutSeconds: number): void {
     const { inside, gateway, outside } = this.#names;
     for (const name of [inside, gateway, outside]) run('ip', ['netns', 'add', name]);
     const link = (a: string, at: string, b: string, other: string): void =>
       run('ip', ['link', 'add', a, 'netns', at, 'type', 'veth', 'peer', 'name', b, 'netns', other]);
     link('lan', inside, 'lan', gateway);
     link('wan', gateway, 'wan', outside);
-    run('ip', ['link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'manage', 'netns', inside]);
-    run('ip', ['addr', 'add', `${net}.1/30`, 'dev', this.#link]);
-    run('ip', ['link', 'set', this.#link, 'up']);
     const addresses: readonly (readonly [Place, string, string])[] = [
       ['inside', 'lan', `${INSIDE}/24`],
-      ['inside', 'manage', `${net}.2/30`],
       ['gateway', 'lan', '192.168.77.1/24'],
       ['gateway', 'wan', `${GATEWAY}/24`],
       ['outside', 'wan', `${OUTSIDE}/24`],
@@ -119,6 +142,15 @@ export class Home {
     return Peer.start(ip, [...before, program, ...args], options);
   }
 
+  /** What comes to the gateway for this TCP port goes inside, as an owner may set it. */
+  forward(port: number): void {
+    this.#in(
+      'gateway',
+      'nft',
+      `add rule ip nat prerouting iifname "wan" tcp dport ${port} dnat to ${INSIDE}`,
+    );
+  }
+
   /** The gateway lets nothing pass, or everything again. */
   cut(closed: boolean): void {
     this.#in('gateway', 'sysctl', '-qw', `net.ipv4.ip_forward=${closed ? 0 : 1}`);
@@ -127,7 +159,8 @@ export class Home {
   /** Idempotent. What still runs in there loses its network. */
   remove(): void {
     open.delete(this);
-    spawnSync('ip', ['link', 'del', this.#link], { stdio: 'ignore' });
+    for (const link of Object.values(this.#links))
+      spawnSync('ip', ['link', 'del', link], { stdio: 'ignore' });
     for (const name of Object.values(this.#names))
       spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
   }

@@ -18,6 +18,8 @@ export interface SippOptions {
   readonly calls?: number;
   readonly limitSeconds?: number;
   readonly more?: readonly string[];
+  /** A command that runs it elsewhere, e.g. in a namespace. */
+  readonly prefix?: readonly string[];
 }
 
 export class Sipp {
@@ -43,9 +45,11 @@ export class Sipp {
     writeFileSync(messages, '');
     writeFileSync(errors, '');
     const keys = Object.entries(options.keys ?? {}).flatMap(([name, value]) => ['-key', name, value]);
+    const [program = 'sipp', ...before] = [...(options.prefix ?? []), 'sipp'];
     const peer = await Peer.start(
-      'sipp',
+      program,
       [
+        ...before,
         ...(options.target ? [options.target] : []),
         ...[
           '-sf',
