@@ -20,6 +20,8 @@ export interface ResponseFields {
   readonly tag?: string;
   readonly headers?: readonly string[];
   readonly body?: readonly string[];
+  /** Where it is reached, when that is not its own address: `host:port`. */
+  readonly contact?: string;
 }
 
 /** A response to the INVITE, whatever came since. */
@@ -31,7 +33,7 @@ export const respond = (status: number, fields: ResponseFields = {}): Step =>
     `To:[$to]${status === 100 ? '' : `;tag=${fields.tag ?? 'callee'}`}`,
     'Call-ID: [call_id]',
     'CSeq:[$cseq]',
-    `Contact: <sip:${fields.tag ?? 'callee'}@[local_ip]:[local_port];transport=[transport]>`,
+    `Contact: <sip:${fields.tag ?? 'callee'}@${fields.contact ?? '[local_ip]:[local_port]'};transport=[transport]>`,
     ...(fields.headers ?? []),
     ...body(fields.body),
   ]);
