@@ -442,7 +442,7 @@ const proof = (title: string, { run, control, peers }: Proof): void =>
     control,
   });
 
-test.after(() => (process.env.KEEP ? console.log(folder.path) : folder.remove()));
+test.after(() => folder.remove());
 
 /** What the wire showed of a call; a scene that broke is told where it is judged. */
 function scene(name: string, of = name): Trace {

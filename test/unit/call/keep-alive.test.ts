@@ -96,4 +96,16 @@ test('the figures are settings', async () => {
   await peer.cancel();
 });
 
+test('switched off, none is asked for', async () => {
+  const ports = { from: 20_000, to: 20_100 };
+  const world = await makeWorld({
+    config: { media: { address: 'auto', ports, codecs: ['PCMU'], keepAlive: 'off' } },
+  });
+  const peer = world.peer.call('a');
+  await peer.invite();
+  assert.ok(world.media.streams[0]?.last);
+  assert.is(world.media.streams[0]?.last?.keepAlive, undefined);
+  await peer.cancel();
+});
+
 test.run();

@@ -90,6 +90,13 @@ const BAD: readonly [name: string, text: string, key: string, line: number, word
   ['address that is a name', '[media]\naddress = "eth0"', 'media.address', 3, /IP address/],
   ['codec nobody knows', '[media]\ncodecs = ["G729"]', 'media.codecs[0]', 3, /one of/],
   ['no codec for sound', '[media]\ncodecs = ["H264"]', 'media.codecs', 3, /for sound/],
+  [
+    'keep-alives without end',
+    '[media]\nkeepalive_interval = 0.5\nkeepalive_burst = 0.5',
+    'media.keepalive_interval',
+    3,
+    /0 or at least 1/,
+  ],
   ['burst longer than its interval', '[media]\nkeepalive_burst = 16', 'media.keepalive_burst', 3, /15/],
   [
     'packets rarer than bursts',
