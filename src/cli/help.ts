@@ -7,8 +7,9 @@ export const HELP = `tandem: a device that shares the number of a phone
   tandem demo                                            operator, phone and device on this machine
 
 Client commands, for an agent that runs:
-  tandem call URI [--identity URI] [--privacy] [--wait]  call somebody
-  tandem status [--link]                                 registration, federation; a link to the page
+  tandem call URI [--video] [--identity URI] [--privacy] [--wait]
+                                                         call somebody
+  tandem status [--link]                                 registration, federation, calls; a link to the page
   tandem log [--limit N] [--before ID]                   ended calls, newest first
   tandem trace [--call ID] [--pcap FILE]                 SIP messages as a ladder or a packet file
   They find the agent by --url and --token, else TANDEM_URL and TANDEM_TOKEN, else the state folder of the agent that

@@ -25,6 +25,7 @@ export const callCommand: Command = async (args) => {
       ...JSON_OPTION,
       identity: { type: 'string' },
       privacy: { type: 'boolean' },
+      video: { type: 'boolean' },
       wait: { type: 'boolean' },
     },
     1,
@@ -37,6 +38,7 @@ export const callCommand: Command = async (args) => {
     to,
     ...(values.identity === undefined ? {} : { identity: values.identity }),
     ...(values.privacy === undefined ? {} : { privacy: values.privacy }),
+    ...(values.video === undefined ? {} : { video: values.video }),
   });
   show(current);
   while (values.wait && current.state !== 'ended') {
@@ -58,7 +60,7 @@ export const statusCommand: Command = async (args) => {
   }
   const now = await client.json<StatusSnapshot>('GET', 'status');
   if (values.json) printJson(now);
-  else print(statusText(now));
+  else print(statusText(now, await client.json<CallSnapshot[]>('GET', 'calls')));
   return EXIT.done;
 };
 

@@ -2,7 +2,7 @@
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { StatusSnapshot } from '#src/web/ports.ts';
 
-export function statusText(status: StatusSnapshot): string {
+export function statusText(status: StatusSnapshot, calls: readonly CallSnapshot[]): string {
   const { registration, federation } = status;
   const via =
     registration.pcscf === undefined ? '' : ` at ${registration.pcscf} (${registration.transport ?? '?'})`;
@@ -20,12 +20,21 @@ export function statusText(status: StatusSnapshot): string {
     ...federation.map(({ uri, instance, self, state }) =>
       `device        ${self ? 'this one' : uri} ${state} ${instance ?? ''}`.trimEnd(),
     ),
+    ...calls.filter(({ state }) => state !== 'ended').map((call) => `call          ${callLine(call)}`),
   ];
   return `${lines.map(clean).join('\n')}\n`;
 }
 
-export const callText = (call: CallSnapshot): string =>
-  `${clean(`${call.id} ${call.direction === 'in' ? 'from' : 'to'} ${call.remote.uri} ${call.state}${call.end ? ` (${call.end.label})` : ''}`)}\n`;
+const callLine = (call: CallSnapshot): string =>
+  `${call.id} ${call.direction === 'in' ? 'from' : 'to'} ${call.remote.uri} ${call.state}${call.end ? ` (${call.end.label})` : ''}${mediaText(call)}`;
+
+export const callText = (call: CallSnapshot): string => `${clean(callLine(call))}\n`;
+
+/** `, AMR-WB, encrypted, video`: what flows or flowed. */
+const mediaText = ({ audio, video }: CallSnapshot): string =>
+  [...(audio ? [audio.codec, ...(audio.srtp ? ['encrypted'] : [])] : []), ...(video ? ['video'] : [])]
+    .map((word) => `, ${word}`)
+    .join('');
 
 export const logText = (rows: readonly LogRow[]): string => rows.map(rowText).join('');
 
@@ -35,7 +44,7 @@ function rowText(row: LogRow): string {
     answered === undefined ? '-' : `${Math.round((Date.parse(end.at) - Date.parse(answered)) / 1000)} s`;
   const name = remote.name === undefined ? remote.uri : `${remote.name} <${remote.uri}>`;
   const label = end.label === 'failed' && end.sip !== undefined ? `failed (${end.sip})` : end.label;
-  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(20)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})`)}\n`;
+  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(20)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})${mediaText(row)}`)}\n`;
 }
 
 /** What strangers wrote must not steer the terminal. */

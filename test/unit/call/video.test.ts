@@ -115,7 +115,8 @@ test('pictures are taken from the engine only while somebody watches', async () 
   assert.is(video?.onFrame.isListenedTo, true);
   call.hangup();
   await world.advance(5);
-  assert.is(video?.onFrame.isListenedTo, false);
+  await world.peer.reply(world.peer.last('BYE'), 200);
+  assert.is(video?.onFrame.isListenedTo, false, 'the call is over');
   leave();
 });
 

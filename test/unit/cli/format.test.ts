@@ -1,0 +1,51 @@
+import * as assert from 'uvu/assert';
+import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import { callText, logText, statusText } from '#src/cli/client/format.ts';
+import { suite } from '#test/support/suite.ts';
+
+const test = suite('cli/format');
+
+const START = '2026-01-02T03:04:05.000Z';
+const audio = { codec: 'AMR-WB', srtp: true, sent: 1, received: 1, lost: 0, jitter_ms: 1, mos: 4 };
+const call: CallSnapshot = {
+  ...{ id: 'x', direction: 'out', state: 'active', waiting: false, hold: 'none', dialogs: [], start: START },
+  ...{ remote: { uri: 'sip:b@example.org' }, identity: 'sip:a@example.org', video: false },
+};
+const row: LogRow = {
+  ...call,
+  state: 'ended',
+  answered: START,
+  end: { at: '2026-01-02T03:05:05.000Z', by: 'local', label: 'answered' },
+};
+
+test('a call: what flows in it', () => {
+  assert.is(callText(call), 'x to sip:b@example.org active\n');
+  const shown = callText({ ...call, audio, video: true });
+  assert.is(shown, 'x to sip:b@example.org active, AMR-WB, encrypted, video\n');
+  const clear = callText({ ...call, direction: 'in', audio: { ...audio, srtp: false } });
+  assert.is(clear, 'x from sip:b@example.org active, AMR-WB\n');
+});
+
+test('the log: a row tells encryption and video', () => {
+  const shown = logText([{ ...row, audio, video: true }]);
+  assert.match(
+    shown,
+    /answered +60 s +sip:b@example.org +\(sip:a@example.org\), AMR-WB, encrypted, video\n$/,
+  );
+});
+
+test('the status: live calls beside the registration', () => {
+  const status = {
+    ...{ version: '1', uptime: 1, listen: [], federation: [] },
+    registration: { state: 'off', identities: [] },
+  } as const;
+  assert.match(statusText(status, [call, row]), /^call +x to sip:b@example.org active$/m);
+  assert.not.match(statusText(status, [row]), /^call/m);
+});
+
+test('what a stranger wrote does not steer the terminal', () => {
+  const remote = { uri: 'sip:b@example.org', name: 'a\u001b[2J\n' };
+  assert.not.match(logText([{ ...row, remote }]).trimEnd(), /\p{Cc}/u);
+});
+
+test.run();
