@@ -37,6 +37,12 @@ export function descriptionOf(message: SipMessage): SessionDescription | undefin
   return parsed?.ok ? parsed.value : undefined;
 }
 
+/** What rtpengine has beside the suites that devices use; null encryption should not be used (33.328 5.3). */
+const NOT_OFFERED = [
+  ...['AES_192_CM_HMAC_SHA1_80', 'AES_192_CM_HMAC_SHA1_32', 'F8_128_HMAC_SHA1_80', 'F8_128_HMAC_SHA1_32'],
+  ...['NULL_HMAC_SHA1_80', 'NULL_HMAC_SHA1_32'],
+];
+
 const other = (side: Side): Side => (side === 'caller' ? 'called' : 'caller');
 
 export class MediaLeg {
@@ -70,6 +76,7 @@ export class MediaLeg {
       ICE: 'remove',
       DTLS: 'off',
       'rtcp-mux': ['demux'],
+      flags: NOT_OFFERED.map((suite) => `SDES-no-${suite}`),
     });
     put(message, towards.secure && towards.indicated ? applied(given) : given);
   }

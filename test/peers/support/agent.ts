@@ -16,6 +16,7 @@ export interface CallObject {
   readonly dialogs: readonly { readonly remote_tag: string; readonly state: string }[];
   readonly audio?: {
     readonly codec: string;
+    readonly srtp: boolean;
     readonly sent: number;
     readonly received: number;
     readonly lost: number;

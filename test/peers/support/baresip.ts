@@ -77,10 +77,11 @@ export class Baresip {
       'aufile',
       'sndfile',
       'aubridge',
+      // Before the accounts, which name it.
+      'srtp',
       'account',
       'menu',
       'ctrl_tcp',
-      'srtp',
       'uuid',
       ...(options.modules ?? []),
     ];

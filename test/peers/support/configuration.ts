@@ -10,6 +10,8 @@ export interface DeviceSettings {
   readonly listen?: readonly string[];
   readonly address?: string;
   readonly codecs?: readonly string[];
+  /** `[media] srtp`. */
+  readonly srtp?: string;
   readonly capture?: string;
   readonly playback?: string;
   readonly instance?: string;
@@ -49,6 +51,7 @@ ${settings.sip ?? ''}
 address = "${settings.address ?? '127.0.0.1'}"
 ports = "26000-26999"
 codecs = ${list(settings.codecs ?? ['AMR-WB', 'PCMA', 'PCMU'])}
+${settings.srtp ? `srtp = "${settings.srtp}"` : ''}
 ${settings.media ?? ''}
 [audio]
 capture = "${settings.capture ?? 'tone:1000'}"

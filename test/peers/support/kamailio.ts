@@ -32,6 +32,8 @@ export interface KamailioOptions {
   readonly nonceCount?: boolean;
   /** How the registrar takes Path (its `path_mode`); strict refuses a REGISTER that does not support it. */
   readonly path?: 'off' | 'lazy' | 'strict';
+  /** Calls pass this rtpengine: profile and flags of offers to callees, and an attribute that their audio gets. */
+  readonly rtpengine?: { readonly port: number; readonly offer: string; readonly indication?: string };
   /** The whole routing script instead of ours, for a Kamailio that is no registrar. */
   readonly script?: string;
 }
@@ -75,6 +77,7 @@ loadmodule "auth.so"
 loadmodule "path.so"
 loadmodule "nathelper.so"
 loadmodule "ctl.so"
+${options.rtpengine ? `loadmodule "rtpengine.so"\nmodparam("rtpengine", "rtpengine_sock", "udp:127.0.0.1:${options.rtpengine.port}")\nmodparam("rtpengine", "write_sdp_pv", "$avp(sdp)")` : ''}
 ${options.tls ? 'loadmodule "tls.so"' : ''}
 ${
   options.reginfo
@@ -185,14 +188,26 @@ request_route {
         if (uri == myself) {
             if (!lookup("location")) { sl_send_reply("480", "Nobody There"); exit; }
         }
+        ${options.rtpengine ? offerScript(options.rtpengine) : ''}
         if (!t_relay()) { sl_reply_error(); }
         exit;
     }
     sl_send_reply("405", "Method Not Allowed");
 }
-onreply_route[ALIAS] { add_contact_alias(); }
+onreply_route[ALIAS] {
+    add_contact_alias();
+    ${options.rtpengine ? `if (has_body("application/sdp")) { rtpengine_answer("replace-origin replace-session-connection ICE=remove"); $var(sdp) = $avp(sdp); set_body("$var(sdp)", "application/sdp"); }` : ''}
+}
 `;
 }
+
+/** The attribute goes behind what rtpengine wrote, whose last section is the audio. */
+const offerScript = ({ offer, indication }: NonNullable<KamailioOptions['rtpengine']>): string => `
+        if (has_body("application/sdp")) {
+            rtpengine_offer("replace-origin replace-session-connection ICE=remove DTLS=off rtcp-mux-demux ${offer}");
+            $var(sdp) = $avp(sdp) + "${indication === undefined ? '' : `${indication}\\r\\n`}";
+            set_body("$var(sdp)", "application/sdp");
+        }`;
 
 export class Kamailio {
   readonly peer: Peer;
