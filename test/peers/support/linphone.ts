@@ -1,0 +1,76 @@
+// linphone as a softphone with files for a sound card, driven by what its owner would type.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, Peer } from './process.ts';
+import { writeTone } from './tone.ts';
+
+const MICROPHONE_SECONDS = 30;
+
+export interface LinphoneOptions {
+  readonly folder: string;
+  readonly hertz: number;
+  /** SRTP is a must for it, with this suite alone; undefined: RTP in clear. */
+  readonly suite?: string | undefined;
+}
+
+export class Linphone {
+  readonly peer: Peer;
+  /** What it hears. */
+  readonly heard: string;
+  readonly #microphone: string;
+
+  private constructor(peer: Peer, heard: string, microphone: string) {
+    this.peer = peer;
+    this.heard = heard;
+    this.#microphone = microphone;
+  }
+
+  static async start({ folder, hertz, suite }: LinphoneOptions): Promise<Linphone> {
+    // Its data base wants the folder to be there.
+    mkdirSync(join(folder, '.local/share/linphone'), { recursive: true });
+    const microphone = join(folder, 'microphone.wav');
+    writeTone(microphone, hertz, MICROPHONE_SECONDS);
+    const encryption =
+      suite === undefined
+        ? ['media_encryption=none']
+        : ['media_encryption=srtp', 'media_encryption_mandatory=1', `srtp_crypto_suites=${suite}`];
+    const sip = ['[sip]', `sip_port=${await freePort()}`, 'contact=<sip:linphone@127.0.0.1>', ...encryption];
+    const rtp = ['[rtp]', `audio_rtp_port=${await freePort()}`];
+    const codec = ['[audio_codec_0]', 'mime=PCMU', 'rate=8000', 'channels=1', 'enabled=1'];
+    const config = join(folder, 'linphonerc');
+    writeFileSync(config, [...sip, ...rtp, ...codec, ''].join('\n'));
+    const peer = await Peer.start('linphonec', ['-c', config], {
+      stdin: true,
+      env: { HOME: folder },
+      ready: /linphonec>/,
+    });
+    const linphone = new Linphone(peer, join(folder, 'heard.wav'), microphone);
+    // Without: it would offer an IPv6 address for a call over IPv4.
+    linphone.command('ipv6 disable');
+    linphone.command('soundcard use files');
+    await peer.waitFor(/Using wav files/);
+    return linphone;
+  }
+
+  command(line: string): void {
+    this.peer.write(`${line}\n`);
+  }
+
+  /** Files are taken once the sound runs. */
+  async call(uri: string): Promise<'running' | 'refused'> {
+    this.command(`call ${uri}`);
+    const [end = ''] = await this.peer.waitFor(/Media streams established|Call \d+ with .* error/, 15_000);
+    if (!end.startsWith('Media')) return 'refused';
+    this.command(`record ${this.heard}`);
+    this.command(`play ${this.#microphone}`);
+    return 'running';
+  }
+
+  /** Its recording is whole afterwards. */
+  async stop(): Promise<void> {
+    this.command('terminate');
+    this.command('quit');
+    await this.peer.ended(4000).catch(() => undefined);
+    await this.peer.stop();
+  }
+}
