@@ -2,6 +2,7 @@
 // All calls run side by side while one capture runs; each test judges its own.
 import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
+import { Srtp } from '#test/support/srtp.ts';
 import { type Proof, suite } from '#test/support/suite.ts';
 import { accept, called, respond } from './scenarios/callee.ts';
 import { ack, ackRefusal, cancel, inDialog, invite, reply, rings } from './scenarios/caller.ts';
@@ -44,21 +45,28 @@ interface Described {
   readonly audio?: Direction;
   readonly video?: Direction | 'none';
   readonly videoType?: number;
+  /** SRTP, with this key. */
+  readonly key?: Buffer;
   /** More lines of the audio. */
   readonly more?: readonly string[];
 }
 
+const SUITE = 'AES_CM_128_HMAC_SHA1_80';
+const KEY_OCTETS = 30;
+
 /** The far end's description. */
 const described = (far: FarEnd, { version = 1, audio = 'sendrecv', ...rest }: Described = {}): string[] => {
-  const { video = 'sendrecv', videoType = H264, more = [] } = rest;
+  const { video = 'sendrecv', videoType = H264, more = [], key } = rest;
+  const profile = key ? 'RTP/SAVP' : 'RTP/AVP';
+  const crypto = key ? [`a=crypto:1 ${SUITE} inline:${key.toString('base64')}`] : [];
   return [
     ...['v=0', `o=far 1 ${version} IN IP4 127.0.0.1`, 's=-', 'c=IN IP4 127.0.0.1', 't=0 0'],
-    ...[`m=audio ${far.audio} RTP/AVP 0`, 'a=rtpmap:0 PCMU/8000', `a=${audio}`, ...more],
+    ...[`m=audio ${far.audio} ${profile} 0`, 'a=rtpmap:0 PCMU/8000', `a=${audio}`, ...crypto, ...more],
     ...(video === 'none'
       ? []
       : [
-          ...[`m=video ${far.video} RTP/AVP ${videoType}`, `a=rtpmap:${videoType} H264/90000`],
-          ...[`a=fmtp:${videoType} profile-level-id=42e01f;packetization-mode=1`, `a=${video}`],
+          ...[`m=video ${far.video} ${profile} ${videoType}`, `a=rtpmap:${videoType} H264/90000`],
+          ...[`a=fmtp:${videoType} profile-level-id=42e01f;packetization-mode=1`, `a=${video}`, ...crypto],
         ]),
   ];
 };
@@ -351,6 +359,28 @@ const caller = async (): Promise<void> => {
   }
 };
 
+/** Sealed from the first packet on. */
+const sealed = async (): Promise<void> => {
+  const name = 'sealed';
+  const stage = await device(interval(1));
+  try {
+    await call(
+      name,
+      stage,
+      (far) => calls(name, described(far, { key: Buffer.alloc(KEY_OCTETS, 7) })),
+      async (told) => {
+        await stage.call(name, 'ringing');
+        await wait(1);
+        const id = await answered(told, name);
+        await wait(1);
+        await stage.device.act(id, 'hangup');
+      },
+    );
+  } finally {
+    await stage.close();
+  }
+};
+
 /** Keep-alive switched off: called, then calling. */
 const off = async (): Promise<void> => {
   const stage = await device(interval(0));
@@ -418,6 +448,7 @@ async function playAll(): Promise<void> {
     added: () => added('added', 'receive'),
     refused: () => added('refused', 'refuse'),
     caller,
+    sealed,
     off,
   };
   await Promise.all(
@@ -672,6 +703,31 @@ proof('[MD-2.9.1a2] another static payload type where 20 is that of the video', 
     form(keepAlives(scene('added'), { kind: 'video' }), (type) => type !== TAKEN && type <= STATIC_TYPES),
   control: () =>
     form(keepAlives(scene('late'), { kind: 'video' }), (type) => type !== TAKEN && type <= STATIC_TYPES),
+});
+
+const [HEADER, TAG] = [12, 10];
+
+function underSeal(trace: Trace): void {
+  const video = whenSignal(trace, 200).raw.split(/^m=video/m)[1] ?? '';
+  const key = Buffer.from(video.match(/inline:([\w+/=]+)/)?.[1] ?? '', 'base64');
+  const packets = trace.media.filter((one) => one.ours && !one.rtcp && one.kind === 'video');
+  assert.ok(packets.length > 20, `${packets.length} packets`);
+  assert.is(key.length, KEY_OCTETS, 'a key in the answer');
+  const judge = new Srtp(SUITE, key);
+  for (const { octets, type, raw } of packets) {
+    assert.is(octets, HEADER + TAG);
+    assert.is(type, 20);
+    assert.is(
+      (judge.open(raw) ?? judge.open(raw, 1))?.length,
+      HEADER,
+      'made with the key of the later answer',
+    );
+  }
+}
+proof('[MD-2.9.1a2] under SRTP they are sealed, before the answer by the key that it will tell', {
+  peers,
+  run: () => underSeal(scene('sealed')),
+  control: () => underSeal(scene('late')),
 });
 
 /** RTP and RTCP of the device come from where its answer says, as the far end's do. */

@@ -18,6 +18,7 @@ export interface Signal {
   readonly cseq: number;
   /** Ports of its m= lines. */
   readonly ports: readonly number[];
+  readonly raw: string;
 }
 
 export interface Media {
@@ -33,6 +34,7 @@ export interface Media {
   readonly ssrc: string;
   readonly sequence: number;
   readonly payload: boolean;
+  readonly raw: Buffer;
   /** Of RTCP: packet types, and how many report blocks the first holds. */
   readonly reports: readonly number[];
   readonly blocks: number;
@@ -45,7 +47,7 @@ export interface Trace {
 }
 
 const FIELDS = [
-  ...['frame.time_epoch', 'udp.srcport', 'udp.dstport', 'udp.length'],
+  ...['frame.time_epoch', 'udp.srcport', 'udp.dstport', 'udp.length', 'udp.payload'],
   ...['sip.Status-Code', 'sip.CSeq.method', 'sip.CSeq.seq', 'sip.Method', 'sdp.media.port'],
   ...['rtp.p_type', 'rtp.ssrc', 'rtp.seq', 'rtp.payload', 'rtcp.pt', 'rtcp.rc'],
 ];
@@ -61,6 +63,7 @@ function signal(packet: Packet, place: Place): Signal {
     method: packet['sip.CSeq.method']?.[0] ?? packet['sip.Method']?.[0] ?? '',
     cseq: number(packet, 'sip.CSeq.seq'),
     ports: (packet['sdp.media.port'] ?? []).map(Number),
+    raw: Buffer.from(packet['udp.payload']?.[0] ?? '', 'hex').toString('latin1'),
   };
 }
 
@@ -79,6 +82,7 @@ function media(packet: Packet, far: number, kind: Kind): Media {
     ssrc: packet['rtp.ssrc']?.[0] ?? '',
     sequence: number(packet, 'rtp.seq'),
     payload: packet['rtp.payload'] !== undefined,
+    raw: Buffer.from(packet['udp.payload']?.[0] ?? '', 'hex'),
     reports: (packet['rtcp.pt'] ?? []).map(Number),
     blocks: number(packet, 'rtcp.rc'),
   };
