@@ -75,14 +75,30 @@ void tm_video_port_fine(tm_video_port *port)
   port->in_trouble = false;
 }
 
-// Once for a wish: the peer takes no fragments and the source does not make smaller slices.
-static void refuse(tm_video_port *port, size_t largest)
+// Once for a wish.
+static void refuse(tm_video_port *port, const tm_error *error)
+{
+  if (!port->refused) port->listener.trouble(port->listener.context, error);
+  port->refused = true;
+}
+
+// The peer takes no fragments and the source does not make smaller slices.
+static void refuse_slices(tm_video_port *port, size_t largest)
 {
   tm_error error;
-  if (port->refused) return;
-  port->refused = true;
   (void)tm_error_set(&error, TM_ENGINE_CODEC, 0, "slices of %zu octets do not fit the packets that the other side takes", largest);
-  port->listener.trouble(port->listener.context, &error);
+  refuse(port, &error);
+}
+
+// RFC 6184 8.1: the level is what the peer can decode at most. Film and camera are not made again for it.
+static void refuse_level(tm_video_port *port)
+{
+  tm_error error;
+  (void)tm_error_set(&error, TM_ENGINE_CODEC, 0, "pictures of %ux%u are beyond level %u.%u, which the other side takes at most",
+                     (unsigned)atomic_load_explicit(&port->width, memory_order_relaxed),
+                     (unsigned)atomic_load_explicit(&port->height, memory_order_relaxed), port->wish.level_idc / 10u,
+                     port->wish.level_idc % 10u);
+  refuse(port, &error);
 }
 
 static void drop(tm_video_port *port)
@@ -94,6 +110,11 @@ static void drop(tm_video_port *port)
 typedef struct {
   bool sps, pps;
 } found_sets;
+
+static bool within_level(const tm_h264_sps *sps, uint8_t level_idc)
+{
+  return tm_h264_suits(sps, (uint32_t)sps->profile_idc << 16 | (uint32_t)sps->constraints << 8 | level_idc);
+}
 
 static found_sets look(tm_video_port *port, const uint8_t *unit, size_t octets)
 {
@@ -107,6 +128,7 @@ static found_sets look(tm_video_port *port, const uint8_t *unit, size_t octets)
     if (nal.type != TM_NAL_SPS) continue;
     found.sps = true;
     if (tm_h264_read_sps(&nal, &sps) != TM_OK) continue;
+    port->beyond_level = !within_level(&sps, port->wish.level_idc);
     atomic_store_explicit(&port->width, sps.width, memory_order_relaxed);
     atomic_store_explicit(&port->height, sps.height, memory_order_relaxed);
   }
@@ -160,6 +182,11 @@ void tm_video_port_put(tm_video_port *port, const uint8_t *unit, size_t octets, 
   unsigned requests = atomic_load_explicit(&port->key_requests, memory_order_relaxed);
   bool changed = tm_parameter_sets_note_unit(&port->sets, unit, octets);
   found_sets found = look(port, unit, octets);
+  if (port->beyond_level) {
+    refuse_level(port);
+    drop(port);
+    return;
+  }
   if (port->wants_key && !key) {
     tm_count(&port->frames_dropped, 1);
     return;
@@ -168,7 +195,7 @@ void tm_video_port_put(tm_video_port *port, const uint8_t *unit, size_t octets, 
   bool sets = found.sps && found.pps;
   if (!sets && (key || repeat)) sets = prepend_sets(port, &unit, &octets);
   if (tm_h264_payload_begin(&port->payload, unit, octets, &port->wish.orientation, &largest) != TM_OK) {
-    refuse(port, largest);
+    refuse_slices(port, largest);
     drop(port);
     return;
   }

@@ -59,6 +59,7 @@ typedef struct {
   unsigned keys_served;
   bool wants_key;       // nothing goes out before a key frame
   bool refused, in_trouble;
+  bool beyond_level;    // the last SPS, for who takes it now
   tm_parameter_sets sets;
   tm_h264_payload payload;
   uint8_t *unit;        // an access unit with its sets before it
@@ -82,7 +83,7 @@ bool tm_video_port_follow(tm_video_port *port);
 bool tm_video_port_key_due(const tm_video_port *port);
 /**
  * Packs an access unit (Annex B) of the moment `time_ns` and spreads its packets over `span_ns` at most. What cannot be sent (before the
- * first key frame, ring full, slices too large for the packetization mode) is dropped, and a key frame is wanted then.
+ * first key frame, ring full, slices too large for the packetization mode, a level above the wish's) is dropped, and a key frame is wanted then.
  */
 void tm_video_port_put(tm_video_port *port, const uint8_t *unit, size_t octets, bool key, int64_t time_ns, int64_t span_ns);
 void tm_video_port_trouble(tm_video_port *port, const tm_error *error);

@@ -396,6 +396,4 @@ test('the Contact of the 200 is where the device listens', { peers }, async () =
   );
 });
 
-test.skip('[MD-2.4.5] video added and dropped inside a call', 'the device has no video yet');
-
 test.run();

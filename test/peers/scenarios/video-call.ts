@@ -2,6 +2,7 @@
 
 import { FarVideo } from '../support/far-video.ts';
 import { scratch } from '../support/process.ts';
+import type { Sipp } from '../support/sipp.ts';
 import { ack, hungUp, invite, rings } from './caller.ts';
 import { Stage } from './stage.ts';
 import { type Expectation, expect, scenario } from './xml.ts';
@@ -52,6 +53,7 @@ export class VideoStage {
   readonly far: FarVideo;
   readonly #folder: ReturnType<typeof scratch>;
   #count = 0;
+  #sipp: Sipp | undefined;
 
   private constructor(stage: Stage, far: FarVideo, folder: ReturnType<typeof scratch>) {
     [this.stage, this.far, this.#folder] = [stage, far, folder];
@@ -72,6 +74,9 @@ export class VideoStage {
     });
     return new VideoStage(stage, await FarVideo.open(), folder);
   }
+
+  /** What SIPp of the present call has sent and received. */
+  messages = (): string => this.#sipp?.messages() ?? '';
 
   file = (name: string): string => this.#folder.file(name);
   /** What the device wrote of a call; whole when the call is over. */
@@ -97,7 +102,8 @@ export class VideoStage {
         ack(user),
         ...hungUp(),
       ]),
-      async () => {
+      async (sipp) => {
+        this.#sipp = sipp;
         ({ id } = await this.stage.call(user, 'active'));
         await body(id);
         await this.stage.device.act(id, 'hangup');

@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert';
 export interface FilmOptions {
   /** A source of ffmpeg's lavfi without size and rate. Default: colour bars. */
   readonly picture?: string;
+  /** A whole graph of lavfi instead, with size and rate. */
+  readonly graph?: string;
   /** Default 320x240. */
   readonly size?: string;
   readonly rate?: number;
@@ -28,7 +30,15 @@ export function makeFilm(path: string, options: FilmOptions = {}): string {
   const joint = picture.includes('=') ? ':' : '=';
   const slices = options.sliceOctets ? `slice-max-size=${options.sliceOctets}` : 'slices=1';
   const made = spawnSync('ffmpeg', [
-    ...['-v', 'error', '-y', '-f', 'lavfi', '-i', `${picture}${joint}size=${size}:rate=${rate}`],
+    ...[
+      '-v',
+      'error',
+      '-y',
+      '-f',
+      'lavfi',
+      '-i',
+      options.graph ?? `${picture}${joint}size=${size}:rate=${rate}`,
+    ],
     ...['-frames:v', String(frames), '-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast'],
     ...['-level', options.level ?? '1.2', '-tune', 'zerolatency', '-bf', '0', '-g', String(every)],
     ...(options.bitrate ? ['-b:v', options.bitrate, '-maxrate', options.bitrate, '-bufsize', '100k'] : []),
