@@ -227,11 +227,14 @@ async function withBaresip(mediaenc: string, srtp: string): Promise<void> {
   }
 }
 
-test.proof('[MD-2.9.2a1] SRTP with baresip, calling and called: both tones heard', {
-  peers: ['baresip'],
-  timeoutMs: 60_000,
-  run: () => withBaresip(';mediaenc=srtp-mand', 'required'),
-  control: () => withBaresip('', 'optional'),
-});
+test.proof(
+  '[MD-2.9.2a1] [MD-2.9.2b3] SRTP with baresip from end to end, calling and called: both tones heard',
+  {
+    peers: ['baresip'],
+    timeoutMs: 60_000,
+    run: () => withBaresip(';mediaenc=srtp-mand', 'required'),
+    control: () => withBaresip('', 'optional'),
+  },
+);
 
 test.run();
