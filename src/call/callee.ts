@@ -1,7 +1,7 @@
 // The called side of a call: ringing, answer, refusal, the ACK (RFC 3261 13.3, 15; 24.229 5.1.4; NG.110 2.9.1).
 import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
-import { toMilliseconds } from '#src/base/units.ts';
+import { Milliseconds, toMilliseconds } from '#src/base/units.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
@@ -31,6 +31,7 @@ export class CalleeRole {
   readonly #incoming: Incoming;
   readonly #offer: Buffer | undefined;
   #ringTimer: Timer | undefined;
+  #opening: Timer | undefined;
   #leg: Leg | undefined;
   #body: Buffer | undefined;
   #video: VideoWish = 'none';
@@ -96,7 +97,10 @@ export class CalleeRole {
   /** The answer that the 200 will give is made now: where keep-alives go, and by which keys, stands in it. */
   #answerEarly(): void {
     const answered = this.#answer();
-    if (answered) this.#media.apply(answered, { stage: 'early' });
+    if (!answered) return;
+    // A turn later: by then the 180 has left, and the first keep-alive comes behind it.
+    const { clock } = this.#world;
+    this.#opening = clock.after(Milliseconds(0), () => this.#media.apply(answered, { stage: 'early' }));
   }
 
   #answer() {
@@ -118,6 +122,7 @@ export class CalleeRole {
 
   stopRinging(): void {
     this.#ringTimer?.cancel();
+    this.#opening?.cancel();
     this.#media.sound.tone('none');
   }
 

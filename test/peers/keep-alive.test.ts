@@ -327,7 +327,7 @@ function opened(trace: Trace): void {
   for (const [at, kind] of (['audio', 'video'] as const).entries()) {
     const early = keepAlives(trace, { kind, from: ringing - START_WITHIN, to: answer.at });
     assert.ok(early.length > 0, `${kind} before the 200`);
-    within([(early[0]?.at ?? 0) - ringing], -START_WITHIN, START_WITHIN);
+    within([(early[0]?.at ?? 0) - ringing], 0, START_WITHIN);
     for (const { from } of early) assert.is(from, answer.ports[at], 'the port of the 200');
   }
 }
