@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const STOP_GRACE_MS = 3000;
-const READY_LIMIT_MS = 10_000;
+const READY_LIMIT_MS = 20_000;
 const POLL_MS = 20;
 
 export interface PeerOptions {
