@@ -17,7 +17,7 @@ const CODES: Readonly<Record<number, { id: string; message: string }>> = {
 const PRIMARY_CODE = 0xff;
 
 /** Whatever SQLite threw, as a TandemError `store.…` with the file in its detail. */
-export function storeError(error: unknown, file: string): TandemError {
+function storeError(error: unknown, file: string): TandemError {
   if (error instanceof TandemError) return error;
   const code =
     error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : 0;

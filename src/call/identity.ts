@@ -8,9 +8,6 @@ export const ANONYMOUS = NameAddr.of(SipUri.of({ user: 'anonymous', host: 'anony
   displayName: 'Anonymous',
 });
 
-export const isAnonymous = (uri: Uri): boolean =>
-  uri instanceof SipUri && uri.host.toLowerCase() === 'anonymous.invalid';
-
 /**
  * Whether two URIs mean the same subscriber: equal, or the same global number as tel URI, or as SIP URI with
  * `user=phone` (24.229 4.2: each tel URI has such a companion).
@@ -23,7 +20,7 @@ export function sameIdentity(a: Uri, b: Uri): boolean {
 }
 
 /** `+46701234567` of a tel URI or of a SIP URI whose user part is one. */
-export function globalNumber(uri: Uri): string | undefined {
+function globalNumber(uri: Uri): string | undefined {
   const text =
     uri instanceof TelUri ? uri.number : uri instanceof SipUri ? uri.user?.split(';')[0] : undefined;
   const digits = text?.replace(/[().-]/g, '');

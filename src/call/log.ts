@@ -5,7 +5,7 @@ import { CALL_LABELS } from './labels.ts';
 import type { LogRow } from './snapshot.ts';
 
 /** Rows kept; the oldest go first. */
-export const LOG_CAPACITY = 10_000;
+const LOG_CAPACITY = 10_000;
 
 export interface CallLogStore {
   /** Throws TandemError `store.full` or another `store.…`; the call is over all the same. */

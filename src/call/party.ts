@@ -16,13 +16,13 @@ function shownName(name: string | undefined): string | undefined {
   return text === '' ? undefined : text.slice(0, MAX_NAME);
 }
 
-export function partyOf(address: NameAddr): CallParty {
+function partyOf(address: NameAddr): CallParty {
   const name = shownName(address.displayName);
   return { uri: shownUri(address.uri), ...(name === undefined ? {} : { name }) };
 }
 
 /** Of several asserted identities: the telephone number, in any of its forms, before a name. */
-export function bestAsserted(identities: readonly NameAddr[]): NameAddr | undefined {
+function bestAsserted(identities: readonly NameAddr[]): NameAddr | undefined {
   return (
     identities.find(({ uri }) => uri instanceof TelUri) ??
     identities.find(

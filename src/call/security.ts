@@ -7,7 +7,7 @@ import type { Flow } from '#src/sip/transport/flow.ts';
 import type { CallWorld } from './world.ts';
 
 /** SDES keys stand in the description in clear: only TLS keeps them to ourselves (RFC 4568 8.1). */
-export const keepsSecrets = (way: Flow | Target): boolean => way.transport === 'tls';
+const keepsSecrets = (way: Flow | Target): boolean => way.transport === 'tls';
 
 /** The owner's word for the access that the media goes out by. */
 export function wantedPolicy({ config }: CallWorld, address: string): SrtpPolicy {

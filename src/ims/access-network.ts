@@ -56,7 +56,7 @@ function interfaceOf(address: string): string | undefined {
 }
 
 /** Linux: sysfs tells wireless from wired; the BSSID comes from `iw`, where that is installed. */
-export const readInterface: AccessReader = async (address) => {
+const readInterface: AccessReader = async (address) => {
   const name = interfaceOf(address);
   if (name === undefined) return undefined;
   const wireless =

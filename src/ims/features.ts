@@ -8,10 +8,10 @@ export interface Features {
 }
 
 /** TS 24.173: the communication service identifier of multimedia telephony. */
-export const MMTEL_ICSI = 'urn:urn-7:3gpp-service.ims.icsi.mmtel';
+const MMTEL_ICSI = 'urn:urn-7:3gpp-service.ims.icsi.mmtel';
 
 /** TS 24.229 7.2A.8: inside a feature tag the colons are escaped. */
-export const escapeIcsi = (icsi: string): string => icsi.replaceAll(':', '%3A');
+const escapeIcsi = (icsi: string): string => icsi.replaceAll(':', '%3A');
 
 /** Adds the tags; several ICSIs would share the one tag. */
 export function withFeatureTags(params: Params, features: Features): Params {

@@ -43,7 +43,7 @@ export function parsePlayback(text: string): Result<Endpoint, string> {
   return endpoint;
 }
 
-export function toNative(endpoint: Endpoint): NativeEndpoint {
+function toNative(endpoint: Endpoint): NativeEndpoint {
   return {
     kind: ENDPOINT_KINDS[endpoint.kind],
     name: endpoint.kind === 'file' ? endpoint.path : endpoint.kind === 'device' ? endpoint.name : '',

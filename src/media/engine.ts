@@ -11,12 +11,11 @@ import {
 } from './addon.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native, nativeAsync } from './faults.ts';
-import { AudioStream, type CodecName } from './stream.ts';
+import { AudioStream } from './stream.ts';
 import { VideoStream } from './video.ts';
 import { videoCaptureOf } from './video-endpoint.ts';
 
 export interface MediaInfo {
-  readonly codecs: readonly CodecName[];
   /** The packet thread runs under SCHED_FIFO; false: the host did not allow it, packets may be milliseconds late. */
   readonly realtime: boolean;
   readonly version: string;
@@ -83,7 +82,6 @@ export interface VideoSource {
   readonly needsFragments: boolean;
 }
 
-const CODECS: readonly CodecName[] = ['AMR-WB', 'PCMA', 'PCMU'];
 const VERSION = '1';
 /** TM_ROOM_DELAY_UNKNOWN and TM_ROOM_MAX_DELAY_MS. */
 const DELAY_UNKNOWN = -1;
@@ -112,7 +110,7 @@ export class MediaEngine {
     this.#addon = addon;
     this.#log = options.log;
     this.#handle = native(() => addon.create(options.realtime, () => this.#drain(), options.room));
-    this.info = { codecs: CODECS, realtime: addon.isRealtime(this.#handle), version: VERSION };
+    this.info = { realtime: addon.isRealtime(this.#handle), version: VERSION };
     if (options.realtime && !this.info.realtime)
       this.#log.warn('no real-time priority allowed: sound may stutter when the processor is busy');
   }

@@ -145,7 +145,7 @@ const NO_LANGUAGE = 0x55c4;
 const DPI_72 = 0x0048_0000;
 
 /** `ftyp` and `moov`: what comes before the first fragment. */
-export function initSegment(film: Film): Buffer {
+function initSegment(film: Film): Buffer {
   const { width, height } = film.format;
   const mvhd = full(
     'mvhd',

@@ -14,7 +14,7 @@ import { mediaError, native } from './faults.ts';
 import { type StreamConfig, toNativeConfig } from './stream-config.ts';
 import { EMPTY_STATS, type StreamStats, toStats } from './stream-stats.ts';
 
-export type { CodecName, StreamConfig } from './stream-config.ts';
+export type { StreamConfig } from './stream-config.ts';
 export type { StreamStats } from './stream-stats.ts';
 
 /** Call progress, TS 22.001 annex F; `ring` is the device's own. */

@@ -19,7 +19,7 @@ export interface FaultSettings {
   readonly delay: Seconds | undefined;
 }
 
-export const NO_FAULTS: FaultSettings = {
+const NO_FAULTS: FaultSettings = {
   registerStatus: undefined,
   inviteStatus: undefined,
   retryAfter: undefined,

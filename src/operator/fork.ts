@@ -209,7 +209,7 @@ export class Fork {
 }
 
 /** RFC 3261 9.1: the CANCEL of a request as it was sent. */
-export function cancelOf(request: SipRequest, reason: string | undefined): SipRequest {
+function cancelOf(request: SipRequest, reason: string | undefined): SipRequest {
   const routes = request.headers.getAll('Route').map((value): [string, string] => ['Route', value]);
   return SipRequest.create({
     method: 'CANCEL',

@@ -4,8 +4,8 @@ import type { Fmtp, RtpMap } from './attributes.ts';
 
 export type AmrName = 'AMR' | 'AMR-WB';
 
-export const MAX_RED = 220;
-export const MODE_CHANGE_CAPABILITY = 2;
+const MAX_RED = 220;
+const MODE_CHANGE_CAPABILITY = 2;
 
 interface AmrRow {
   /** Speech bits of each mode (RFC 4867 tables 1 and 2). */

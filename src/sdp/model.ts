@@ -67,7 +67,7 @@ export function parseConnection(value: string): Connection | undefined {
 const isUnspecified = (address: string): boolean =>
   address === '0.0.0.0' || (isIP(address) === 6 && /^[0:]+$/.test(address));
 
-export function parseOrigin(value: string): Origin | undefined {
+function parseOrigin(value: string): Origin | undefined {
   const [username, sessionId, version, network, addressType, address] = value.trim().split(/ +/);
   if (!username || !sessionId || !version || !network || !addressType || !address) return undefined;
   return { username, sessionId, version, addressType, address };
@@ -145,7 +145,7 @@ export function parseMediaLine(value: string): MediaLine | undefined {
   return { kind: kind.toLowerCase(), port, ports, protocol: protocol.toUpperCase(), formats };
 }
 
-export const formatMediaLine = (media: MediaLine): string => {
+const formatMediaLine = (media: MediaLine): string => {
   const port = media.ports === 1 ? `${media.port}` : `${media.port}/${media.ports}`;
   return [media.kind, port, media.protocol, ...media.formats].join(' ');
 };

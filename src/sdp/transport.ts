@@ -22,7 +22,7 @@ const DTLS: readonly string[] = [
 
 const isRtp = (protocol: string): protocol is RtpProtocol => Object.hasOwn(PROTOCOLS, protocol);
 export const hasFeedback = (protocol: RtpProtocol): boolean => PROTOCOLS[protocol].feedback;
-export const isSecure = (protocol: RtpProtocol): boolean => PROTOCOLS[protocol].secure;
+const isSecure = (protocol: RtpProtocol): boolean => PROTOCOLS[protocol].secure;
 
 export interface TransportPolicy {
   readonly srtp: SrtpPolicy;

@@ -73,7 +73,7 @@ export const call = shape({
   state: word('dialing', 'early', 'ringing', 'active', 'ended'),
   'end?': end,
 });
-export const logRow = shape({ ...callMembers, state: word('ended'), end });
+const logRow = shape({ ...callMembers, state: word('ended'), end });
 export const calls = list(call);
 export const log = list(logRow);
 

@@ -173,7 +173,7 @@ export function list<Item, const Default extends readonly NonNullable<Item>[] | 
   });
 }
 
-export function readItems<Item>(
+function readItems<Item>(
   items: readonly ConfigNode[],
   item: Pick<Field<Item>, 'read'>,
 ): Finding<NonNullable<Item>[]> {

@@ -31,7 +31,7 @@ export async function loadAgent(sources: AgentSources): Promise<AgentSettings> {
 }
 
 /** The same from layers that are read already. */
-export function checkAgent(layers: readonly Layer[], env: AgentSources['env'] = {}): AgentSettings {
+function checkAgent(layers: readonly Layer[], env: AgentSources['env'] = {}): AgentSettings {
   const below = settle(agentSchema, layers, crossCheck);
   const port = portLayer(below.config.web.listen, env?.PORT);
   const settings = port === undefined ? below : settle(agentSchema, [...layers, port], crossCheck);

@@ -5,7 +5,7 @@ import { type ConfigOf, eachField, type ReadTree, readTree, type Schema } from '
 import type { ConfigNode, TableNode } from './toml.ts';
 
 /** Lowest first; a later one wins. */
-export const ORIGINS = ['default', 'late', 'file', 'operator', 'owner', 'environment'] as const;
+const ORIGINS = ['default', 'late', 'file', 'operator', 'owner', 'environment'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
 export interface Layer {

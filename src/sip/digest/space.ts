@@ -35,7 +35,7 @@ export interface Challenge {
 }
 
 /** Undefined when the scheme, algorithm or every qop offered is unknown, or realm or nonce is missing. */
-export function readChallenge({ scheme, params }: AuthField): Challenge | undefined {
+function readChallenge({ scheme, params }: AuthField): Challenge | undefined {
   const algorithmName = params.get('algorithm');
   const algorithm = digestAlgorithm(algorithmName);
   const realm = params.get('realm');

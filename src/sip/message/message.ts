@@ -167,4 +167,3 @@ const toBody = (body: Buffer | string | undefined): Buffer =>
   body === undefined ? EMPTY : typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
 
 export const isRequest = (message: SipMessage): message is SipRequest => message instanceof SipRequest;
-export const isResponse = (message: SipMessage): message is SipResponse => message instanceof SipResponse;

@@ -213,7 +213,7 @@ export type Uri = SipUri | TelUri | UrnUri | OtherUri;
 export const isSipUri = (uri: Uri | undefined): uri is SipUri => uri instanceof SipUri;
 
 /** IPv6 literals get their brackets. */
-export const formatHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+const formatHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 export const formatHostPort = (host: string, port: number | undefined): string =>
   port === undefined ? formatHost(host) : `${formatHost(host)}:${port}`;
 

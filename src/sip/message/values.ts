@@ -20,9 +20,9 @@ import { scanUri, type Uri } from './uri.ts';
 export type Reader<Value> = (text: string) => Value | undefined;
 
 /** RFC 3261 25.1 delta-seconds, CSeq: less than 2**32. */
-export const MAX_UINT32 = 2 ** 32 - 1;
+const MAX_UINT32 = 2 ** 32 - 1;
 /** RFC 3261 20.22. */
-export const MAX_MAX_FORWARDS = 255;
+const MAX_MAX_FORWARDS = 255;
 
 /** `value;param;param=x`: the shape of most header fields. */
 export interface Parameterised<Value = string> {
@@ -134,7 +134,7 @@ export const uriValue: Reader<Uri> = (text) => scanUri(text);
 export const callId: Reader<string> = (text) => (text === '' || /[ \t,;]/.test(text) ? undefined : text);
 
 /** `head;params`, where the head is read by `reader`. */
-export function parameterised<Value>(reader: Reader<Value>): Reader<Parameterised<Value>> {
+function parameterised<Value>(reader: Reader<Value>): Reader<Parameterised<Value>> {
   return (text) => {
     const at = headEnd(text);
     const value = reader(trimBlanks(text.slice(0, at)));

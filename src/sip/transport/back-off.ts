@@ -12,9 +12,8 @@ export interface BackOffOptions {
   readonly random: Random;
 }
 
-/** Defaults of RFC 5626 4.5: no flow is left, some flow is left, longest wait. */
+/** Defaults of RFC 5626 4.5: no flow is left, longest wait. */
 export const BACK_OFF_BASE_ALL_FAILED = Seconds(30);
-export const BACK_OFF_BASE_SOME_ALIVE = Seconds(90);
 export const BACK_OFF_MAX = Seconds(1800);
 
 /** Uniform between half and all of min(max, base * 2^failures). */

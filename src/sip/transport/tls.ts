@@ -23,7 +23,7 @@ const SESSION_LIFE = Seconds(3600);
 const MAX_SESSIONS = 64;
 
 /** Whom a target must prove to be. */
-export const expectedName = (target: Target): string => target.serverName ?? target.host;
+const expectedName = (target: Target): string => target.serverName ?? target.host;
 
 export function clientOptions(
   target: Target,

@@ -78,7 +78,7 @@ export const shortUri = (uri: string): string => {
 
 export const who = ({ uri, name }: Call['remote']): string => name ?? shortUri(uri);
 
-export const clockTime = (time: string): string => new Date(time).toLocaleTimeString();
+const clockTime = (time: string): string => new Date(time).toLocaleTimeString();
 
 /** Today's times without the date. */
 export function dayTime(time: string): string {

@@ -217,8 +217,8 @@ test('limits can be set lower', () => {
 });
 
 test('octets behind the body: dropped from a datagram, an error in a stream', () => {
-  assert.is(request(line('Content-Length: 0') + 'junk').body.length, 0);
-  assert.is(faultOf(line('Content-Length: 0') + 'junk', {}).reason, 'Body longer than Content-Length');
+  assert.is(request(`${line('Content-Length: 0')}junk`).body.length, 0);
+  assert.is(faultOf(`${line('Content-Length: 0')}junk`, {}).reason, 'Body longer than Content-Length');
   assert.is(request(`${line()}rest`).body.toString(), 'rest');
 });
 
