@@ -105,7 +105,9 @@ static bool agreed(const tm_keyframe_receiver *r) { return r->settings.fir || r-
 
 static tm_keyframe_request choose(const tm_keyframe_receiver *r) {
   const tm_keyframe_settings *s = &r->settings;
-  bool fir = s->fir || (s->fir_always && (r->need_fir || !s->pli));
+  // A FIR that nobody agreed to is said once: who does not know it (baresip) may well know the PLI that was agreed.
+  bool told = s->pli && !s->fir && r->asked != TM_REQUEST_NONE;
+  bool fir = s->fir || (s->fir_always && !told && (r->need_fir || !s->pli));
   if (s->pli && !(r->need_fir && fir)) return TM_REQUEST_PLI;
   return fir ? TM_REQUEST_FIR : TM_REQUEST_NONE;
 }

@@ -160,6 +160,8 @@ static void by_agreement(void) {
   CHECK_INT(heard(&P_SLICE), TM_REQUEST_PLI); // FIR neither agreed nor allowed
   begin((tm_keyframe_settings){.pli = true, .fir_always = true});
   CHECK_INT(heard(&P_SLICE), TM_REQUEST_FIR); // NG.110 before 26.114
+  now += SPACING; // who does not know FIR is asked by what was agreed
+  CHECK_INT(tm_keyframe_tick(&r, now).request, TM_REQUEST_PLI);
   flow((tm_keyframe_settings){.pli = true, .fir_always = true});
   CHECK_INT(frame(damaged()), TM_REQUEST_PLI);
   begin((tm_keyframe_settings){0});

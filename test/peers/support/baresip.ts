@@ -25,6 +25,8 @@ export interface BaresipOptions {
   /** Modules beside the usual ones, e.g. `amr`. */
   readonly modules?: readonly string[];
   readonly tlsCa?: string;
+  /** Its camera, e.g. `fakevideo,null`, and the size of its pictures. Its screen shows nothing. */
+  readonly video?: { readonly source: string; readonly size: string; readonly bitrate?: number };
 }
 
 interface BaresipEvent {
@@ -101,6 +103,17 @@ export class Baresip {
         'ausrc_channels 1',
         `net_interface ${host}`,
         'auplay_channels 1',
+        ...(options.video
+          ? [
+              `video_source ${options.video.source}`,
+              'video_display fakevideo,null',
+              `video_size ${options.video.size}`,
+              `video_bitrate ${options.video.bitrate ?? 400_000}`,
+              'video_fps 25',
+              'avcodec_h264enc libx264',
+              'avcodec_h264dec h264',
+            ]
+          : []),
         'audio_level no',
         'rtp_ports 24000-24999',
         'jitter_buffer_delay 2-8',
@@ -115,6 +128,7 @@ export class Baresip {
     const peer = await Peer.start('baresip', ['-f', options.folder, '-v'], {
       ready: /baresip is ready/,
       stdin: true,
+      cwd: options.folder,
     });
     const socket = await until('the control port of baresip', () => open(control));
     return new Baresip(peer, port, socket, options.folder);
