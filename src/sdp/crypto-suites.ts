@@ -57,6 +57,7 @@ export const OFFERED_SUITES: readonly SrtpSuite[] = [
   'AES_CM_128_HMAC_SHA1_80',
   'AES_256_CM_HMAC_SHA1_80',
   'AES_CM_128_HMAC_SHA1_32',
+  'AES_256_CM_HMAC_SHA1_32',
 ];
 
 /** The row of a suite as a peer wrote it, if it is one of ours. */
