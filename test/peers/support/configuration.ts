@@ -19,6 +19,7 @@ export interface DeviceSettings {
   /** Milliseconds; those of RFC 3261 when not given. */
   readonly timers?: { readonly t1: number; readonly t2: number; readonly t4: number };
   /** More TOML: whole tables, or keys of the tables named here. */
+  readonly account?: string;
   readonly sip?: string;
   readonly media?: string;
   readonly call?: string;
@@ -38,6 +39,7 @@ export function deviceConfig(settings: DeviceSettings): string {
 [account]
 impu = "${settings.impu ?? IMPU}"
 ${settings.profile === 'sip' && pcscf.length === 0 && settings.password === undefined ? '' : `impi = "${settings.impi ?? 'tablet@op.example'}"\npassword = "${settings.password ?? 'tablet-secret'}"\ndomain = "${REALM}"`}
+${settings.account ?? ''}
 ${pcscf.length ? `[pcscf]\nuri = ${list(pcscf)}` : ''}
 ${settings.ca ? `ca = "${settings.ca}"` : ''}
 ${settings.instance ? `[instance]\nid = "${settings.instance}"` : ''}

@@ -9,6 +9,9 @@ export interface Trouble {
   readonly jitterMs: number;
   /** After so many packets each way the sender looks like another one: SSRC, sequence, timestamp. */
   readonly newSourceAfter?: number;
+  /** How much the clocks of both are fast (slow below zero) to the other, in millionths; for `skewMs`. */
+  readonly skewPpm?: number;
+  readonly skewMs?: number;
 }
 
 const HOST = '127.0.0.1';
@@ -48,6 +51,7 @@ export class Relay {
   readonly #caller: Side;
   readonly #called: Side;
   #from: RemoteInfo | undefined;
+  #began: number | undefined;
   #open = true;
 
   private constructor(sockets: readonly [Socket, Socket, Socket], callee: number, trouble: Trouble) {
@@ -96,9 +100,21 @@ export class Relay {
       out.writeUInt32BE((out.readUInt32BE(4) + 1_000_000_000) % 2 ** 32, 4);
       out.writeUInt32BE((out.readUInt32BE(8) ^ 0x5a5a5a5a) >>> 0, 8);
     }
+    const held = this.#random() * jitterMs + this.#drift();
     setTimeout(() => {
       if (this.#open && to.port) to.socket.send(out, to.port, HOST);
-    }, this.#random() * jitterMs);
+    }, held);
+  }
+
+  /**
+   * What a packet waits: of a fast clock less and less, from what it will have gained at the end on; of a
+   * slow one more and more.
+   */
+  #drift(): number {
+    const { skewPpm = 0, skewMs = 0 } = this.#trouble;
+    this.#began ??= performance.now();
+    const passed = Math.min(performance.now() - this.#began, skewMs);
+    return ((skewPpm > 0 ? skewMs - passed : passed) * Math.abs(skewPpm)) / 1e6;
   }
 
   close(): void {
