@@ -149,7 +149,7 @@ test('video asked for that this device does not have: refused, and it rings on',
   assert.is(world.media.open, 0);
 });
 
-test('[MD-2.9.1b] a video call of ours: offered behind the audio, keep-alives at each early description', async () => {
+test('[MD-2.9.1b1] a video call of ours: offered behind the audio, keep-alives at each early description', async () => {
   const world = await makeWorld(settings());
   world.manager.dial({ to: `sip:b@${PEER.host}`, video: true });
   await world.advance(5);

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { RequirementRow } from '#src/cli/conformance/rows/row.ts';
 import { ROWS } from '#src/cli/conformance/rows.ts';
@@ -55,6 +57,20 @@ test('ids are read from brackets', () => {
   assert.equal(idsIn('[MD-2.2.7] no compression'), ['MD-2.2.7']);
   assert.equal(idsIn('[MD-2.2.6a, MD-2.7b] [x] forks [MD-A.3]'), ['MD-2.2.6a', 'MD-2.7b', 'MD-A.3']);
   assert.equal(idsIn('MD-2.2.7 without brackets'), []);
+});
+
+test('ids that tests name stand for a row, and for the child where a row is the sum of its children', () => {
+  const tests = join(import.meta.dirname, '../..');
+  const sources = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.test.ts') && !name.endsWith('cli/conformance.test.ts'),
+  );
+  const sums = new Set(ROWS.filter(({ rollUp }) => rollUp).map(({ id }) => id));
+  const known = new Set(ROWS.map(({ id }) => id));
+  for (const name of sources)
+    for (const [id] of readFileSync(join(tests, name), 'utf8').matchAll(
+      /(?<=\[|\[MD-[^\]]*[\s,])MD-[^\],\s]+/g,
+    ))
+      if (!id.includes('$')) assert.ok(known.has(id) && !sums.has(id), `${name}: ${id}`);
 });
 
 /** A single row: what ran, what it is. */
