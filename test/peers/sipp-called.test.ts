@@ -13,6 +13,7 @@ import {
   refused,
   refusedAfterRinging,
   reply,
+  ringing,
   rings,
 } from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
@@ -39,12 +40,6 @@ test.before(async () => {
 });
 test.after(() => stage.close());
 
-/** Answers, and waits until the call is up. */
-const answer = (user: string) => async (): Promise<void> => {
-  await stage.answer(user);
-  await stage.call(user, 'active');
-};
-
 for (const transport of ['u1', 't1'] as const) {
   const way = transport === 'u1' ? 'UDP' : 'TCP';
 
@@ -60,8 +55,7 @@ for (const transport of ['u1', 't1'] as const) {
       user,
       scenario(user, [...callSetUp(user), ...hungUp()]),
       async () => {
-        await stage.answer(user);
-        const call = await stage.call(user, 'active');
+        const call = await stage.takeUp(user);
         assert.is(call.remote.name, undefined);
         await stage.device.act(call.id, 'hangup');
       },
@@ -76,8 +70,7 @@ async function callerEnds(transport: 'u1' | 't1', isAnswered: boolean): Promise<
   const user = `caller${transport}${isAnswered}`;
   const answered = [...callSetUp(user), pause(100), ...hangUp(user)];
   const given = [
-    invite(user),
-    ...rings(),
+    ...ringing(user),
     inDialog('BYE', user, { cseq: 2 }),
     expect(200),
     expect(487),
@@ -100,8 +93,7 @@ test('[MD-2.2.5] a 200 without ACK is repeated, and the late ACK stops that', { 
   await stage.called(
     user,
     scenario(user, [
-      invite(user),
-      ...rings(),
+      ...ringing(user),
       expect(200),
       expect(200),
       expect(200),
@@ -109,7 +101,7 @@ test('[MD-2.2.5] a 200 without ACK is repeated, and the late ACK stops that', { 
       silence(600),
       ...hangUp(user),
     ]),
-    answer(user),
+    () => stage.takeUp(user),
     { more: ['-nr'] },
   );
   assert.is((await stage.logged(user)).end?.label, 'answered');
@@ -126,15 +118,14 @@ async function neverAcknowledged(withAck: boolean): Promise<void> {
   await stage.called(
     user,
     scenario(user, [
-      invite(user),
-      ...rings(),
+      ...ringing(user),
       expect(200),
       ...(withAck ? [ack(user)] : []),
       expect(200, { optional: true }),
       expect('BYE', { timeout: 6000 }),
       send(reply(200)),
     ]),
-    answer(user),
+    () => stage.takeUp(user),
   );
   const { end } = await stage.logged(user);
   assert.equal([end?.label, end?.sip], ['failed', 408]);
@@ -145,8 +136,7 @@ test('a repeated INVITE is one call, and gets the last response again', { peers 
   await stage.called(
     user,
     scenario(user, [
-      invite(user),
-      ...rings(),
+      ...ringing(user),
       invite(user),
       expect(180),
       invite(user),
@@ -198,8 +188,7 @@ test('[MD-2.2.5] an INVITE without offer: the offer is in the 200, the answer in
   await stage.called(
     user,
     scenario(user, [
-      invite(user, { body: undefined }),
-      ...rings(),
+      ...ringing(user, { body: undefined }),
       expect(200, {
         checks: [has('Content-Type', 'application/sdp'), contains('m=audio [1-9][0-9]* RTP/AVP')],
       }),
@@ -208,8 +197,7 @@ test('[MD-2.2.5] an INVITE without offer: the offer is in the 200, the answer in
       ...hangUp(user),
     ]),
     async () => {
-      await answer(user)();
-      assert.is((await stage.call(user, 'active')).audio?.codec, 'PCMU');
+      assert.is((await stage.takeUp(user)).audio?.codec, 'PCMU');
     },
   );
   assert.is((await stage.logged(user)).end?.label, 'answered');
@@ -219,7 +207,7 @@ test('an INVITE without offer whose ACK brings no answer is ended by us', { peer
   const user = 'unanswered';
   await stage.called(
     user,
-    scenario(user, [invite(user, { body: undefined }), ...rings(), expect(200), ack(user), ...hungUp()]),
+    scenario(user, [...ringing(user, { body: undefined }), expect(200), ack(user), ...hungUp()]),
     () => stage.answer(user),
   );
   assert.is((await stage.logged(user)).end?.label, 'failed');
@@ -372,8 +360,7 @@ async function compressed(alsoForbidden: string): Promise<void> {
       send(reply(200)),
     ]),
     async () => {
-      await stage.answer(user);
-      const call = await stage.call(user, 'active');
+      const call = await stage.takeUp(user);
       await stage.device.act(call.id, 'hangup');
     },
   );

@@ -1,7 +1,16 @@
 // CANCEL of a ringing call: the table of labels (NG.110 2.7), and its races (RFC 3261 9, 15).
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { ack, ackRefusal, callSetUp, cancel, hangUp, inDialog, invite, rings } from './scenarios/caller.ts';
+import {
+  ack,
+  ackRefusal,
+  callSetUp,
+  cancel,
+  cancelTaken,
+  hangUp,
+  inDialog,
+  ringing,
+} from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
 import { expect, has, keep, pause, type Step, scenario } from './scenarios/xml.ts';
 import type { CallObject } from './support/agent.ts';
@@ -17,14 +26,13 @@ test.after(() => stage.close());
 
 /** 200 to the CANCEL and 487 to the INVITE, in this order or the other. */
 const cancelled = (user: string, reasons: readonly string[]): Step[] => [
-  invite(user),
-  ...rings(),
+  ...ringing(user),
   pause(200),
   cancel(
     user,
     reasons.map((reason) => `Reason: ${reason}`),
   ),
-  expect(200, { checks: [has('CSeq', '1 CANCEL')] }),
+  cancelTaken(),
   expect(487, { checks: [has('CSeq', '1 INVITE')] }),
   ackRefusal(user),
 ];
@@ -112,19 +120,17 @@ test('a CANCEL that meets the 200 gets its own 200; the call stands and the BYE 
   await stage.called(
     user,
     scenario(user, [
-      invite(user),
-      ...rings(),
+      ...ringing(user),
       // The owner answers meanwhile; the CANCEL leaves after the 200 is on its way.
       expect(200),
       cancel(user),
-      expect(200, { checks: [has('CSeq', '1 CANCEL')] }),
+      cancelTaken(),
       ack(user),
       pause(300),
       ...hangUp(user),
     ]),
     async () => {
-      await stage.answer(user);
-      await stage.call(user, 'active');
+      await stage.takeUp(user);
     },
   );
   const row = await stage.logged(user);
@@ -141,13 +147,12 @@ test('a repeated CANCEL is answered alike, and the call is logged once', { peers
   await stage.called(
     user,
     scenario(user, [
-      invite(user),
-      ...rings(),
+      ...ringing(user),
       cancel(user),
-      expect(200, { checks: [has('CSeq', '1 CANCEL')] }),
+      cancelTaken(),
       expect(487),
       cancel(user),
-      expect(200, { checks: [has('CSeq', '1 CANCEL')] }),
+      cancelTaken(),
       ackRefusal(user),
     ]),
     undefined,
@@ -162,8 +167,7 @@ test('a BYE in the early dialog ends the ringing', { peers }, async () => {
   await stage.called(
     user,
     scenario(user, [
-      invite(user),
-      ...rings(),
+      ...ringing(user),
       pause(100),
       inDialog('BYE', user, { cseq: 2 }),
       expect(200, { checks: [has('CSeq', '2 BYE')], optional: false }),

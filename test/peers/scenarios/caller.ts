@@ -1,5 +1,5 @@
 // SIPp as the side that calls a device.
-import { body, type Expectation, expect, type Step, sdp, send } from './xml.ts';
+import { body, type Expectation, expect, has, type Step, sdp, send } from './xml.ts';
 
 export interface RequestFields {
   readonly cseq?: number;
@@ -65,10 +65,18 @@ export const inDialog = (method: string, user: string, fields: RequestFields & {
 
 export const rings = (more: Expectation = {}): Step[] => [expect(100, { optional: true }), expect(180, more)];
 
-/** INVITE to the ACK of the 200. */
-export const callSetUp = (user: string, fields: RequestFields = {}, answer: Expectation = {}): Step[] => [
+/** INVITE to the 180. */
+export const ringing = (user: string, fields: RequestFields = {}): Step[] => [
   invite(user, fields),
   ...rings(),
+];
+
+/** A CANCEL has its own 200 (RFC 3261 9.2). */
+export const cancelTaken = (): Step => expect(200, { checks: [has('CSeq', '1 CANCEL')] });
+
+/** INVITE to the ACK of the 200. */
+export const callSetUp = (user: string, fields: RequestFields = {}, answer: Expectation = {}): Step[] => [
+  ...ringing(user, fields),
   expect(200, answer),
   ack(user),
 ];
@@ -97,8 +105,7 @@ export const reply = (
 
 /** INVITE that rings first, then is refused with this status. */
 export const refusedAfterRinging = (user: string, status: number, fields: RequestFields = {}): Step[] => [
-  invite(user, fields),
-  ...rings(),
+  ...ringing(user, fields),
   expect(status),
   ackRefusal(user, { ...(fields.from ? { from: fields.from } : {}) }),
 ];

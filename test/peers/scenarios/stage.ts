@@ -105,6 +105,12 @@ export class Stage {
     return this.device.act(call.id, 'answer');
   }
 
+  /** Answers, and waits until the call is up. */
+  async takeUp(user: string): Promise<CallObject> {
+    await this.answer(user);
+    return this.call(user, 'active');
+  }
+
   /** No call of one test is there in the next. */
   async #clear(): Promise<void> {
     for (const call of await this.device.calls()) {
