@@ -15,6 +15,7 @@ import { type Grant, isListed, readGrant } from './grant.ts';
 import { IdentitySet } from './identities.ts';
 import type { Outcome } from './outcome.ts';
 import { type Pcscf, PcscfList, type PcscfResolver } from './pcscf.ts';
+import { PcscfSearch } from './pcscf-search.ts';
 import { type Answer, Procedure } from './procedure.ts';
 import { refreshAfter } from './refresh.ts';
 import { registeredContact } from './register-request.ts';
@@ -51,7 +52,6 @@ export interface MachineDeps {
   readonly prepare: (pcscf: Pcscf) => Promise<void>;
 }
 
-const UNREACHABLE = 'registration.unreachable';
 /** TS 24.229 5.1.1.2; a plain registrar shortens what it finds too long. */
 const EXPIRES = { ims: Seconds(600_000), sip: Seconds(3600) } as const;
 /** TS 24.229 5.1.1.2.1: a P-CSCF that refused comes last for the delay and this. */
@@ -87,15 +87,12 @@ export class RegistrationMachine {
   };
 
   readonly #deps: MachineDeps;
-  readonly #pcscfs: PcscfList;
+  readonly #search: PcscfSearch;
   readonly #backoff: Backoff;
   readonly #timers: Timers<'refresh' | 'expiry' | 'retry' | 'stop'>;
   readonly #queue: Outcome[] = [];
   #running = false;
   #phase: RegistrationPhase = 'off';
-  /** A search for a P-CSCF that is older than this no longer matters. */
-  #search = 0;
-  #pcscf: Pcscf | undefined;
   #procedure: Procedure;
   #contact: NameAddr | undefined;
   #binding: Binding | undefined;
@@ -114,7 +111,8 @@ export class RegistrationMachine {
   constructor(deps: MachineDeps) {
     this.#deps = deps;
     const { pcscf, byDomain } = deps.config;
-    this.#pcscfs = new PcscfList(pcscf, deps.resolver, deps.clock, byDomain);
+    const list = new PcscfList(pcscf, deps.resolver, deps.clock, byDomain);
+    this.#search = new PcscfSearch(list, deps);
     this.#backoff = new Backoff(deps.config.backoff ?? DEFAULT_BACKOFF, deps.random);
     this.#timers = new Timers(deps.clock);
     this.#procedure = new Procedure(deps);
@@ -130,7 +128,7 @@ export class RegistrationMachine {
 
   /** The one in use or on trial. */
   get pcscf(): Pcscf | undefined {
-    return this.#binding?.pcscf ?? this.#pcscf;
+    return this.#binding?.pcscf ?? this.#search.current;
   }
 
   get procedure(): Procedure {
@@ -187,14 +185,14 @@ export class RegistrationMachine {
   readonly #actions: Readonly<Record<RegistrationAction, () => void>> = {
     begin: () => {
       this.#redirects = 0;
-      this.#pcscfs.begin();
+      this.#search.begin();
       this.#select();
     },
     next: () => this.#select(),
     redirect: () => {
       this.#redirects += 1;
-      if (this.#outcome.proxy) this.#pcscfs.redirect(this.#outcome.proxy);
-      this.#pcscfs.begin();
+      if (this.#outcome.proxy) this.#search.redirect(this.#outcome.proxy);
+      this.#search.begin();
       this.#select();
     },
     register: () => this.#register(),
@@ -230,36 +228,13 @@ export class RegistrationMachine {
   }
 
   #select(): void {
-    this.#search += 1;
-    const search = this.#search;
     this.#timers.cancel('retry');
     this.#retryAt = undefined;
-    const find = async (): Promise<Pcscf | undefined> => {
-      const pcscf = await this.#pcscfs.next();
-      if (pcscf) await this.#deps.prepare(pcscf);
-      return pcscf;
-    };
-    const found = (pcscf: Pcscf | undefined): void => {
-      if (search !== this.#search) return;
-      this.#pcscf = pcscf;
-      this.dispatch(pcscf ? { event: 'selected' } : { event: 'exhausted', error: this.#unreachable() });
-    };
-    find().then(found, (error: unknown) => {
-      this.#deps.log.error({ error: TandemError.from(error).id }, 'registration: no P-CSCF could be chosen');
-      found(undefined);
-    });
-  }
-
-  #unreachable(): TandemError {
-    const last = this.#pcscfs.failure ?? this.#error;
-    if (last?.fault === 'operator') return last;
-    const cause = last && firstCause(last);
-    const sentence = "The operator's server cannot be reached.";
-    const known = cause && cause.id !== UNREACHABLE;
-    return new TandemError('network', UNREACHABLE, known ? `${sentence} ${cause.message}` : sentence, {
-      cause,
-      detail: { ...cause?.detail, reason: cause?.id },
-    });
+    this.#search.next((pcscf) =>
+      this.dispatch(
+        pcscf ? { event: 'selected' } : { event: 'exhausted', error: this.#search.unreachable(this.#error) },
+      ),
+    );
   }
 
   #register(): void {
@@ -269,7 +244,7 @@ export class RegistrationMachine {
   }
 
   #send(purpose: 'initial' | 'refresh' | 'remove' | 'remove-flow'): void {
-    const to = purpose === 'initial' ? this.#pcscf?.target : this.#binding?.flow;
+    const to = purpose === 'initial' ? this.#search.current?.target : this.#binding?.flow;
     const { config, instance, user, ua } = this.#deps;
     if (!to) {
       this.#queue.push({ event: 'unreachable' });
@@ -320,7 +295,7 @@ export class RegistrationMachine {
   #adopt(): void {
     const accepted = this.#accepted;
     const contact = this.#contact;
-    const pcscf = this.#binding?.pcscf ?? this.#pcscf;
+    const pcscf = this.#binding?.pcscf ?? this.#search.current;
     if (!accepted || !contact || !pcscf) return;
     const { grant, flow } = accepted;
     const { clock, config } = this.#deps;
@@ -380,15 +355,14 @@ export class RegistrationMachine {
   }
 
   #block(): void {
-    if (!this.#pcscf) return;
     const { event, retryAfter } = this.#outcome;
     if (event === 'elsewhere' && retryAfter !== undefined) {
-      this.#pcscfs.block(this.#pcscf, retryAfter, 'hard');
+      this.#search.block(retryAfter, 'hard');
       return;
     }
     // Without an answer the next P-CSCF is tried at once; the delay comes when the round is over.
-    if (this.#phase === 'waiting') this.#delay = this.#backoff.failed();
-    this.#pcscfs.block(this.#pcscf, Seconds((this.#delay ?? 0) + BLOCK_EXTRA), 'soft');
+    if (this.#phase === 'waiting' && this.#search.current) this.#delay = this.#backoff.failed();
+    this.#search.block(Seconds((this.#delay ?? 0) + BLOCK_EXTRA), 'soft');
   }
 
   #release(): void {
@@ -410,9 +384,9 @@ export class RegistrationMachine {
   #wait(): void {
     const { event, retryAfter } = this.#outcome;
     const { clock } = this.#deps;
-    if (event === 'postponed' && this.#pcscf) this.#pcscfs.stay(this.#pcscf);
+    if (event === 'postponed') this.#search.stay();
     const backoff = retryAfter ?? this.#delay ?? this.#backoff.failed();
-    const wait = Seconds(event === 'exhausted' ? Math.max(backoff, this.#pcscfs.closedFor()) : backoff);
+    const wait = Seconds(event === 'exhausted' ? Math.max(backoff, this.#search.closedFor()) : backoff);
     this.#delay = undefined;
     this.#retryAt = new Date(clock.date().getTime() + toMilliseconds(wait));
     this.#timers.set('retry', toMilliseconds(wait), () => this.dispatch({ event: 'wait-over' }));
@@ -425,7 +399,7 @@ export class RegistrationMachine {
   }
 
   #finish(): void {
-    this.#search += 1;
+    this.#search.forget();
     this.#timers.cancel('refresh', 'expiry', 'retry', 'stop');
     this.#procedure.abandon();
     this.#error = undefined;
@@ -442,9 +416,4 @@ export class RegistrationMachine {
       ? undefined
       : toSeconds(Milliseconds(Math.max(0, ends - this.#deps.clock.now())));
   }
-}
-
-/** What began it all: the certificate, the name that nobody knows. A round without a try adds nothing of its own. */
-function firstCause(error: TandemError): TandemError {
-  return error.cause instanceof TandemError ? firstCause(error.cause) : error;
 }
