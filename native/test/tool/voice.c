@@ -6,6 +6,7 @@
 // A packet: RTP timestamp (4 octets, big endian), marker (1), payload length (2), payload. Encoding leaves out packets
 // of silence (DTX), as a stream does; decoding fills such holes with the decoder's comfort noise.
 #include "tm_amr_payload.h"
+#include "tm_bytes.h"
 #include "tm_codec.h"
 
 #include <stdio.h>
@@ -47,24 +48,15 @@ static bool read_settings(int count, char **words, settings *set) {
   return set->frames >= 1 && set->frames <= MAX_PACKED;
 }
 
-static void put32(uint8_t *at, uint32_t value) {
-  for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-static uint32_t get32(const uint8_t *at) {
-  return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 /// True unless the packet is all silence or cannot be written.
 static bool write_packet(tm_codec *codec, const tm_frame *frames, unsigned count, uint32_t timestamp, bool marker) {
   uint8_t header[HEADER] = {0};
   uint8_t payload[TM_CODEC_MAX_PAYLOAD];
   size_t bytes = 0;
   if (tm_codec_pack(codec, frames, count, payload, sizeof payload, &bytes) != TM_OK) exit(FAILED);
-  put32(header, timestamp);
+  tm_put32(header, timestamp);
   header[4] = marker ? 1 : 0;
-  header[5] = (uint8_t)(bytes >> 8);
-  header[6] = (uint8_t)bytes;
+  tm_put16(header + 5, (uint16_t)bytes);
   return fwrite(header, 1, HEADER, stdout) == HEADER && fwrite(payload, 1, bytes, stdout) == bytes;
 }
 
@@ -103,11 +95,11 @@ static int decode(tm_codec *codec) {
   uint32_t expected = 0;
   bool any = false;
   while (fread(header, 1, HEADER, stdin) == HEADER) {
-    size_t bytes = (size_t)(header[5] << 8 | header[6]);
+    size_t bytes = tm_get16(header + 5);
     size_t count = 0;
     if (fread(payload, 1, bytes, stdin) != bytes) return FAILED;
     if (tm_codec_unpack(codec, payload, bytes, frames, TM_FRAMES_PER_PACKET, &count) != TM_OK) return FAILED;
-    uint32_t timestamp = get32(header);
+    uint32_t timestamp = tm_get32(header);
     for (; any && info->has_dtx && expected < timestamp; expected += none.ticks) {
       if (!play(codec, &none)) return FAILED;
     }
