@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   srtp: () => import('./srtp.ts'),
   nal: () => import('./nal.ts'),
   echo: () => import('./echo.ts'),
+  video: () => import('./video.ts'),
 };
 
 const number = (value: number | null): string =>

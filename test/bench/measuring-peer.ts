@@ -60,8 +60,8 @@ export class MeasuringPeer {
     return this.#next('an INVITE', (message) => message instanceof SipRequest && message.method === 'INVITE');
   }
 
-  /** Calls `port`, waits until it rings. */
-  async ring(user: string, port: number): Promise<void> {
+  /** Calls `port`, waits until it rings. `more`: media sections behind that of the voice. */
+  async ring(user: string, port: number, more: readonly string[] = []): Promise<void> {
     this.#count += 1;
     const sdp = [
       'v=0',
@@ -71,6 +71,7 @@ export class MeasuringPeer {
       't=0 0',
       `m=audio ${this.#rtp.address().port} RTP/AVP 8`,
       'a=rtpmap:8 PCMA/8000',
+      ...more,
       '',
     ].join('\r\n');
     const invite = this.#request(
@@ -83,6 +84,11 @@ export class MeasuringPeer {
     const rings = this.#next('a 180', (message) => message instanceof SipResponse && message.status === 180);
     this.#send(invite, port);
     await rings;
+  }
+
+  /** When the 200 to the INVITE comes. */
+  answered(): Promise<number> {
+    return this.#next('a 200', (message) => message instanceof SipResponse && message.status === 200);
   }
 
   /** When the first RTP packet comes. */

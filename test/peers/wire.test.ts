@@ -166,7 +166,29 @@ async function featureTags(profile: 'ims' | 'sip'): Promise<void> {
   }
 }
 
-test.skip('[MD-2.2.2a1] the video tag', 'the device has no video yet, and declares what it has');
+test.proof('[MD-2.2.2a1] a device with video says so by the tag video', {
+  peers: ['tshark', 'Kamailio'],
+  timeoutMs: 60_000,
+  run: () => videoTag(['PCMU', 'H264']),
+  control: () => videoTag(['PCMU']),
+});
+
+async function videoTag(codecs: readonly string[]): Promise<void> {
+  const path = folder.file(`video-${codecs.length}.pcapng`);
+  const capture = await Capture.start(path);
+  let ours = '';
+  await withKamailio({}, async ({ kamailio, device, file }) => {
+    ours = only(kamailio.port);
+    const more = `[video]\nsink = "file:${file('{call}.264')}"`;
+    await (await device('tablet', { profile: 'ims', codecs, more })).registered();
+  });
+  await capture.stop();
+  const fields = ['sip.contact.parameter'] as const;
+  const registers = packets(path, `${ours} && sip.Method == "REGISTER"`, fields);
+  assert.ok(registers.length >= 3, `${registers.length} REGISTERs`);
+  for (const register of registers)
+    assert.ok(register[fields[0]]?.includes('video'), JSON.stringify(register));
+}
 
 const SIP_FIELDS = [
   'frame.time_epoch',
