@@ -21,6 +21,9 @@ enum {
   NS_PER_S = 1000000000,
   MIN_PERIOD_FRAMES = 32,
   MAX_BUFFER_FRAMES = 16384,
+  BEEP_MS = 20,
+  BEEP_PERIOD_SAMPLES = 16,  // 1 kHz at 16 kHz
+  LOUD = 4000,
 };
 
 // One cable: positions count frames since the cable was made, in the time of the simulated card.
@@ -70,6 +73,9 @@ struct plug {
   char faults[PATH_OCTETS];
   double skew;  // relative: 0.0001 is 100 ppm fast
   double delay_ms;  // capture: what is played is heard so much later, as across a room
+  long beep_ms;     // capture: a short tone at every multiple of this in monotonic time, in place of the cable
+  FILE *ear;        // playback: how long after the last beep each loud sound began, a line each, in milliseconds
+  int64_t loud_ns;  // when the ear last heard something
   const struct layout *layout;
   int timer;
   bool running;
@@ -182,6 +188,27 @@ static snd_pcm_sframes_t plug_pointer(snd_pcm_ioplug_t *io)
   return (snd_pcm_sframes_t)(hw % io->buffer_size);
 }
 
+// The tone of the mouth at a position of the cable.
+static int16_t beep(const struct plug *plug, uint64_t position)
+{
+  uint64_t within = position % (uint64_t)(plug->beep_ms * (long)plug->io.rate / 1000);
+  if (within >= (uint64_t)(BEEP_MS * plug->io.rate / 1000)) return 0;
+  return within % BEEP_PERIOD_SAMPLES < BEEP_PERIOD_SAMPLES / 2 ? 10000 : -10000;
+}
+
+// Notes a frame that is heard at its own time, however early it was written.
+static void listen(struct plug *plug, uint64_t index, int sample)
+{
+  if (!plug->running || (sample < LOUD && sample > -LOUD)) return;
+  int64_t heard = plug->started_ns + (int64_t)((double)index / plug->io.rate / (1.0 + plug->skew) * NS_PER_S);
+  int64_t every = plug->beep_ms * (NS_PER_S / 1000);
+  if (heard - plug->loud_ns > every / 4) {
+    fprintf(plug->ear, "%.3f\n", (double)(heard % every) / (NS_PER_S / 1000));
+    fflush(plug->ear);
+  }
+  plug->loud_ns = heard;
+}
+
 static snd_pcm_sframes_t plug_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channel_area_t *areas,
                                        snd_pcm_uframes_t offset, snd_pcm_uframes_t size)
 {
@@ -199,8 +226,9 @@ static snd_pcm_sframes_t plug_transfer(snd_pcm_ioplug_t *io, const snd_pcm_chann
       const snd_pcm_channel_area_t *area = &areas[c];
       unsigned char *at = (unsigned char *)area->addr + (area->first + area->step * (offset + i)) / 8;
       if (playback) sum += load(plug->layout, at);
-      else store(plug->layout, at, *slot);
+      else store(plug->layout, at, plug->beep_ms ? beep(plug, position + i) : *slot);
     }
+    if (playback && plug->ear) listen(plug, plug->transferred + i, sum / (int)io->channels);
     if (playback) *slot = (int16_t)(sum / (int)io->channels);
     else *slot = 0;  // heard once: a stopped player leaves silence, not an echo
   }
@@ -227,12 +255,18 @@ static int plug_resume(snd_pcm_ioplug_t *io)
   return plug_prepare(io);
 }
 
+static int discard(struct plug *plug, int err)
+{
+  if (plug->ear) fclose(plug->ear);
+  free(plug);
+  return err;
+}
+
 static int plug_close(snd_pcm_ioplug_t *io)
 {
   struct plug *plug = io->private_data;
   close(plug->timer);
-  free(plug);
-  return 0;
+  return discard(plug, 0);
 }
 
 static const snd_pcm_ioplug_callback_t callbacks = {
@@ -266,13 +300,14 @@ static int constrain(struct plug *plug, long rate, long channels)
   return err;
 }
 
+// 1, or an error and the plug is gone.
 static int plug_open(snd_pcm_t **pcmp, const char *name, snd_pcm_stream_t stream, int mode, struct plug *plug,
                      long rate, long channels)
 {
-  if (fault(plug, "unplug", false)) return -ENODEV;
-  if (fault(plug, "busy", false)) return -EBUSY;
+  if (fault(plug, "unplug", false)) return discard(plug, -ENODEV);
+  if (fault(plug, "busy", false)) return discard(plug, -EBUSY);
   plug->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (plug->timer < 0) return -errno;
+  if (plug->timer < 0) return discard(plug, -errno);
   plug->io.version = SND_PCM_IOPLUG_VERSION;
   plug->io.name = "Tandem test loopback";
   plug->io.callback = &callbacks;
@@ -283,7 +318,7 @@ static int plug_open(snd_pcm_t **pcmp, const char *name, snd_pcm_stream_t stream
   int err = snd_pcm_ioplug_create(&plug->io, name, stream, mode);
   if (err < 0) {
     close(plug->timer);
-    return err;
+    return discard(plug, err);
   }
   err = constrain(plug, rate, channels);
   if (err < 0) {
@@ -301,13 +336,13 @@ static const struct layout *layout_named(const char *name)
   return NULL;
 }
 
-// Reads `cable`, `faults`, `format`, `rate`, `channels`, `skew_ppm`, `delay_ms` of the PCM's definition.
+// Reads `cable`, `faults`, `format`, `rate`, `channels`, `skew_ppm`, `delay_ms`, `beep_ms`, `ear` of the PCM's definition.
 SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
 {
   snd_config_iterator_t i, next;
   const char *cable = "default";
-  const char *faults = "", *format = "S16";
-  long rate = 48000, channels = 2, skew_ppm = 0, delay_ms = 0;
+  const char *faults = "", *format = "S16", *ear = "";
+  long rate = 48000, channels = 2, skew_ppm = 0, delay_ms = 0, beep_ms = 0;
   (void)root;
   snd_config_for_each(i, next, conf) {
     snd_config_t *entry = snd_config_iterator_entry(i);
@@ -322,6 +357,8 @@ SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
     else if (strcmp(id, "format") == 0) err = snd_config_get_string(entry, &format);
     else if (strcmp(id, "skew_ppm") == 0) err = snd_config_get_integer(entry, &skew_ppm);
     else if (strcmp(id, "delay_ms") == 0) err = snd_config_get_integer(entry, &delay_ms);
+    else if (strcmp(id, "beep_ms") == 0) err = snd_config_get_integer(entry, &beep_ms);
+    else if (strcmp(id, "ear") == 0) err = snd_config_get_string(entry, &ear);
     else err = -EINVAL;
     if (err < 0) {
       SNDERR("tandemtest: bad field %s", id);
@@ -330,17 +367,18 @@ SND_PCM_PLUGIN_DEFINE_FUNC(tandemtest)
   }
   if (channels < 1 || channels > MAX_CHANNELS || rate < 4000 || rate > 192000) return -EINVAL;
   if (!layout_named(format) || delay_ms < 0 || delay_ms > 300) return -EINVAL;
+  if (beep_ms < 0 || beep_ms > 10000 || (ear[0] != '\0' && beep_ms == 0)) return -EINVAL;
   struct plug *plug = calloc(1, sizeof *plug);
   if (!plug) return -ENOMEM;
   plug->cable = cable_named(cable);
   plug->skew = (double)skew_ppm / 1e6;
   plug->delay_ms = (double)delay_ms;
+  plug->beep_ms = stream == SND_PCM_STREAM_CAPTURE || ear[0] != '\0' ? beep_ms : 0;
+  if (stream == SND_PCM_STREAM_PLAYBACK && ear[0] != '\0') plug->ear = fopen(ear, "a");
   plug->layout = layout_named(format);
   snprintf(plug->faults, sizeof plug->faults, "%s", faults);
-  int err = plug->cable ? plug_open(pcmp, name, stream, mode, plug, rate, channels) : -ENOSPC;
-  if (err == 1) return 0;
-  free(plug);
-  return err;
+  int err = plug->cable ? plug_open(pcmp, name, stream, mode, plug, rate, channels) : discard(plug, -ENOSPC);
+  return err == 1 ? 0 : err;
 }
 
 SND_PCM_PLUGIN_SYMBOL(tandemtest)

@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   nal: () => import('./nal.ts'),
   echo: () => import('./echo.ts'),
   video: () => import('./video.ts'),
+  latency: () => import('./latency.ts'),
 };
 
 const number = (value: number | null): string =>

@@ -25,6 +25,9 @@ export interface BaresipOptions {
   /** Modules beside the usual ones, e.g. `amr`. */
   readonly modules?: readonly string[];
   readonly tlsCa?: string;
+  /** As `audio_source` and `audio_player` have them, e.g. `alsa,mouth`. */
+  readonly source?: string;
+  readonly player?: string;
   /** Its camera, e.g. `fakevideo,null`, and the size of its pictures. Its screen shows nothing. */
   readonly video?: { readonly source: string; readonly size: string; readonly bitrate?: number };
 }
@@ -81,11 +84,12 @@ export class Baresip {
       'aubridge',
       // Before the accounts, which name it.
       'srtp',
+      // An account may name their codecs.
+      ...(options.modules ?? []),
       'account',
       'menu',
       'ctrl_tcp',
       'uuid',
-      ...(options.modules ?? []),
     ];
     const literal = host.includes(':') ? `[${host}]` : host;
     const microphone = join(options.folder, 'microphone.wav');
@@ -97,8 +101,8 @@ export class Baresip {
         ...(options.tlsCa ? [`sip_cafile ${options.tlsCa}`] : []),
         'call_local_timeout 120',
         'call_max_calls 4',
-        'audio_player aubridge,heard',
-        `audio_source aufile,${microphone}`,
+        `audio_player ${options.player ?? 'aubridge,heard'}`,
+        `audio_source ${options.source ?? `aufile,${microphone}`}`,
         'audio_alert aubridge,alert',
         'ausrc_channels 1',
         `net_interface ${host}`,

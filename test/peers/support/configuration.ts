@@ -22,6 +22,7 @@ export interface DeviceSettings {
   readonly account?: string;
   readonly sip?: string;
   readonly media?: string;
+  readonly audio?: string;
   readonly call?: string;
   readonly more?: string;
 }
@@ -58,6 +59,7 @@ ${settings.media ?? ''}
 [audio]
 capture = "${settings.capture ?? 'tone:1000'}"
 playback = "${settings.playback ?? 'null'}"
+${settings.audio ?? ''}
 [call]
 ${settings.autoAnswer ? `auto_answer = "${settings.autoAnswer}"` : ''}
 ${settings.call ?? ''}
