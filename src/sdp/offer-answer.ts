@@ -44,7 +44,7 @@ export type SettleFault =
 interface Pending {
   readonly ours: SessionDescription;
   readonly indexes: OfferedIndexes;
-  /** It asks for more than RTP/AVP. */
+  /** A line that is not in force yet asks for more than RTP/AVP: offered plain it would read otherwise. */
   readonly demanding: boolean;
 }
 
@@ -115,7 +115,7 @@ export class OfferAnswer {
     return this.#stable?.several ?? false;
   }
 
-  /** After a 488: our waiting offer asked for more than RTP/AVP, and policy allows `offer(wish, {plain: true})`. */
+  /** After a 488: `offer(wish, {plain: true})` would ask for less than our waiting offer, and policy allows it. */
   get mayRetryPlain(): boolean {
     return (this.#pending?.demanding ?? false) && !mustProtect(this.#options.capabilities);
   }
@@ -150,8 +150,9 @@ export class OfferAnswer {
     const added = this.#offeredVideo(video, options, media);
     if (added) media[added.index] = added.media;
     const indexes = { audio: at, ...(added ? { video: added.index } : {}) };
-    const transports = [audioTransport, ...(added ? [added.transport] : [])];
-    const demanding = transports.some(
+    // The profile in force stays as it is, plain or not: to offer it once more would get the same 488.
+    const fresh = [...(this.audio ? [] : [audioTransport]), ...(added && !this.video ? [added.transport] : [])];
+    const demanding = fresh.some(
       ({ protocol, attributes }) => protocol !== 'RTP/AVP' || attributes.length > 0,
     );
     const ours = this.#versioned(media);

@@ -237,6 +237,28 @@ test('our re-INVITE is refused otherwise: the call goes on', async () => {
   await end(talk);
 });
 
+test('our re-INVITE in an encrypted call is refused by 488: it is not sent again and again', async () => {
+  const world = await makeWorld({
+    config: { security: { srtp: 'optional', srtpCellular: 'off', e2ae: false, isCellular: () => false } },
+  });
+  const peer = world.peer.call('talk');
+  const key = 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n';
+  await peer.invite({ body: `${sdp().replace('RTP/AVP', 'RTP/SAVP')}${key}` });
+  const call = world.manager.get(world.latest().id);
+  if (!(call instanceof Call)) throw new Error('no call');
+  call.answer();
+  await world.advance(5);
+  await peer.ack();
+  call.modify('sendonly');
+  await world.advance(5);
+  const refused = world.peer.last('INVITE');
+  await world.peer.reply(refused, 488);
+  await world.advance(5);
+  assert.is(world.peer.last('INVITE').cseq.number, refused.cseq.number);
+  assert.is(call.snapshot.state, 'active');
+  await end({ world, call, peer });
+});
+
 test('hung up while our re-INVITE is out: nothing stays behind', async () => {
   const talk = await talking();
   const { world, call } = talk;

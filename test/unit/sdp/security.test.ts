@@ -2,7 +2,17 @@
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { withSession } from './fixtures.ts';
-import { answered, attributes, capabilities, mediaLines, refusalOf, settled, side, VIDEO } from './sides.ts';
+import {
+  answered,
+  attributes,
+  BOTH_WAYS,
+  capabilities,
+  mediaLines,
+  refusalOf,
+  settled,
+  side,
+  VIDEO,
+} from './sides.ts';
 
 const test = suite('sdp/security');
 
@@ -195,6 +205,27 @@ test('after a 488 the offer may be tried plain, unless encryption is a must', ()
     strict.offer();
     assert.is(strict.mayRetryPlain, false);
     assert.match(mediaLines(strict.offer('sendrecv', { plain: true }))[0] ?? '', /SAVP/);
+  }
+});
+
+test('after a 488 in a session: what is in force would read the same, only added video is worth a second try', () => {
+  for (const srtp of ['off', 'optional', 'required'] as const) {
+    const own = capabilities(srtp, { video: VIDEO });
+    const caller = side(own);
+    const callee = side(capabilities(srtp, { video: VIDEO }));
+    settled(caller, answered(callee, caller.offer(BOTH_WAYS)).answer);
+    assert.is(caller.video?.avpf, true);
+    caller.offer('sendonly');
+    assert.is(caller.mayRetryPlain, false, srtp);
+
+    const voice = side(own);
+    const other = side(capabilities(srtp, { video: VIDEO }));
+    settled(voice, answered(other, voice.offer({ audio: 'sendrecv', video: 'none' })).answer);
+    voice.offer(BOTH_WAYS);
+    assert.is(voice.mayRetryPlain, srtp !== 'required', srtp);
+    voice.rollback();
+    voice.offer(BOTH_WAYS, { plain: true });
+    assert.is(voice.mayRetryPlain, false, srtp);
   }
 });
 
