@@ -183,6 +183,14 @@ static bool open_compound(tm_session *session, uint8_t *datagram, size_t *octets
   return false;
 }
 
+static void take_bye(tm_session *session, const tm_rtcp_packet *packet, int64_t now)
+{
+  uint32_t ssrc = 0;
+  if (!session->kind->left) return;
+  for (size_t i = 0; i < packet->count; i++)
+    if (tm_rtcp_read_bye(packet, i, &ssrc) == TM_OK) session->kind->left(session, ssrc, now);
+}
+
 static void take_compound(tm_session *session, uint8_t *datagram, size_t octets, int64_t now)
 {
   tm_rtcp_iterator iterator;
@@ -202,6 +210,7 @@ static void take_compound(tm_session *session, uint8_t *datagram, size_t octets,
     bool feedback = packet.type == TM_RTCP_RTPFB || packet.type == TM_RTCP_PSFB;
     if (feedback && session->kind->feedback) session->kind->feedback(session, &packet, now);
     if (packet.type == TM_RTCP_XR && session->kind->extended) session->kind->extended(session, &packet, now);
+    if (packet.type == TM_RTCP_BYE) take_bye(session, &packet, now);
     if (packet.type != TM_RTCP_SR && packet.type != TM_RTCP_RR) continue;
     if (packet.type == TM_RTCP_SR && session->has_source && tm_rtcp_sender_ssrc(&packet, &ssrc) == TM_OK &&
         ssrc == session->source.ssrc && tm_rtcp_read_sender_info(&packet, &info) == TM_OK)

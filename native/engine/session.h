@@ -84,6 +84,8 @@ typedef struct {
   void (*take)(tm_session *session, const tm_rtp_packet *packet, tm_packet_class class, int64_t now);
   /** One RTCP packet of PT 205 or 206 from a welcome host, its compound checked. NULL: of no interest. */
   void (*feedback)(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
+  /** A BYE of this SSRC (RFC 3550 6.6). NULL: of no interest. */
+  void (*left)(tm_session *session, uint32_t ssrc, int64_t now);
   /** A report block about our SSRC (RFC 3550 6.4.1). NULL: of no interest. */
   void (*report)(tm_session *session, const tm_rtcp_report *report, int64_t now);
   /** Whole RTCP packets that go into a scheduled report about the source, written to `out`; returns octets. NULL: none. */

@@ -41,6 +41,7 @@ static void set_up(tm_video_stream *stream, tm_video_setup *setup, int64_t now)
   if (moved) {
     stream->far_heard = false;
     stream->heard_before = tm_video_heard(stream);
+    tm_rate_forget_all(&stream->rate);
   }
   if (first) {
     tm_keyframe_receiver_init(&stream->asker, &setup->asks);

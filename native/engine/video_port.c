@@ -1,6 +1,7 @@
 // Access units into paced packets, across the ring.
 #include "video_port.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@ enum {
   PACE_PERCENT = 250,  // packets of a frame leave at so much of the stream's rate: quick, but no burst that overflows a radio's queue
   SPAN_PERCENT = 80,   // a frame is out before the next one comes
   MAX_LATE_MS = 500,   // what waited longer is of no use
+  LEVEL_1B = 9,
+  LEVEL_TEXT = 8,
 };
 
 tm_engine_status tm_video_port_init(tm_video_port *port, const tm_video_listener *listener, tm_error *error)
@@ -94,10 +97,12 @@ static void refuse_slices(tm_video_port *port, size_t largest)
 static void refuse_level(tm_video_port *port)
 {
   tm_error error;
-  (void)tm_error_set(&error, TM_ENGINE_CODEC, 0, "pictures of %ux%u are beyond level %u.%u, which the other side takes at most",
+  char level[LEVEL_TEXT];
+  if (port->wish.level_idc == LEVEL_1B) (void)strcpy(level, "1b");
+  else (void)snprintf(level, sizeof level, "%u.%u", port->wish.level_idc / 10u, port->wish.level_idc % 10u);
+  (void)tm_error_set(&error, TM_ENGINE_CODEC, 0, "pictures of %ux%u are beyond level %s, which the other side takes at most",
                      (unsigned)atomic_load_explicit(&port->width, memory_order_relaxed),
-                     (unsigned)atomic_load_explicit(&port->height, memory_order_relaxed), port->wish.level_idc / 10u,
-                     port->wish.level_idc % 10u);
+                     (unsigned)atomic_load_explicit(&port->height, memory_order_relaxed), level);
   refuse(port, &error);
 }
 

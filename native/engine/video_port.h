@@ -18,7 +18,7 @@ typedef struct {
   bool send;
   tm_h264_payload_config packing;
   tm_orientation orientation;
-  uint8_t level_idc;             // highest
+  uint8_t level_idc;             // highest; 9 is 1b
   unsigned max_width, max_height;  // 0: as the level allows
 } tm_video_wish;
 

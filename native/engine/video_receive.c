@@ -122,7 +122,10 @@ static void glance(tm_video_stream *stream, const tm_rtp_packet *packet, int64_t
 {
   tm_h264_glance seen;
   if (packet->ssrc != stream->remote_ssrc) {
-    if (stream->first_packet_ns) tm_keyframe_receiver_restart(&stream->asker);
+    if (stream->first_packet_ns) {
+      tm_keyframe_receiver_restart(&stream->asker);
+      tm_video_left(&stream->session, stream->remote_ssrc, now);
+    }
     stream->remote_ssrc = packet->ssrc;
   }
   if (stream->first_packet_ns == 0) stream->first_packet_ns = now;

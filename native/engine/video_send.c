@@ -119,20 +119,33 @@ static void take_nack(tm_video_stream *stream, const tm_feedback *feedback, int6
   for (size_t i = 0; i < count; i++) tm_video_resend(stream, sequences[i], now);
 }
 
-// RFC 5104 4.2.2: every TMMBR is answered with who binds now.
+// Who binds now: the answer to every TMMBR, and told when it changes (RFC 5104 4.2.2).
+static void notify_bound(tm_video_stream *stream, int64_t now)
+{
+  tm_bitrate_bound set[TM_RATE_OWNERS];
+  uint8_t out[TM_MAX_FEEDBACK];
+  size_t octets = 0, count = tm_rate_bounding_set(&stream->rate, set);
+  if (stream->setup->tmmbr &&
+      tm_feedback_build_bounds(TM_FEEDBACK_TMMBN, stream->session.ssrc, set, count, out, sizeof out, &octets) == TM_OK)
+    (void)tm_rtcp_feedback(&stream->session, out, octets, stream->setup->reduced, now);
+}
+
 static void take_bound(tm_video_stream *stream, const tm_feedback *feedback, int64_t now)
 {
-  tm_bitrate_bound bound, set[TM_RATE_OWNERS];
-  uint8_t out[TM_MAX_FEEDBACK];
-  size_t octets = 0;
+  tm_bitrate_bound bound;
   if (!tm_feedback_bound_for(feedback, stream->session.ssrc, &bound)) return;
   tm_count(&stream->counters.tmmbr_received, 1);
   (void)tm_rate_bound(&stream->rate, feedback->sender_ssrc, &bound);
   tm_video_apply_rate(stream);
-  size_t count = tm_rate_bounding_set(&stream->rate, set);
-  if (stream->setup->tmmbr &&
-      tm_feedback_build_bounds(TM_FEEDBACK_TMMBN, stream->session.ssrc, set, count, out, sizeof out, &octets) == TM_OK)
-    (void)tm_rtcp_feedback(&stream->session, out, octets, stream->setup->reduced, now);
+  notify_bound(stream, now);
+}
+
+void tm_video_left(tm_session *session, uint32_t ssrc, int64_t now)
+{
+  tm_video_stream *stream = tm_video_of(session);
+  if (!tm_rate_forget(&stream->rate, ssrc)) return;
+  tm_video_apply_rate(stream);
+  notify_bound(stream, now);
 }
 
 void tm_video_feedback(tm_session *session, const tm_rtcp_packet *packet, int64_t now)

@@ -18,7 +18,17 @@ enum {
   MAX_CVO_ID = 14,
   LEAST_PAYLOAD = 256,
   LEVEL_MASK = 0xff,
+  LEVEL_1B = 9,
+  LEVEL_1_1 = 11,
+  SET3 = 0x1000,  // constraint_set3_flag
 };
+
+// RFC 6184 8.1: what stands there as level 1.1 is 1b with constraint_set3_flag, in the profiles that we speak.
+static uint8_t level_of(uint32_t profile_level_id)
+{
+  uint8_t level = (uint8_t)(profile_level_id & LEVEL_MASK);
+  return level == LEVEL_1_1 && (profile_level_id & SET3) ? LEVEL_1B : level;
+}
 
 static tm_engine_status check(const tm_video_config *config, tm_error *error)
 {
@@ -26,7 +36,7 @@ static tm_engine_status check(const tm_video_config *config, tm_error *error)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "payload type above %d", TM_RTP_MAX_PAYLOAD_TYPE);
   if (config->packetization_mode > 1)
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "packetization-mode %u: only 0 and 1", config->packetization_mode);
-  if (!tm_h264_level_limits((uint8_t)(config->profile_level_id & LEVEL_MASK), false))
+  if (!tm_h264_level_limits(level_of(config->profile_level_id), false))
     return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "profile-level-id %06x: no such level", config->profile_level_id);
   if (config->cvo_id > MAX_CVO_ID) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "header extension id %u", config->cvo_id);
   if (config->rotation % 90 != 0 || config->rotation >= 360)
@@ -63,7 +73,7 @@ static size_t payload_of(uint32_t max_unit_octets)
 static tm_engine_status fill(tm_video_stream *stream, const tm_video_config *config, tm_video_setup *setup, tm_error *error)
 {
   tm_session_config *session = &setup->session;
-  tm_video_format format = tm_video_fit((uint8_t)(config->profile_level_id & LEVEL_MASK), config->max_width, config->max_height);
+  tm_video_format format = tm_video_fit(level_of(config->profile_level_id), config->max_width, config->max_height);
   uint32_t worth = tm_video_worth(&format);
   tm_engine_status status = tm_session_addresses(&stream->session, config->remote_address, config->remote_port,
                                                  config->remote_rtcp_address, config->remote_rtcp_port, session, error);
@@ -139,7 +149,7 @@ tm_engine_status tm_video_configure(tm_engine *engine, uint32_t id, const tm_vid
                                  .orientation = {.rotation = config->rotation,
                                                  .mirrored = config->mirrored,
                                                  .back_camera = config->back_camera},
-                                 .level_idc = (uint8_t)(config->profile_level_id & LEVEL_MASK),
+                                 .level_idc = level_of(config->profile_level_id),
                                  .max_width = config->max_width,
                                  .max_height = config->max_height};
   tm_session_path_taken(&stream->session, &config->path);

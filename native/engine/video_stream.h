@@ -103,6 +103,8 @@ void tm_video_setup_free(void *setup);
 tm_packet_class tm_video_classify(const tm_session *session, const tm_rtp_packet *packet);
 void tm_video_take(tm_session *session, const tm_rtp_packet *packet, tm_packet_class class, int64_t now);
 void tm_video_feedback(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
+/** RFC 5104 4.2.1.2: whoever asked for a limit and has left binds no more: BYE, or another source in its place. */
+void tm_video_left(tm_session *session, uint32_t ssrc, int64_t now);
 void tm_video_report(tm_session *session, const tm_rtcp_report *report, int64_t now);
 void tm_video_obey(tm_session *session, const struct tm_command *command, int64_t now);
 void tm_video_beat(tm_session *session, int64_t now);

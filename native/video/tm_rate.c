@@ -86,6 +86,8 @@ bool tm_rate_forget(tm_rate *rate, uint32_t requester) {
   return false;
 }
 
+void tm_rate_forget_all(tm_rate *rate) { rate->bound_count = 0; }
+
 size_t tm_rate_bounding_set(const tm_rate *rate, tm_bitrate_bound *out) {
   const tm_bitrate_bound *least = binding(rate);
   if (least == NULL) return 0;

@@ -39,6 +39,8 @@ tm_status tm_rate_configure(tm_rate *rate, const tm_rate_config *config);
 bool tm_rate_bound(tm_rate *rate, uint32_t requester, const tm_bitrate_bound *bound);
 /// A requester left (BYE, timeout).
 bool tm_rate_forget(tm_rate *rate, uint32_t requester);
+/// Another peer: nobody binds.
+void tm_rate_forget_all(tm_rate *rate);
 /// The bounding set for a TMMBN: the bound that binds now; returns 0 or 1.
 size_t tm_rate_bounding_set(const tm_rate *rate, tm_bitrate_bound *out);
 /// A receiver report about us: fraction lost of 256.

@@ -151,7 +151,10 @@ export class OfferAnswer {
     if (added) media[added.index] = added.media;
     const indexes = { audio: at, ...(added ? { video: added.index } : {}) };
     // The profile in force stays as it is, plain or not: to offer it once more would get the same 488.
-    const fresh = [...(this.audio ? [] : [audioTransport]), ...(added && !this.video ? [added.transport] : [])];
+    const fresh = [
+      ...(this.audio ? [] : [audioTransport]),
+      ...(added && !this.video ? [added.transport] : []),
+    ];
     const demanding = fresh.some(
       ({ protocol, attributes }) => protocol !== 'RTP/AVP' || attributes.length > 0,
     );

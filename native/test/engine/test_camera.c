@@ -244,6 +244,14 @@ static void encoded(void)
   CHECK_INT(atomic_load(&second->port.width), 352);
   CHECK_INT(camera.opened, 1);
   tm_video_feed_close(second);
+  tm_video_feed *third = tm_video_feed_open(pool, &endpoint, &listener, &error);
+  CHECK(third);
+  small.level_idc = 9;  // 1b: its pictures say so themselves, and are not held back
+  tm_video_feed_wish(third, &small);
+  watch(third, 4, &pictures, &keys);
+  CHECK_RANGE(pictures, 4, 20);
+  CHECK_INT(atomic_load(&third->port.width), 176);
+  tm_video_feed_close(third);
   tm_video_feed_wish(feed, &off);
   for (int i = 0; i < 300 && camera.opened > 0; i++) support_sleep(10);
   CHECK_INT(camera.streaming, 0);

@@ -126,6 +126,21 @@ static void slices_too_large(void)
   close_cinema(&c);
 }
 
+// RFC 6184 8.1: 42f00b is level 1b, whose pictures are a quarter of those of level 1.1.
+static void level_1b(void)
+{
+  cinema c;
+  tm_event event;
+  CHECK(open_cinema(&c, 0));
+  tm_video_config out = sending(&c);
+  out.profile_level_id = 0x42F00B;
+  CHECK(configure(&c, out, receiving(&c)));
+  CHECK(support_event(c.engine, TM_EVENT_TROUBLE, &event, 1000));
+  CHECK(strstr(event.error.text, "level 1b"));
+  CHECK_INT(film_stats(c.engine, c.from).packets_sent, 0);
+  close_cinema(&c);
+}
+
 static void pictures_for_who_looks(void)
 {
   static uint8_t data[1 << 19];
@@ -340,6 +355,7 @@ int main(void)
   tm_test_run("packetization-mode 1: the file that arrives is the file that was sent", mode_1);
   tm_test_run("packetization-mode 0 with slices that fit", mode_0);
   tm_test_run("slices too large for packetization-mode 0 are told of", slices_too_large);
+  tm_test_run("a peer of level 1b is not sent larger pictures", level_1b);
   tm_test_run("pictures for who looks", pictures_for_who_looks);
   tm_test_run("who looks away gets on with a key frame", slow_viewer);
   tm_test_run("orientation arrives, and stands in the file", orientation);

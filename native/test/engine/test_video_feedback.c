@@ -193,6 +193,38 @@ static void obeys_a_limit(void)
   close_scene(&s);
 }
 
+// RFC 5104 4.2.1.2: a limit lives no longer than who asked for it. Here it is 0: without that nothing would ever be sent again.
+static void a_limit_ends_with_its_owner(void)
+{
+  scene s;
+  uint8_t message[64];
+  size_t octets = 0;
+  CHECK(open_scene(&s, true));
+  CHECK(configure(&s, true, false));
+  CHECK_INT(key_frames(&s, 200), 1);
+  tm_bitrate_bound bound = {.ssrc = film_stats(s.engine, s.stream).ssrc, .bits_per_second = 0, .overhead = 40};
+  CHECK_INT(tm_feedback_build_bounds(TM_FEEDBACK_TMMBR, STRANGER, &bound, 1, message, sizeof message, &octets), TM_OK);
+  CHECK(tell(&s, message, octets));
+  for (int i = 0; i < 100 && film_stats(s.engine, s.stream).target_bps > 0; i++) support_sleep(10);
+  CHECK_INT((long)film_stats(s.engine, s.stream).target_bps, 0);
+  tm_rtcp_content bye = {.ssrc = STRANGER, .cname = "peer@localhost", .bye = true};
+  CHECK_INT(tm_rtcp_build(&bye, message, sizeof message, &octets), TM_OK);
+  CHECK(support_peer_send(s.peer.rtcp, (uint16_t)(tm_stream_port(s.engine, s.stream) + 1), message, octets));
+  for (int i = 0; i < 100 && film_stats(s.engine, s.stream).target_bps == 0; i++) support_sleep(10);
+  CHECK(film_stats(s.engine, s.stream).target_bps > 0);
+  // Another peer altogether.
+  CHECK_INT(tm_feedback_build_bounds(TM_FEEDBACK_TMMBR, STRANGER, &bound, 1, message, sizeof message, &octets), TM_OK);
+  CHECK(tell(&s, message, octets));
+  for (int i = 0; i < 100 && film_stats(s.engine, s.stream).target_bps > 0; i++) support_sleep(10);
+  CHECK_INT((long)film_stats(s.engine, s.stream).target_bps, 0);
+  tm_video_config elsewhere = film_config((uint16_t)(s.peer.port + 2));
+  elsewhere.receive = false;
+  CHECK_INT(tm_video_configure(s.engine, s.stream, &elsewhere, NULL), TM_ENGINE_OK);
+  for (int i = 0; i < 100 && film_stats(s.engine, s.stream).target_bps == 0; i++) support_sleep(10);
+  CHECK(film_stats(s.engine, s.stream).target_bps > 0);
+  close_scene(&s);
+}
+
 // MD-2.9.1f: nobody was there when the first key frame came; it comes again with the first sign of life.
 static void first_key_frame_is_not_lost(void)
 {
@@ -399,6 +431,7 @@ int main(void)
   tm_test_run("a storm of PLI is calmed", storms_are_calmed);
   tm_test_run("NACK: the packets that were lost come again", repeats_what_was_lost);
   tm_test_run("TMMBR is obeyed and answered", obeys_a_limit);
+  tm_test_run("a limit ends with who asked for it", a_limit_ends_with_its_owner);
   tm_test_run("the first key frame comes again with the first sign of life", first_key_frame_is_not_lost);
   tm_test_run("a stream that begins in the middle draws one FIR", begins_in_the_middle);
   tm_test_run("a stream that begins well draws nothing", begins_well);

@@ -25,6 +25,11 @@ static void bounds(void) {
   CHECK(tm_rate_forget(&rate, 7));
   CHECK_INT(tm_rate_bounding_set(&rate, &set), 0);
   CHECK(!tm_rate_forget(&rate, 7));
+  CHECK(tm_rate_bound(&rate, 7, &(tm_bitrate_bound){.bits_per_second = 0}));
+  CHECK(tm_rate_paused(&rate));
+  tm_rate_forget_all(&rate);
+  CHECK(!tm_rate_paused(&rate));
+  CHECK_INT(tm_rate_target(&rate), 250000);
   config.start_bps = 1;
   CHECK_INT(tm_rate_init(&rate, &config), TM_ERR_ARGUMENT);
 }
