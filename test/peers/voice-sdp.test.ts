@@ -78,7 +78,7 @@ test.proof(
   '[MD-2.4.3a] our offer: both codecs in both forms, wideband first, and the bandwidth of each kind',
   {
     peers: ['tshark', 'SIPp'],
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     run: () => offer(['AMR-WB', 'AMR']),
     control: () => offer(['AMR', 'AMR-WB']),
   },
@@ -249,7 +249,7 @@ test.proof(
   '[MD-2.4.3b] offers of 26.114 annex A: one speech codec answered, its mode-set repeated, none refused',
   {
     peers: ['tshark', 'SIPp'],
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     run: () => answers(['AMR-WB', 'AMR'], ROWS),
     // Who has narrowband first alone answers with that.
     control: () => answers(['AMR'], ROWS.slice(0, 1)),
@@ -258,7 +258,7 @@ test.proof(
 
 test.proof('[MD-2.4.3j] EVS first: answered with AMR-WB, as EVS is left out', {
   peers: ['tshark', 'SIPp'],
-  timeoutMs: 60_000,
+  timeoutMs: 120_000,
   run: () => answers(['AMR-WB', 'AMR'], EVS),
   control: () => answers(['AMR'], EVS),
 });
