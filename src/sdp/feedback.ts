@@ -21,6 +21,9 @@ export const NO_FEEDBACK: AgreedFeedback = {
   trrIntMs: Milliseconds(0),
 };
 
+/** Some message was agreed. */
+export const hasMessages = (feedback: AgreedFeedback): boolean => MESSAGES.some(({ key }) => feedback[key]);
+
 /** `a=rtcp-fb` and `a=rtcp-rsize` of our offer. */
 export const offeredFeedback = (): readonly Line[] =>
   feedbackLines({ nack: true, pli: true, fir: true, tmmbr: true, rsize: true, trrIntMs: OFFERED_TRR });

@@ -15,6 +15,7 @@ import { codecNamed } from './codecs.ts';
 import { declined, sessionBandwidth, sessionLines } from './compose.ts';
 import { OFFERED_SUITES } from './crypto-suites.ts';
 import type { Direction } from './direction.ts';
+import { hasMessages } from './feedback.ts';
 import { formatSdp } from './format.ts';
 import { KeyRing } from './keys.ts';
 import type { LineContext, StreamKind } from './line.ts';
@@ -185,9 +186,11 @@ export class OfferAnswer {
     const slot = this.video?.index ?? media.findIndex((entry) => entry.media.kind === 'video');
     const transport = this.#transport('video', this.video, options);
     const formats = offeredVideoFormats(capabilities.video, this.video?.codec);
+    // What was agreed beside RTP/AVP (baresip does that) is not taken back by the next offer.
+    const feedback = transport.feedback || (this.video !== undefined && hasMessages(this.video.feedback));
     const line = offerVideo(this.#context, local.video, capabilities.video, {
       formats,
-      transport,
+      transport: { ...transport, feedback },
       direction: carried(capabilities.video, this.video?.codec.packetizationMode, direction),
     });
     return { index: slot < 0 ? media.length : slot, media: line, transport };

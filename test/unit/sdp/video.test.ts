@@ -224,6 +224,19 @@ test('feedback lines under AVP, as baresip writes them: honoured when both wrote
   assert.is(media.video?.avpf, false);
 });
 
+test('what was agreed beside AVP stays agreed when we hold; without it no line of it is offered', () => {
+  for (const lines of [['a=rtcp-fb:* nack pli'], []]) {
+    const own = device();
+    answered(own, h264('RTP/AVP', 'profile-level-id=42e01f', ...lines));
+    const offer = own.offer('sendonly');
+    assert.match(mediaLines(offer)[1] ?? '', /^m=video \d+ RTP\/AVP \d+$/);
+    assert.is(attributes(offer, 'rtcp-fb').includes('a=rtcp-fb:* nack pli'), lines.length > 0);
+    const { video } = settled(own, h264('RTP/AVP', 'profile-level-id=42e01f', ...lines));
+    assert.is(video?.feedback.pli, lines.length > 0);
+    assert.is(video?.feedback.fir, false);
+  }
+});
+
 for (const [what, answer, kind] of [
   ['port 0', withSession(AUDIO, 'm=video 0 RTP/AVP 104'), 'declined'],
   ['another codec', withSession(AUDIO, 'm=video 4002 RTP/AVP 31'), 'codec'],
