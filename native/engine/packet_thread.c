@@ -48,7 +48,14 @@ static void obey(tm_worker *worker, const tm_command *command, int64_t now)
   switch (command->kind) {
     case TM_COMMAND_ADD:
       (void)tm_worker_add(worker, session);
-      (void)tm_loop_add(&worker->loop, session->sockets.rtp, tag_of(session, false));
+      // A peer may well send before its answer is here (RFC 3264 5.1). Its first picture waits in the socket: without it nothing could be
+      // shown until the next key frame. Sound that waits would only be late.
+      if (session->kind->media == TM_MEDIA_VIDEO) {
+        session->rtp_intake.deaf = true;
+        session->rtp_intake.refill_ns = TM_NEVER;
+      } else {
+        (void)tm_loop_add(&worker->loop, session->sockets.rtp, tag_of(session, false));
+      }
       (void)tm_loop_add(&worker->loop, session->sockets.rtcp, tag_of(session, true));
       return;
     case TM_COMMAND_CLOSE: begin_close(worker, session, now); return;

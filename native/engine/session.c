@@ -220,6 +220,7 @@ static void configure_further(tm_session *session, const tm_session_config *conf
 void tm_session_configure(tm_session *session, const tm_session_config *config, int64_t now)
 {
   bool first = !session->configured;
+  if (first && session->rtp_intake.deaf) session->rtp_intake.refill_ns = now;
   if (session->has_source && session->config.clock_hz != config->clock_hz) {
     session->lost_before += tm_rtp_source_lost(&session->source);
     session->has_source = false;

@@ -102,6 +102,27 @@ static void arrives(uint8_t mode, size_t slice)
   close_cinema(&c);
 }
 
+// A caller's far end sends with its 200, before that has arrived here: its key frame is not lost.
+static void before_the_answer(void)
+{
+  cinema c;
+  tm_event event;
+  tm_error error = {.status = TM_ENGINE_OK};
+  CHECK(open_cinema(&c, 0));
+  tm_video_config out = sending(&c), in = receiving(&c);
+  CHECK_INT(tm_video_configure(c.engine, c.from, &out, &error), TM_ENGINE_OK);
+  support_sleep(300);
+  CHECK_RANGE(film_stats(c.engine, c.from).frames_sent, 3, 20);
+  CHECK_INT(tm_video_configure(c.engine, c.to, &in, &error), TM_ENGINE_OK);
+  CHECK(support_event(c.engine, TM_EVENT_FIRST_FRAME, &event, 1000));
+  support_sleep(300);
+  tm_video_stats to = film_stats(c.engine, c.to);
+  CHECK_INT(to.fir_sent + to.pli_sent, 0);
+  CHECK_INT(to.frames_dropped, 0);
+  CHECK_RANGE(to.first_frame_ms, 0, 50);
+  close_cinema(&c);
+}
+
 static void mode_1(void)
 {
   arrives(1, 0);
@@ -353,6 +374,7 @@ static void bad_arguments(void)
 int main(void)
 {
   tm_test_run("packetization-mode 1: the file that arrives is the file that was sent", mode_1);
+  tm_test_run("pictures that came before the answer", before_the_answer);
   tm_test_run("packetization-mode 0 with slices that fit", mode_0);
   tm_test_run("slices too large for packetization-mode 0 are told of", slices_too_large);
   tm_test_run("a peer of level 1b is not sent larger pictures", level_1b);
