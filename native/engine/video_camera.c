@@ -24,7 +24,7 @@ static void let_go(tm_video_source *source)
 // The camera gives the most that any of the streams wants; its own H.264 serves only if all take it as it is.
 static tm_camera_wish wish_of(const tm_video_source *source)
 {
-  tm_camera_wish wish = {.h264 = true};
+  tm_camera_wish wish = {.h264 = !source->recodes};
   for (unsigned i = 0; i < source->count; i++) {
     const tm_video_wish *one = &source->feeds[i]->port.wish;
     if (!one->send) continue;
@@ -134,6 +134,18 @@ static bool has_idr(const tm_camera_frame *frame)
   return false;
 }
 
+// Asked for constrained baseline, some cameras give what they always give.
+static bool gives_baseline(const tm_camera_frame *frame)
+{
+  tm_nal_scanner scanner;
+  tm_nal nal;
+  tm_h264_sps sps;
+  tm_nal_scan(&scanner, frame->data, frame->octets);
+  while (tm_nal_next(&scanner, &nal) == TM_OK && nal.type != TM_NAL_IDR && nal.type != TM_NAL_SLICE)
+    if (nal.type == TM_NAL_SPS && tm_h264_read_sps(&nal, &sps) == TM_OK) return tm_video_is_baseline(&sps);
+  return true;
+}
+
 static tm_status load(tm_video_source *source, const tm_camera_frame *frame)
 {
   static const tm_picture_format formats[] = {
@@ -149,6 +161,10 @@ static void deal_out(tm_video_source *source, const tm_camera_frame *frame)
   bool coded = tm_camera_get_info(source->camera)->format == TM_CAMERA_H264;
   if (frame->octets == 0 || (!coded && load(source, frame) != TM_OK)) return;
   bool key = coded && has_idr(frame);
+  if (coded && !gives_baseline(frame)) {
+    source->recodes = true;  // opened anew for pictures that we encode ourselves
+    return;
+  }
   for (unsigned i = 0; i < source->count; i++) {
     tm_video_feed *feed = source->feeds[i];
     if (!feed->port.wish.send || atomic_load_explicit(&feed->port.paused, memory_order_relaxed)) continue;

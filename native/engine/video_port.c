@@ -121,6 +121,20 @@ static bool within_level(const tm_h264_sps *sps, uint8_t level_idc)
   return tm_h264_suits(sps, (uint32_t)sps->profile_idc << 16 | (uint32_t)sps->constraints << 8 | level_idc);
 }
 
+// 26.114 5.2.2, RFC 6184 8.1: constrained baseline is what was agreed. Many a camera writes plain baseline and uses no more of it.
+bool tm_video_is_baseline(const tm_h264_sps *sps)
+{
+  return tm_h264_suits(sps, UINT32_C(0x420000) | TM_H264_HIGHEST_LEVEL);
+}
+
+static void refuse_profile(tm_video_port *port)
+{
+  tm_error error;
+  (void)tm_error_set(&error, TM_ENGINE_CODEC, 0, "H.264 of profile %u is not what the other side takes: constrained baseline",
+                     port->foreign_profile);
+  refuse(port, &error);
+}
+
 static found_sets look(tm_video_port *port, const uint8_t *unit, size_t octets)
 {
   tm_nal_scanner scanner;
@@ -134,6 +148,7 @@ static found_sets look(tm_video_port *port, const uint8_t *unit, size_t octets)
     found.sps = true;
     if (tm_h264_read_sps(&nal, &sps) != TM_OK) continue;
     port->beyond_level = !within_level(&sps, port->wish.level_idc);
+    port->foreign_profile = tm_video_is_baseline(&sps) ? 0 : sps.profile_idc;
     atomic_store_explicit(&port->width, sps.width, memory_order_relaxed);
     atomic_store_explicit(&port->height, sps.height, memory_order_relaxed);
   }
@@ -187,8 +202,9 @@ void tm_video_port_put(tm_video_port *port, const uint8_t *unit, size_t octets, 
   unsigned requests = atomic_load_explicit(&port->key_requests, memory_order_relaxed);
   bool changed = tm_parameter_sets_note_unit(&port->sets, unit, octets);
   found_sets found = look(port, unit, octets);
-  if (port->beyond_level) {
-    refuse_level(port);
+  if (port->beyond_level || port->foreign_profile) {
+    if (port->foreign_profile) refuse_profile(port);
+    else refuse_level(port);
     drop(port);
     return;
   }

@@ -60,6 +60,7 @@ typedef struct {
   bool wants_key;       // nothing goes out before a key frame
   bool refused, in_trouble;
   bool beyond_level;    // the last SPS, for who takes it now
+  uint8_t foreign_profile;  // likewise: its profile_idc; 0: baseline, as agreed
   tm_parameter_sets sets;
   tm_h264_payload payload;
   uint8_t *unit;        // an access unit with its sets before it
@@ -76,6 +77,9 @@ void tm_video_port_release(tm_video_port *port);
 /** Control thread: from the next picture on. */
 void tm_video_port_wish(tm_video_port *port, const tm_video_wish *wish);
 
+/** Whether a stream of this SPS may be sent as what we negotiate (26.114 5.2.2). */
+bool tm_video_is_baseline(const tm_h264_sps *sps);
+
 // Source's thread.
 /** Takes over a new wish; true when there was one. */
 bool tm_video_port_follow(tm_video_port *port);
@@ -83,7 +87,8 @@ bool tm_video_port_follow(tm_video_port *port);
 bool tm_video_port_key_due(const tm_video_port *port);
 /**
  * Packs an access unit (Annex B) of the moment `time_ns` and spreads its packets over `span_ns` at most. What cannot be sent (before the
- * first key frame, ring full, slices too large for the packetization mode, a level above the wish's) is dropped, and a key frame is wanted then.
+ * first key frame, ring full, slices too large for the packetization mode, a level above the wish's,
+ * another profile than baseline) is dropped, and a key frame is wanted then.
  */
 void tm_video_port_put(tm_video_port *port, const uint8_t *unit, size_t octets, bool key, int64_t time_ns, int64_t span_ns);
 void tm_video_port_trouble(tm_video_port *port, const tm_error *error);

@@ -26,6 +26,7 @@ struct tm_video_source {
   tm_jpeg *jpeg;
   tm_picture picture;  // of the camera's size
   int64_t heard_ns;
+  bool recodes;        // the camera's own H.264 is of no use to anyone
 };
 
 struct tm_video_pool {

@@ -50,6 +50,7 @@ typedef struct tm_h264_level {
 } tm_h264_level;
 
 /// NULL when there is no such level.
+enum { TM_H264_HIGHEST_LEVEL = 62 };
 const tm_h264_level *tm_h264_level_limits(uint8_t level_idc, bool level_1b);
 /// Whether pictures of this size (samples) and rate (thousandths of frames a second) are within the level, sides by A.3.1 (sqrt(8 * MaxFS)).
 bool tm_h264_fits_level(const tm_h264_level *level, uint32_t width, uint32_t height, uint32_t millifps);

@@ -148,16 +148,18 @@ export function fitsLevel(level: number, size: { readonly width: number; readonl
 /** 26.114 6.2.3.2: no NAL unit need be longer than a packet of a usual path. */
 const MAX_NAL_UNIT = 1_400;
 
-/** The fmtp value of a payload type of ours. Parameter sets of a higher level than the line's stay out. */
+/** The fmtp value of a payload type of ours. Parameter sets of a higher level than the line's, or of a profile that is not ours, stay out. */
 export function h264Fmtp(options: {
   readonly profileLevelId: string;
   readonly packetizationMode: 0 | 1;
   readonly parameterSets: readonly Buffer[];
 }): string {
   const level = levelOf(options.profileLevelId);
-  const fits = options.parameterSets.every(
-    (set) => ((set[0] ?? 0) & NAL_TYPE_MASK) !== SPS || levelOf(set.toString('hex', 1, 4)) <= level,
-  );
+  const fits = options.parameterSets.every((set) => {
+    if (((set[0] ?? 0) & NAL_TYPE_MASK) !== SPS) return true;
+    const own = levelOf(set.toString('hex', 1, 4));
+    return own > 0 && own <= level;
+  });
   const sets = options.parameterSets.map((set) => set.toString('base64')).join(',');
   return [
     `profile-level-id=${options.profileLevelId}`,

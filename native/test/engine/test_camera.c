@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "tm_camera.h"
 #include "tm_test.h"
+#include "tm_video_fixture.h"
 #include "video_source.h"
 #include "video_support.h"
 
@@ -15,6 +16,7 @@ enum { WIDTH = 320, HEIGHT = 240, BUFFERS = 4, FD = 1000, FRAME_OCTETS = WIDTH *
 // Its own thread and the source's both look: simple values only, atomic.
 static struct {
   atomic_int opened, streaming, gone, busy, broken, frames, keys_asked;
+  atomic_uint format;
   uint32_t formats[3];
   uint8_t *buffers[BUFFERS];
   atomic_bool queued[BUFFERS];
@@ -60,6 +62,7 @@ static int enumerate(struct v4l2_fmtdesc *format)
 static int set_format(struct v4l2_format *format)
 {
   if (camera.busy) return fail_with(EBUSY);
+  camera.format = format->fmt.pix.pixelformat;
   format->fmt.pix.width = WIDTH;
   format->fmt.pix.height = HEIGHT;
   format->fmt.pix.bytesperline = format->fmt.pix.pixelformat == V4L2_PIX_FMT_YUYV ? WIDTH * 2 : 0;
@@ -78,7 +81,7 @@ static int dequeue(struct v4l2_buffer *buffer)
     camera.queued[i] = false;
     buffer->index = i;
     int number = camera.frames++;
-    if (camera.film) {
+    if (camera.film && camera.format == V4L2_PIX_FMT_H264) {
       memcpy(camera.buffers[i], camera.film, camera.film_octets);
       buffer->bytesused = (uint32_t)camera.film_octets;
     } else {
@@ -326,6 +329,33 @@ static void passed_through(void)
   unplug_for_good();
 }
 
+// 26.114 5.2.2: High is not what was agreed; the camera's pictures are encoded here instead.
+static void another_profile(void)
+{
+  unsigned pictures, keys;
+  tm_error error;
+  tm_endpoint endpoint = support_device("/dev/fake");
+  plug_in(V4L2_PIX_FMT_H264);
+  camera.formats[2] = V4L2_PIX_FMT_YUYV;
+  heard.troubles = 0;
+  camera.film = film_read(tm_fixture_path("high.h264"), &camera.film_octets);
+  CHECK(camera.film && camera.film_octets < FRAME_OCTETS);
+  tm_video_pool *pool = tm_video_pool_create(&fake);
+  tm_video_feed *feed = tm_video_feed_open(pool, &endpoint, &listener, &error);
+  tm_video_wish on = wish(true);
+  CHECK(feed);
+  tm_video_feed_wish(feed, &on);
+  watch(feed, 5, &pictures, &keys);
+  CHECK_RANGE(pictures, 5, 20);
+  CHECK_INT(camera.format, V4L2_PIX_FMT_YUYV);
+  CHECK_INT(heard.troubles, 0);
+  tm_video_feed_close(feed);
+  tm_video_pool_destroy(pool);
+  free(camera.film);
+  camera.film = NULL;
+  unplug_for_good();
+}
+
 static void described(void)
 {
   tm_error error;
@@ -353,6 +383,7 @@ int main(void)
   tm_test_run("YUYV is encoded, for two calls at two sizes; open only while somebody sends", encoded);
   tm_test_run("unplugged, broken, taken: told once, and back by itself", unplugged_and_back);
   tm_test_run("H.264 is passed through", passed_through);
+  tm_test_run("H.264 of another profile than baseline is not: the camera is asked for raw pictures", another_profile);
   tm_test_run("what a camera would send is known before", described);
   return tm_test_end();
 }

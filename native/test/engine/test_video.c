@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "tm_test.h"
+#include "tm_video_fixture.h"
 #include "video_support.h"
 
 enum { FRAMES = 60 };
@@ -158,6 +159,22 @@ static void level_1b(void)
   CHECK(configure(&c, out, receiving(&c)));
   CHECK(support_event(c.engine, TM_EVENT_TROUBLE, &event, 1000));
   CHECK(strstr(event.error.text, "level 1b"));
+  CHECK_INT(film_stats(c.engine, c.from).packets_sent, 0);
+  close_cinema(&c);
+}
+
+// 26.114 5.2.2: only baseline was agreed.
+static void another_profile(void)
+{
+  cinema c;
+  tm_event event;
+  tm_error error;
+  CHECK(open_cinema(&c, 0));
+  tm_endpoint high = support_file(tm_fixture_path("high.h264"));
+  CHECK_INT(tm_video_attach(c.engine, c.from, &high, NULL, &error), TM_ENGINE_OK);
+  CHECK(configure(&c, sending(&c), receiving(&c)));
+  CHECK(support_event(c.engine, TM_EVENT_TROUBLE, &event, 1000));
+  CHECK(strstr(event.error.text, "profile 100"));
   CHECK_INT(film_stats(c.engine, c.from).packets_sent, 0);
   close_cinema(&c);
 }
@@ -378,6 +395,7 @@ int main(void)
   tm_test_run("packetization-mode 0 with slices that fit", mode_0);
   tm_test_run("slices too large for packetization-mode 0 are told of", slices_too_large);
   tm_test_run("a peer of level 1b is not sent larger pictures", level_1b);
+  tm_test_run("a film of another profile than baseline is not sent", another_profile);
   tm_test_run("pictures for who looks", pictures_for_who_looks);
   tm_test_run("who looks away gets on with a key frame", slow_viewer);
   tm_test_run("orientation arrives, and stands in the file", orientation);

@@ -224,6 +224,14 @@ test('feedback lines under AVP, as baresip writes them: honoured when both wrote
   assert.is(media.video?.avpf, false);
 });
 
+test('parameter sets of another profile than the line says are not told (RFC 6184 8.1)', () => {
+  const high = Buffer.from('Z2QAHqzZQKAv+XARAAADAAEAAAMAPA8WLZY=', 'base64');
+  const offer = side(capabilities('off', { video: { ...VIDEO, spropParameterSets: [high, PPS] } })).offer(
+    BOTH_WAYS,
+  );
+  assert.is(attributes(offer, 'fmtp').filter((line) => line.includes('sprop-parameter-sets')).length, 0);
+});
+
 test('what was agreed beside AVP stays agreed when we hold; without it no line of it is offered', () => {
   for (const lines of [['a=rtcp-fb:* nack pli'], []]) {
     const own = device();
