@@ -22,13 +22,16 @@ export function configurations(
   media: MediaDescription,
 ): readonly Configuration[] {
   const actual = { media };
-  const potential = media.attributes.filter(({ name }) => name === 'pcfg');
+  const potential = media.attributes.filter(({ name }) => name === 'pcfg').slice(0, CONFIGURATION_LIMIT);
   if (potential.length === 0 || requiresMore(session, media)) return [actual];
   const capabilities = { transports: transports(session, media), attributes: attributes(session, media) };
   const numbered = potential
-    .flatMap(({ value }) => expand(media, value, capabilities))
-    .sort((a, b) => a.number - b.number);
-  return [...numbered.slice(0, CONFIGURATION_LIMIT).map(({ configuration }) => configuration), actual];
+    .flatMap(({ value }) => choices(value))
+    .sort((a, b) => a.number - b.number)
+    .slice(0, CONFIGURATION_LIMIT)
+    .map((choice) => configure(media, choice, capabilities))
+    .filter((configuration) => configuration !== undefined);
+  return [...numbered, actual];
 }
 
 /** The transports that our own line offered beside its actual one. */
@@ -75,12 +78,15 @@ interface Capabilities {
   readonly attributes: ReadonlyMap<number, Line>;
 }
 
+interface Choice {
+  readonly number: number;
+  /** '' for the line's own. */
+  readonly transport: string;
+  readonly set: string;
+}
+
 /** `1 t=1|2 a=-m:1,[2]|3`: every combination, with `+name=…` extensions making the whole unusable (3.5.1). */
-function expand(
-  media: MediaDescription,
-  value: string,
-  capabilities: Capabilities,
-): readonly { readonly number: number; readonly configuration: Configuration }[] {
+function choices(value: string): readonly Choice[] {
   const [first = '', ...parts] = value.trim().split(/[ \t]+/);
   const number = parseDecimal(first);
   if (number === undefined) return [];
@@ -88,21 +94,20 @@ function expand(
   let sets: readonly string[] = [''];
   for (const part of parts) {
     const name = part.slice(0, Math.max(0, part.indexOf('=')));
-    const alternatives = part.slice(name.length + 1).split('|');
+    const alternatives = part.slice(name.length + 1).split('|', CONFIGURATION_LIMIT);
     if (name === 't') protocols = alternatives;
     else if (name === 'a') sets = alternatives;
     // A mandatory extension; others may be passed over.
     else if (name.startsWith('+')) return [];
   }
   return protocols
-    .flatMap((transport) => sets.map((set) => configure(media, { number, transport, set }, capabilities)))
-    .slice(0, CONFIGURATION_LIMIT)
-    .flatMap((configuration) => (configuration ? [{ number, configuration }] : []));
+    .flatMap((transport) => sets.map((set) => ({ number, transport, set })))
+    .slice(0, CONFIGURATION_LIMIT);
 }
 
 function configure(
   media: MediaDescription,
-  choice: { readonly number: number; readonly transport: string; readonly set: string },
+  choice: Choice,
   capabilities: Capabilities,
 ): Configuration | undefined {
   const { number, transport, set } = choice;
@@ -139,6 +144,7 @@ function attributeSet(
   // Optional ones stand in brackets, which may hold several.
   for (const [, optional, mandatory] of list.matchAll(/\[([^\]]*)\]|([^,[\]]+)/g)) {
     for (const item of (optional ?? mandatory ?? '').split(',')) {
+      if (taken.length >= CAPABILITY_LIMIT) return undefined;
       const line = known.get(parseDecimal(item.trim()) ?? -1);
       if (line) {
         lines.push(line);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { configurations } from '#src/sdp/capability-negotiation.ts';
+import { MediaDescription } from '#src/sdp/model.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import { suite } from '#test/support/suite.ts';
 import { withSession } from './fixtures.ts';
@@ -44,6 +45,23 @@ test('RFC 5939 4.1: SRTP first, by number; the transports of the session and of 
     ],
   );
   assert.equal(found[0]?.attributes, ['crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x']);
+});
+
+test('a line of many alternatives costs no more than its limit', () => {
+  const many = (text: string) => Array.from({ length: 300 }, () => text).join('|');
+  let made = 0;
+  const splice = MediaDescription.of;
+  MediaDescription.of = (...args) => {
+    made += 1;
+    return splice(...args);
+  };
+  try {
+    const found = of('a=tcap:1 RTP/SAVP', LINE, 'a=acap:1 x:1', `a=pcfg:1 t=${many('1')} a=${many('1')}`);
+    assert.is(found.length, 65);
+    assert.is(made, 64);
+  } finally {
+    MediaDescription.of = splice;
+  }
 });
 
 test('alternatives, optional ones, and deletion of what the line has', () => {
