@@ -10,7 +10,7 @@ static const int64_t MILLI = 1000;
 static void failed(tm_video_source *source, tm_status status)
 {
   tm_error error;
-  (void)tm_error_set(&error, TM_ENGINE_FILE, 0, "%s: %s", source->name, tm_status_text(status));
+  (void)tm_video_file_error(&error, source->name, status);
   tm_video_source_trouble(source, &error);
 }
 

@@ -96,7 +96,9 @@ void tm_video_beat(tm_session *session, int64_t now)
 {
   tm_video_stream *stream = tm_video_of(session);
   tm_video_send_beat(stream, now);
-  if (session->configured) tm_video_receive_beat(stream, now);
+  if (!session->configured) return;
+  tm_video_tell_bound(stream, now);
+  tm_video_receive_beat(stream, now);
 }
 
 static int64_t sooner(int64_t at, uint64_t us)
@@ -114,6 +116,7 @@ int64_t tm_video_deadline(const tm_session *session, int64_t now)
   // A key frame that was asked for too soon after another one.
   if (stream->feed && stream->maker.pending && !stream->key_asked)
     at = sooner(at, tm_video_us(now) + KEY_POLL_US);
+  if (stream->bound_untold && stream->bound_due_ns < at) at = stream->bound_due_ns;
   if (!session->config.receive) return at;
   at = sooner(at, tm_h264_depay_due_us(stream->depay));
   return sooner(at, tm_keyframe_due_us(&stream->asker));

@@ -10,6 +10,7 @@ enum {
   REPEAT_AFTER_MS = 50,  // a first key frame that left so long before the peer was heard may have met a closed path
   RESEND_SPACING_MS = 10,
   ASK_AGAIN_MS = 1000,   // a source that gave no key frame is asked again
+  TMMBN_SPACING_MS = 100,  // between two answers: many requests do not make a storm
 };
 
 void tm_video_apply_rate(tm_video_stream *stream)
@@ -119,15 +120,23 @@ static void take_nack(tm_video_stream *stream, const tm_feedback *feedback, int6
   for (size_t i = 0; i < count; i++) tm_video_resend(stream, sequences[i], now);
 }
 
-// Who binds now: the answer to every TMMBR, and told when it changes (RFC 5104 4.2.2).
-static void notify_bound(tm_video_stream *stream, int64_t now)
+void tm_video_tell_bound(tm_video_stream *stream, int64_t now)
 {
+  if (!stream->bound_untold || now < stream->bound_due_ns) return;
+  stream->bound_untold = false;
+  stream->bound_due_ns = now + TMMBN_SPACING_MS * TM_NS_PER_MS;
   tm_bitrate_bound set[TM_RATE_OWNERS];
   uint8_t out[TM_MAX_FEEDBACK];
   size_t octets = 0, count = tm_rate_bounding_set(&stream->rate, set);
   if (stream->setup->tmmbr &&
       tm_feedback_build_bounds(TM_FEEDBACK_TMMBN, stream->session.ssrc, set, count, out, sizeof out, &octets) == TM_OK)
     (void)tm_rtcp_feedback(&stream->session, out, octets, stream->setup->reduced, now);
+}
+
+static void notify_bound(tm_video_stream *stream, int64_t now)
+{
+  stream->bound_untold = true;
+  tm_video_tell_bound(stream, now);
 }
 
 static void take_bound(tm_video_stream *stream, const tm_feedback *feedback, int64_t now)

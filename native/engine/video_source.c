@@ -86,9 +86,19 @@ tm_engine_status tm_video_camera_error(tm_error *error, const char *name, tm_sta
   return tm_error_set(error, status == TM_ERR_MEMORY ? TM_ENGINE_MEMORY : TM_ENGINE_DEVICE, code, "%s: %s", name, reason);
 }
 
+static const char *film_reason(tm_status status)
+{
+  switch (status) {
+    case TM_ERR_MALFORMED:
+    case TM_ERR_END: return "no H.264 in it";
+    case TM_ERR_SPACE: return "no H.264, or a picture of more than 1 MiB in it";
+    default: return tm_status_text(status);
+  }
+}
+
 tm_engine_status tm_video_file_error(tm_error *error, const char *name, tm_status status)
 {
-  return tm_error_set(error, TM_ENGINE_FILE, 0, "%s: %s", name, status == TM_ERR_MALFORMED ? "no H.264 in it" : tm_status_text(status));
+  return tm_error_set(error, TM_ENGINE_FILE, 0, "%s: %s", name, film_reason(status));
 }
 
 // Is there such a source at all? A camera that somebody else uses now may be free when it is needed.

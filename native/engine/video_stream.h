@@ -67,9 +67,9 @@ typedef struct {
   tm_rate rate;
   tm_parameter_sets sets;
   uint8_t sets_annexb[TM_VIDEO_SETS_ANNEXB];
-  bool key_asked, far_heard, first_shown;
+  bool key_asked, far_heard, first_shown, bound_untold;
   uint32_t frame_timestamp, remote_ssrc;
-  int64_t first_packet_ns, key_asked_ns, key_sent_ns;
+  int64_t first_packet_ns, key_asked_ns, key_sent_ns, bound_due_ns;
   uint64_t heard_before;  // packets of any kind when the remote was set
   uint8_t orientation;
   tm_video_cached *cache;
@@ -121,6 +121,8 @@ void tm_video_receive_beat(tm_video_stream *stream, int64_t now);
 void tm_video_send_beat(tm_video_stream *stream, int64_t now);
 void tm_video_resend(tm_video_stream *stream, uint16_t sequence, int64_t now);
 /** A key frame is owed to the peer: the source is asked when the policy's moment has come. */
+/** Who binds now: the answer to every TMMBR, to many together, and told when it changes (RFC 5104 4.2.2). */
+void tm_video_tell_bound(tm_video_stream *stream, int64_t now);
 void tm_video_serve_keys(tm_video_stream *stream, int64_t now);
 void tm_video_apply_rate(tm_video_stream *stream);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tm_annexb.h"
@@ -144,6 +145,15 @@ static tm_status open_error(int cause) {
   return cause == EACCES || cause == EPERM ? TM_ERR_ACCESS : TM_ERR_IO;
 }
 
+// What can be read from its beginning again; O_NONBLOCK: a FIFO without a writer must not hang us.
+static tm_status open_file(tm_annexb_reader *r, const char *path) {
+  struct stat about;
+  r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (r->fd < 0) return open_error(errno);
+  if (fstat(r->fd, &about) != 0) return TM_ERR_IO;
+  return S_ISREG(about.st_mode) ? TM_OK : TM_ERR_ACCESS;
+}
+
 tm_status tm_annexb_open(const char *path, const tm_annexb_options *options, tm_annexb_reader **out) {
   if (options->millifps > MOST_MILLIFPS) return TM_ERR_ARGUMENT;
   tm_annexb_reader *r = calloc(1, sizeof *r);
@@ -153,10 +163,7 @@ tm_status tm_annexb_open(const char *path, const tm_annexb_options *options, tm_
   r->capacity = (options->max_frame == 0 ? FRAME_BYTES : options->max_frame) + CHUNK_BYTES;
   r->buffer = malloc(r->capacity);
   tm_status status = r->buffer == NULL ? TM_ERR_MEMORY : TM_OK;
-  if (status == TM_OK) {
-    r->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (r->fd < 0) status = open_error(errno);
-  }
+  if (status == TM_OK) status = open_file(r, path);
   tm_annexb_frame first;
   if (status == TM_OK) status = next_unit(r, &first);
   if (status == TM_ERR_END) status = TM_ERR_MALFORMED;

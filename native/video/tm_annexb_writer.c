@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tm_annexb.h"
@@ -14,16 +15,28 @@ struct tm_annexb_writer {
   uint64_t written;
 };
 
+// O_NONBLOCK: a FIFO that nobody reads must not hang us; it is refused.
+static tm_status open_file(tm_annexb_writer *w, const char *path) {
+  struct stat about;
+  w->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
+  if (w->fd < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return TM_ERR_NOT_FOUND;
+    return errno == EACCES || errno == EPERM || errno == EROFS || errno == EISDIR || errno == ENXIO ? TM_ERR_ACCESS : TM_ERR_IO;
+  }
+  if (fstat(w->fd, &about) != 0) return TM_ERR_IO;
+  return S_ISREG(about.st_mode) || S_ISCHR(about.st_mode) ? TM_OK : TM_ERR_ACCESS;
+}
+
 tm_status tm_annexb_create(const char *path, tm_annexb_writer **out) {
   tm_annexb_writer *w = calloc(1, sizeof *w);
   if (w == NULL) return TM_ERR_MEMORY;
-  w->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-  if (w->fd < 0) {
+  tm_status status = open_file(w, path);
+  if (status != TM_OK) {
     int cause = errno;
+    if (w->fd >= 0) close(w->fd);
     free(w);
     errno = cause;
-    if (cause == ENOENT || cause == ENOTDIR) return TM_ERR_NOT_FOUND;
-    return cause == EACCES || cause == EPERM || cause == EROFS ? TM_ERR_ACCESS : TM_ERR_IO;
+    return status;
   }
   *out = w;
   return TM_OK;

@@ -18,7 +18,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   address: { id: 'media.address', fault: 'caller', message: 'This address cannot be used for sound.' },
   ports: { id: 'media.ports', fault: 'caller', message: 'No port is free for the sound of a call.' },
   codec: { id: 'media.codec', fault: 'caller', message: 'This codec is not to be had.' },
-  file: { id: 'media.file', fault: 'caller', message: 'A sound file cannot be used.' },
+  file: { id: 'media.file', fault: 'caller', message: 'A file of sound or video cannot be used.' },
   device: { id: 'media.device', fault: 'caller', message: 'The audio device cannot be used.' },
   closed: { id: 'media.closed', fault: 'caller', message: 'The sound engine is closed.' },
 };

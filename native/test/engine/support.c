@@ -54,7 +54,8 @@ tm_endpoint support_device(const char *name)
 
 tm_stream_config support_config(tm_codec_name codec, uint16_t port)
 {
-  static const uint8_t types[] = {[TM_CODEC_NAME_PCMU] = 0, [TM_CODEC_NAME_PCMA] = 8, [TM_CODEC_NAME_AMR_WB] = 96};
+  static const uint8_t types[] = {[TM_CODEC_NAME_PCMU] = 0, [TM_CODEC_NAME_PCMA] = 8, [TM_CODEC_NAME_AMR_WB] = 96,
+                                  [TM_CODEC_NAME_AMR] = 97,  [TM_CODEC_NAME_G722] = 9, [TM_CODEC_NAME_OPUS] = 98};
   tm_stream_config config = {.remote_address = "127.0.0.1",
                              .remote_port = port,
                              .codec = codec,

@@ -193,6 +193,40 @@ static void obeys_a_limit(void)
   close_scene(&s);
 }
 
+// The last of a storm of requests is answered, most of it is not.
+static void answers_many_together(void)
+{
+  enum { REQUESTS = 60 };
+  scene s;
+  uint8_t message[64];
+  size_t octets = 0;
+  long answers = 0;
+  CHECK(open_scene(&s, true));
+  CHECK(configure(&s, true, false));
+  CHECK_INT(key_frames(&s, 200), 1);
+  tm_bitrate_bound bound = {.ssrc = film_stats(s.engine, s.stream).ssrc, .overhead = 40}, told = {.ssrc = 0};
+  for (uint64_t i = 1; i <= REQUESTS; i++) {
+    bound.bits_per_second = 100000 + i;
+    CHECK_INT(tm_feedback_build_bounds(TM_FEEDBACK_TMMBR, STRANGER, &bound, 1, message, sizeof message, &octets), TM_OK);
+    CHECK(tell(&s, message, octets));
+    support_sleep(2);  // a socket brings 16 in a beat
+  }
+  while (told.bits_per_second != bound.bits_per_second && support_peer_rtcp(&s.peer, 1000)) {
+    tm_rtcp_iterator iterator;
+    tm_rtcp_packet packet;
+    tm_feedback feedback;
+    tm_rtcp_begin(&iterator, s.peer.data, s.peer.octets);
+    while (tm_rtcp_next(&iterator, &packet) == TM_OK)
+      if (packet.type == TM_RTCP_RTPFB && tm_feedback_read(&packet, &feedback) == TM_OK &&
+          tm_feedback_bound_at(&feedback, 0, &told) == TM_OK)
+        answers++;
+  }
+  CHECK_INT((long)told.bits_per_second, 100000 + REQUESTS);
+  CHECK_INT((long)film_stats(s.engine, s.stream).tmmbr_received, REQUESTS);
+  CHECK_RANGE((double)answers, 1, REQUESTS / 2);
+  close_scene(&s);
+}
+
 // RFC 5104 4.2.1.2: a limit lives no longer than who asked for it. Here it is 0: without that nothing would ever be sent again.
 static void a_limit_ends_with_its_owner(void)
 {
@@ -431,6 +465,7 @@ int main(void)
   tm_test_run("a storm of PLI is calmed", storms_are_calmed);
   tm_test_run("NACK: the packets that were lost come again", repeats_what_was_lost);
   tm_test_run("TMMBR is obeyed and answered", obeys_a_limit);
+  tm_test_run("many TMMBR are answered together, the last one too", answers_many_together);
   tm_test_run("a limit ends with who asked for it", a_limit_ends_with_its_owner);
   tm_test_run("the first key frame comes again with the first sign of life", first_key_frame_is_not_lost);
   tm_test_run("a stream that begins in the middle draws one FIR", begins_in_the_middle);

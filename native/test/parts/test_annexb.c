@@ -2,6 +2,8 @@
 #include "tm_annexb.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tm_video_fixture.h"
@@ -119,12 +121,31 @@ static void full_disk(void) {
   CHECK_INT(errno, ENOENT);
 }
 
+// One that nobody writes or reads would hang whoever opens it.
+static void no_file(void) {
+  char path[64];
+  tm_annexb_reader *r = NULL;
+  tm_annexb_writer *w = NULL;
+  snprintf(path, sizeof path, "/tmp/tm_annexb_%d.fifo", (int)getpid());
+  CHECK_INT(mkfifo(path, 0600), 0);
+  CHECK_INT(tm_annexb_open(path, &(tm_annexb_options){.loop = true}, &r), TM_ERR_ACCESS);
+  CHECK_INT(tm_annexb_create(path, &w), TM_ERR_ACCESS);
+  int other_end = open(path, O_RDONLY | O_NONBLOCK); // read by somebody it opens, and is refused all the same
+  CHECK_INT(tm_annexb_create(path, &w), TM_ERR_ACCESS);
+  close(other_end);
+  unlink(path);
+  CHECK_INT(tm_annexb_open("/tmp", &(tm_annexb_options){.loop = true}, &r), TM_ERR_ACCESS);
+  CHECK_INT(tm_annexb_create("/tmp", &w), TM_ERR_ACCESS);
+  CHECK_INT(tm_annexb_open("/dev/zero", &(tm_annexb_options){.loop = true}, &r), TM_ERR_ACCESS);
+}
+
 int main(void) {
   tm_test_run("access units add up to the file", whole_files);
   tm_test_run("times by VUI, setting, over loops", times);
   tm_test_run("what is no stream is refused", refused);
   tm_test_run("large files are read in pieces, units bounded", large);
   tm_test_run("a full disk is told and stays", full_disk);
+  tm_test_run("pipes, folders and devices are refused, at once", no_file);
   tm_annexb_close(reader);
   return tm_test_end();
 }
