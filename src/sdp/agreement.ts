@@ -4,7 +4,13 @@ import type { AmrParameters, CodecName } from './codecs.ts';
 import type { SrtpSuite } from './crypto-suites.ts';
 import type { Direction } from './direction.ts';
 import { receives, sends } from './direction.ts';
-import type { AddressType, Connection, MediaDescription, SessionDescription } from './model.ts';
+import {
+  type AddressType,
+  type Connection,
+  isGroup,
+  type MediaDescription,
+  type SessionDescription,
+} from './model.ts';
 
 /** The two sides may number one format differently: each names what it wants to receive (RFC 3264 5.1, 6.1). */
 export interface AgreedFormat {
@@ -153,11 +159,16 @@ export function flowOf(
   };
 }
 
+const LAST_PORT = 65_535;
+
 export function remoteMedia(media: MediaDescription, connection: Connection): RemoteMedia {
   const { addressType, address } = connection;
   const { port } = media.media;
-  const rtcp = media.rtcp ?? { port: port + 1 };
-  return { addressType, address, port, rtcp: { address: rtcp.address ?? address, port: rtcp.port } };
+  const { address: named = address, port: rtcpPort } = media.rtcp ?? {
+    // Behind the last port there is none: both in one, told apart by their types (RFC 5761 4).
+    port: Math.min(port + 1, LAST_PORT),
+  };
+  return { addressType, address, port, rtcp: { address: isGroup(named) ? address : named, port: rtcpPort } };
 }
 
 export function agreedRtcp(session: SessionDescription, media: MediaDescription): AgreedRtcp {

@@ -5,7 +5,7 @@ import { answerAudio } from './audio.ts';
 import type { MediaWish } from './capabilities.ts';
 import { addressTypeOf, declined } from './compose.ts';
 import type { LineContext, OfferedLine, StreamKind } from './line.ts';
-import type { MediaDescription, SessionDescription } from './model.ts';
+import { isGroup, type MediaDescription, type SessionDescription } from './model.ts';
 import { type TransportChoice, type TransportFault, transportChoices } from './transport.ts';
 import { answerVideo } from './video.ts';
 
@@ -13,13 +13,13 @@ import { answerVideo } from './video.ts';
  * Why an offer is refused as a whole. `encryption-required`: it brings RTP in clear only and our policy wants SRTP;
  * `encryption-unusable`: SRTP without a key or suite that we take; `dtls-only`: keys by DTLS, which we do not speak.
  */
-export type RejectionReason = 'no-audio' | TransportFault | 'family' | 'codec';
+export type RejectionReason = 'no-audio' | TransportFault | 'family' | 'multicast' | 'codec';
 
 /** Why nothing was agreed, with the warning that tells the peer (RFC 3261 20.43). */
 export interface Rejection {
   readonly status: 488;
   readonly reason: RejectionReason;
-  readonly warning: { readonly code: 301 | 302 | 304 | 305; readonly text: string };
+  readonly warning: { readonly code: 301 | 302 | 304 | 305 | 330; readonly text: string };
 }
 
 /** In the order of how far a line got: of several lines the best one tells why. */
@@ -30,6 +30,7 @@ const WARNINGS: Readonly<Record<RejectionReason, Rejection['warning']>> = {
   'encryption-unusable': { code: 302, text: 'No usable SDES crypto suite' },
   'encryption-required': { code: 302, text: 'SRTP is required' },
   family: { code: 301, text: 'Incompatible network address formats' },
+  multicast: { code: 330, text: 'Multicast not available' },
   codec: { code: 305, text: 'Incompatible media format' },
 };
 const RANK = Object.keys(WARNINGS);
@@ -135,6 +136,7 @@ function tryLine<Agreement>(
   if (!choices.ok) return choices;
   const connection = offer.connectionOf(media);
   if (connection?.addressType !== addressTypeOf(context.local.address)) return err('family');
+  if (isGroup(connection.address)) return err('multicast');
   for (const transport of choices.value) {
     const answered = answer({ session: offer, media, index, connection }, transport);
     if (answered) return ok({ index, ...answered });

@@ -64,6 +64,12 @@ export function parseConnection(value: string): Connection | undefined {
   return { addressType, address, unspecified: isUnspecified(address) };
 }
 
+/** Multicast or broadcast: a call's sound sent there would reach whoever is near (RFC 1112 4, RFC 4291 2.7). */
+export const isGroup = (address: string): boolean =>
+  isIP(address) === 4
+    ? Number(address.split('.')[0]) >>> 4 === 14 || address === '255.255.255.255'
+    : isIP(address) === 6 && /^ff/i.test(address);
+
 const isUnspecified = (address: string): boolean =>
   address === '0.0.0.0' || (isIP(address) === 6 && /^[0:]+$/.test(address));
 

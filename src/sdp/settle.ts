@@ -3,7 +3,7 @@ import { err, ok, type Result } from '#src/base/result.ts';
 import type { MediaAgreement } from './agreement.ts';
 import { settleAudio } from './audio.ts';
 import type { LineContext, SettledLine, StreamKind } from './line.ts';
-import type { SessionDescription } from './model.ts';
+import { isGroup, type SessionDescription } from './model.ts';
 import { type SettledTransport, settleTransport } from './transport.ts';
 import { settleVideo } from './video.ts';
 
@@ -17,7 +17,7 @@ const REASONS: Readonly<Record<AnswerFault['kind'], string>> = {
   'media-count': 'the answer has not one line for each line of the offer',
   declined: 'the peer declined the line',
   protocol: 'the answer names another medium or profile',
-  connection: 'the answer names no address of our family',
+  connection: 'the answer names no address of our family that one peer has',
   codec: 'the answer names no codec that was offered',
   encryption: 'the answer holds no key for the encryption that was offered',
 };
@@ -78,7 +78,11 @@ function settleLine(
   const transport = settleTransport(offer, ours, theirs, context.rings[kind]);
   if (!transport.ok) return fault(transport.error);
   const connection = answer.connectionOf(theirs);
-  if (!connection || connection.addressType !== offer.connectionOf(ours)?.addressType) {
+  if (
+    !connection ||
+    connection.addressType !== offer.connectionOf(ours)?.addressType ||
+    isGroup(connection.address)
+  ) {
     return fault('connection');
   }
   return ok({ line: { offer, answer, ours, theirs, index, connection }, transport: transport.value });

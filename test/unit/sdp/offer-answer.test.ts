@@ -185,6 +185,24 @@ for (const [what, offer, address, expected] of [
     undefined,
     '488 305',
   ],
+  [
+    'a multicast address',
+    Buffer.from('v=0\r\nc=IN IP4 239.1.2.3/127\r\nm=audio 4000 RTP/AVP 0\r\n'),
+    undefined,
+    '488 330',
+  ],
+  [
+    'a broadcast address',
+    Buffer.from('v=0\r\nc=IN IP4 255.255.255.255\r\nm=audio 4000 RTP/AVP 0\r\n'),
+    undefined,
+    '488 330',
+  ],
+  [
+    'an IPv6 multicast address',
+    Buffer.from('v=0\r\nc=IN IP6 FF02::1\r\nm=audio 4000 RTP/AVP 0\r\n'),
+    '2001:db8::10',
+    '488 330',
+  ],
   ['no address', Buffer.from('v=0\r\nm=audio 4000 RTP/AVP 0\r\n'), undefined, '488 301'],
 ] as const) {
   test(`${what}: ${expected}`, () => assert.is(refusal(BOTH, offer, address), expected));
@@ -196,6 +214,14 @@ test('SRTP beside plain RTP: the plain line is taken', () => {
     lines(answerTo(BOTH, offer).text).filter((line) => line.startsWith('m=')),
     ['m=audio 0 RTP/SAVP 0', 'm=audio 50010 RTP/AVP 0'],
   );
+});
+
+test('RTCP of the last port goes to the same one, and never to a group', () => {
+  const offer = Buffer.from('v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 65535 RTP/AVP 0\r\n');
+  assert.equal(answerTo(SIP, offer).audio?.remote.rtcp, { address: '192.0.2.1', port: 65_535 });
+  const group = withSession('m=audio 4000 RTP/AVP 0', 'a=rtcp:4009 IN IP4 224.0.0.1');
+  const remote = answerTo(SIP, group).audio?.remote;
+  assert.equal(remote?.rtcp, { address: remote?.address, port: 4009 });
 });
 
 test('a domain name in c= is handed on as it is', () => {
@@ -332,6 +358,7 @@ for (const [what, answer, kind] of [
   ['a codec not offered', withSession('m=audio 4000 RTP/AVP 18'), 'codec'],
   ['two lines for one', withSession('m=audio 4000 RTP/AVP 0', 'm=video 0 RTP/AVP 31'), 'media-count'],
   ['another profile', withSession('m=audio 4000 RTP/SAVP 0'), 'protocol'],
+  ['multicast', Buffer.from('v=0\r\nc=IN IP4 224.0.0.1\r\nm=audio 4000 RTP/AVP 0\r\n'), 'connection'],
   ['another family', Buffer.from('v=0\r\nc=IN IP6 ::1\r\nm=audio 4000 RTP/AVP 0\r\n'), 'connection'],
 ] as const) {
   test(`an answer with ${what} is unusable: ${kind}`, () => {
