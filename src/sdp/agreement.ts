@@ -90,8 +90,6 @@ interface StreamAgreement {
 export interface AudioAgreement extends StreamAgreement {
   readonly codec: AgreedCodec;
   readonly dtmf?: AgreedFormat;
-  /** RFC 3389 comfort noise beside a codec of 8 kHz. */
-  readonly comfortNoise?: AgreedFormat;
   /** Milliseconds in a packet that we send. */
   readonly ptime: Milliseconds;
   /** Both sides want VoIP metrics reports (RFC 3611). */

@@ -4,7 +4,6 @@ import { type AudioAgreement, agreedRtcp, flowOf, remoteMedia } from './agreemen
 import { amrFmtp } from './amr.ts';
 import {
   bandwidthAs,
-  COMFORT_NOISE,
   type CodecName,
   codecNamed,
   DTMF_EVENTS,
@@ -20,7 +19,6 @@ import {
   agreedFormat,
   chooseCodec,
   type FoundCodec,
-  findComfortNoise,
   findTelephoneEvent,
   keepAliveType,
   packetTime,
@@ -68,10 +66,7 @@ const eventFormat = (payloadType: number, clockRate: number): ComposedFormat => 
   fmtp: DTMF_EVENTS,
 });
 
-const noiseFormat = (payloadType: number): ComposedFormat => ({
-  payloadType,
-  rtpMap: `${COMFORT_NOISE.name}/${COMFORT_NOISE.clockRate}`,
-});
+const NARROW_BAND = 8_000;
 
 /** Everything we speak, in order of preference: bandwidth-efficient before octet-aligned; an event type for each clock. */
 export function offeredAudioFormats(codecs: readonly CodecName[], dtx: boolean): readonly ComposedFormat[] {
@@ -84,12 +79,10 @@ export function offeredAudioFormats(codecs: readonly CodecName[], dtx: boolean):
           speechFormat(codec.name, codec.octetAlignedPayloadType, { dtx, octetAligned: true }),
         ],
   );
-  const noise = dtx && codecs.some((name) => name === 'PCMU' || name === 'PCMA');
   // 8 kHz always: many a gateway knows no other.
-  const clocks = new Set([...rows.map((codec) => codec.clockRate), COMFORT_NOISE.clockRate]);
+  const clocks = new Set<number>([...rows.map((codec) => codec.clockRate), NARROW_BAND]);
   return [
     ...speech,
-    ...(noise ? [noiseFormat(COMFORT_NOISE.payloadType)] : []),
     ...TELEPHONE_EVENTS.filter((event) => clocks.has(event.clockRate)).map((event) =>
       eventFormat(event.payloadType, event.clockRate),
     ),
@@ -136,7 +129,6 @@ export function answerAudio(
   if (!choice) return undefined;
   const { codec, payloadType, amr } = choice;
   const event = findTelephoneEvent(offered, codec.clockRate);
-  const noise = dtx ? findComfortNoise(offered, codec.name) : undefined;
   const direction = answeredDirection(line, wish);
   const as = bandwidthAs(codec.name, line.connection.addressType, amr?.modeSet, amr?.octetAligned);
   const rtcp = answeredRtcp(line, capabilities.profile, RTCP_BANDWIDTH.audio);
@@ -147,7 +139,6 @@ export function answerAudio(
     protocol: transport.protocol,
     formats: [
       speechFormat(codec.name, payloadType, { dtx, ...(amr ?? {}) }),
-      ...(noise ? [noiseFormat(noise.payloadType)] : []),
       ...(event ? [eventFormat(event.payloadType, event.clockRate)] : []),
     ],
     direction,
@@ -158,7 +149,6 @@ export function answerAudio(
   const agreement = {
     ...agreed(line, transport, { theirs: choice, ours: choice }),
     ...optional('dtmf', agreedFormat(event, event)),
-    ...optional('comfortNoise', agreedFormat(noise, noise)),
     keepAlivePayloadType: keepAliveType(offered, media),
     ptime: packetTime(offered),
     voipMetrics: metrics,
@@ -211,7 +201,7 @@ export function settleAudio(
   line: SettledLine,
   transport: SettledTransport,
 ): Result<SettledAudio, 'codec'> {
-  const { codecs, dtx = false, voipMetrics = false } = context.capabilities.audio;
+  const { codecs, voipMetrics = false } = context.capabilities.audio;
   const theirs = withOurMaps(line.theirs, line.ours);
   const mine = usableCodecs(line.ours, codecs);
   const pairs = usableCodecs(theirs, codecs).flatMap((found) => {
@@ -225,11 +215,9 @@ export function settleAudio(
   const { codec } = pair.theirs;
   const event = findTelephoneEvent(theirs, codec.clockRate);
   const ourEvent = event && findTelephoneEvent(line.ours, event.clockRate);
-  const noise = dtx ? findComfortNoise(theirs, codec.name) : undefined;
   const agreement = {
     ...agreed({ ...line, media: theirs }, transport, pair),
     ...optional('dtmf', agreedFormat(event, ourEvent)),
-    ...optional('comfortNoise', agreedFormat(noise, findComfortNoise(line.ours, codec.name))),
     keepAlivePayloadType: keepAliveType(theirs, line.ours),
     ptime: packetTime(theirs),
     voipMetrics: voipMetrics && wantsMetrics(theirs),

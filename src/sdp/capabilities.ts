@@ -12,7 +12,7 @@ export type SrtpPolicy = 'off' | 'optional' | 'required';
 export interface AudioCapabilities {
   /** In order of preference, at least one. */
   readonly codecs: readonly CodecName[];
-  /** Silence may be left out: comfort noise beside G.711, `usedtx` of Opus. Default false. */
+  /** Silence may be left out: SID of AMR and AMR-WB, `usedtx` of Opus. G.711 always sends: RFC 3389 noise is neither made nor played. Default false. */
   readonly dtx?: boolean;
   /** Offers and takes `a=rtcp-xr:voip-metrics` (RFC 3611 5.1). Default false. */
   readonly voipMetrics?: boolean;

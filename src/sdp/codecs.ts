@@ -95,8 +95,6 @@ export const TELEPHONE_EVENTS = [
 export const TELEPHONE_EVENT = 'telephone-event';
 /** Digits, star, hash, A to D (RFC 4733 3.2). */
 export const DTMF_EVENTS = '0-15';
-/** RFC 3389 4 */
-export const COMFORT_NOISE = { name: 'CN', payloadType: 13, clockRate: Hertz(8_000) } as const;
 
 /** 26.114 tables 6.1 to 6.4. */
 export const PTIME = Milliseconds(20);

@@ -5,7 +5,6 @@ import { AMR_TABLE, type AmrParameters, amrParameters } from './amr.ts';
 import { type Fmtp, parseDecimal } from './attributes.ts';
 import {
   CODECS,
-  COMFORT_NOISE,
   type Codec,
   type CodecName,
   isAmr,
@@ -110,16 +109,6 @@ export function findTelephoneEvent(media: MediaDescription, clockRate: number): 
       : [];
   });
   return events.find((event) => event.clockRate === clockRate) ?? events[0];
-}
-
-/** Comfort noise goes with codecs of its clock rate that have none of their own (RFC 3389 4). */
-export function findComfortNoise(media: MediaDescription, codec: CodecName): FoundFormat | undefined {
-  if (codec !== 'PCMU' && codec !== 'PCMA') return undefined;
-  const payloadType = media.payloadTypes.find((type) => {
-    const map = media.rtpMap(type);
-    return map?.name.toUpperCase() === COMFORT_NOISE.name && map.clockRate === COMFORT_NOISE.clockRate;
-  });
-  return payloadType === undefined ? undefined : { payloadType, clockRate: COMFORT_NOISE.clockRate };
 }
 
 /** Each side by its own number; undefined when only one side has it. */
