@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -20,6 +21,30 @@ test('0: help and version', async () => {
   const version = await bench.run(['--version']);
   assert.is(version.code, 0);
   assert.match(version.out, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('what was said is whole, however slowly a pipe takes it; who reads no further is no failure', async () => {
+  const report = bench.path('report.ndjson');
+  const tests = Array.from({ length: 3000 }, (_, at) => `[MD-2.9.2a1] test number ${at}`);
+  const line = (title: string): string =>
+    JSON.stringify({ file: 'x.test.ts', suite: 'x', test: title, status: 'passed', ms: 1 });
+  writeFileSync(report, tests.map((title) => `${line(title)}\n`).join(''));
+  const piped = (reader: string) =>
+    spawnSync(
+      'bash',
+      [
+        '-c',
+        `set -o pipefail; "$0" --disable-warning=ExperimentalWarning "$1" conformance --json --report "$2" | ${reader}`,
+      ].concat(process.execPath, 'src/main.ts', report),
+      { encoding: 'utf8', maxBuffer: 8 * 1024 * 1024 },
+    );
+  const slow = piped('{ sleep 1; cat; }');
+  assert.is(slow.status, 0, slow.stderr);
+  const rows: { id: string; tests: string[] }[] = JSON.parse(slow.stdout);
+  assert.is(rows.find(({ id }) => id === 'MD-2.9.2a1')?.tests.length, tests.length);
+  const brief = piped('head -n 1');
+  assert.is(brief.stdout, '[\n');
+  assert.is(brief.stderr, '');
 });
 
 const USAGE: readonly (readonly string[])[] = [
