@@ -18,6 +18,9 @@ const run = (program: string, args: readonly string[], input?: string): void => 
   });
 };
 
+/** Not by `ip netns exec`, which wants mounts of its own: those are not to be had in every container. */
+const within = (name: string): string => `--net=/run/netns/${name}`;
+
 /** Why there can be none here; undefined: there can. */
 export function natLack(): string | undefined {
   if (process.getuid?.() !== 0) return 'network namespaces need root';
@@ -25,7 +28,7 @@ export function natLack(): string | undefined {
   const made = spawnSync('ip', ['netns', 'add', probe], { encoding: 'utf8' });
   if (made.status !== 0) return `no network namespaces here: ${made.stderr?.trim() ?? made.error?.message}`;
   try {
-    const nat = spawnSync('ip', ['netns', 'exec', probe, 'nft', '-f', '-'], {
+    const nat = spawnSync('nsenter', [within(probe), 'nft', '-f', '-'], {
       input: MASQUERADE,
       encoding: 'utf8',
     });
@@ -118,7 +121,7 @@ export class Home {
     this.#ip('inside', 'route', 'add', 'default', 'via', '192.168.77.1');
     const seconds = `${timeoutSeconds}`;
     this.#in('gateway', 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    run('ip', ['netns', 'exec', gateway, 'nft', '-f', '-'], MASQUERADE);
+    run('nsenter', [within(gateway), 'nft', '-f', '-'], MASQUERADE);
     for (const name of ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'])
       this.#in('gateway', 'sysctl', '-qw', `net.netfilter.${name}=${seconds}`);
   }
@@ -128,12 +131,12 @@ export class Home {
   }
 
   #in(place: Place, ...command: readonly string[]): void {
-    run('ip', ['netns', 'exec', this.#names[place], ...command]);
+    run('nsenter', [within(this.#names[place]), ...command]);
   }
 
   /** The words before a command that bring it to a place. */
   prefix(place: Place): readonly string[] {
-    return ['ip', 'netns', 'exec', this.#names[place]];
+    return ['nsenter', within(this.#names[place])];
   }
 
   /** A program there. */
