@@ -8,6 +8,16 @@ const SETTLE_MS = 400;
 /** One packet, or one frame's fields by name; several values stand in order. */
 export type Packet = Readonly<Record<string, readonly string[]>>;
 
+/** Newer tshark takes every UDP packet to one of these ports for a traceroute: no complaint about what is in it. */
+const GUESS = /Possible traceroute/;
+const EXPERT = '_ws.expert';
+
+function withoutGuesses(packet: Packet): Packet {
+  const { [EXPERT]: expert, ...rest } = packet;
+  const left = expert?.filter((text) => !GUESS.test(text)) ?? [];
+  return left.length > 0 ? { ...rest, [EXPERT]: left } : rest;
+}
+
 /** Reads a packet file: the fields of each packet that the display filter lets through. */
 export function packets(
   path: string,
@@ -26,7 +36,7 @@ export function packets(
   );
   if (status !== 0) throw new Error(`tshark: ${stderr}`);
   const read: { _source: { layers?: Record<string, string[]> } }[] = JSON.parse(stdout);
-  return read.map(({ _source }) => _source.layers ?? {});
+  return read.map(({ _source }) => withoutGuesses(_source.layers ?? {}));
 }
 
 /** What passes the loopback while it runs. */
