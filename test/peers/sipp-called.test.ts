@@ -30,6 +30,7 @@ import {
   send,
   silence,
 } from './scenarios/xml.ts';
+import { until } from './support/process.ts';
 
 const test = suite('peers/sipp-called');
 const peers = ['SIPp'];
@@ -197,7 +198,9 @@ test('[MD-2.2.5] an INVITE without offer: the offer is in the 200, the answer in
       ...hangUp(user),
     ]),
     async () => {
-      assert.is((await stage.takeUp(user)).audio?.codec, 'PCMU');
+      const { id } = await stage.takeUp(user);
+      // The call stands before its sound is agreed: the ACK brings the answer.
+      await until('the answer of the ACK', async () => (await stage.device.call(id)).audio?.codec === 'PCMU');
     },
   );
   assert.is((await stage.logged(user)).end?.label, 'answered');
