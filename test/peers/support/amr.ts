@@ -1,4 +1,5 @@
 // AMR and AMR-WB as the far end's own hands know them (RFC 4867 4.3, 4.4, 5.3): payloads taken apart, put together, stored for ffmpeg.
+import * as assert from 'uvu/assert';
 
 export type AmrName = 'AMR' | 'AMR-WB';
 export type Form = 'bandwidth-efficient' | 'octet-aligned';
@@ -53,7 +54,7 @@ export function unpack(name: AmrName, form: Form, payload: Buffer): Frame[] {
   return types.map((type) => {
     const length = AMR[name].bits[type] ?? 0;
     const bits = all.slice(at, at + length);
-    if (bits.length < length) throw new Error(`a frame of type ${type} is cut short`);
+    assert.is(bits.length, length, `a frame of type ${type} is cut short`);
     at += aligned ? Math.ceil(length / 8) * 8 : length;
     return { type, bits };
   });
