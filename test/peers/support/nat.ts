@@ -127,7 +127,7 @@ export class Home {
   }
 
   #ip(place: Place, ...args: readonly string[]): void {
-    run('ip', ['-n', this.#names[place], ...args]);
+    this.#in(place, 'ip', ...args);
   }
 
   #in(place: Place, ...command: readonly string[]): void {
