@@ -9,6 +9,7 @@ import { type CallActions, callActions } from './actions.ts';
 import { CallMediaSet } from './call-media.ts';
 import { CalleeRole } from './callee.ts';
 import { CallerRole, type OutgoingCall } from './caller.ts';
+import { type CallDetails, DetailNotes } from './details.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
 import { Digits, type NotedDigit, type ReceivedDigit } from './digits.ts';
 import { endOf, isTold } from './ending.ts';
@@ -62,6 +63,7 @@ export class Call {
   readonly #media: CallMediaSet;
   readonly #dialogs: DialogSet;
   readonly #digits: Digits;
+  readonly #notes: DetailNotes;
   readonly #modifications: Modifications;
   readonly #caller: CallerRole | undefined;
   readonly #callee: CalleeRole | undefined;
@@ -83,6 +85,7 @@ export class Call {
     this.#start = world.clock.date().toISOString();
     this.#media = new CallMediaSet(world, intro.id);
     this.#digits = new Digits(world.clock);
+    this.#notes = new DetailNotes(world.clock, () => this.#changed());
     this.#media.sound.onDtmf.on((event) => this.#heard(event));
     this.#media.onTrouble.on((error) => this.onTrouble.emit(error));
     this.#media.onUnusable.on((error) => this.#unusable(error));
@@ -113,6 +116,7 @@ export class Call {
       get state() {
         return state();
       },
+      notes: this.#notes,
       dispatch: (event, facts) => this.#dispatch(event, facts),
       changed: () => this.#changed(),
       agreed: (leg) => this.#modifications.reoffer(leg),
@@ -203,6 +207,10 @@ export class Call {
 
   get quality(): CallQuality {
     return qualityOf(this.#media);
+  }
+
+  get details(): CallDetails {
+    return this.#notes.snapshot;
   }
 
   /** Offers this direction by re-INVITE; after a 491 it is offered again. */

@@ -1,6 +1,7 @@
 // What is kept of a call that is over: its row and its name on the wire, nothing that once ran it.
 import { TandemError } from '#src/base/errors.ts';
 import type { Direction } from '#src/sdp/direction.ts';
+import type { CallDetails } from './details.ts';
 import type { NotedDigit } from './digits.ts';
 import type { AnswerChoice } from './facts.ts';
 import type { CallQuality } from './quality.ts';
@@ -13,15 +14,21 @@ export class EndedCall {
   readonly snapshot: LogRow;
   readonly quality: CallQuality;
   readonly digits: readonly NotedDigit[];
+  readonly details: CallDetails;
   readonly state = 'ended';
   readonly ended = true;
 
-  constructor(sipCallId: string, row: LogRow, { quality, digits }: Pick<EndedCall, 'quality' | 'digits'>) {
+  constructor(
+    sipCallId: string,
+    row: LogRow,
+    { quality, digits, details }: Pick<EndedCall, 'quality' | 'digits' | 'details'>,
+  ) {
     this.id = row.id;
     this.sipCallId = sipCallId;
     this.snapshot = row;
     this.quality = quality;
     this.digits = digits;
+    this.details = details;
   }
 
   /** Each of these throws TandemError `call.state`. */

@@ -2,6 +2,7 @@
 import type { TandemError } from '#src/base/errors.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
+import type { DetailNotes } from './details.ts';
 import type { Leg } from './dialogs.ts';
 import type { CallEvent, CallState } from './table.ts';
 
@@ -40,6 +41,8 @@ export type Dispatch = (event: CallEvent, facts?: Facts) => void;
 export interface CallContext {
   readonly state: CallState;
   readonly dispatch: Dispatch;
+  /** What there is to tell beside the snapshot. */
+  readonly notes: DetailNotes;
   /** Something that a snapshot shows has changed. */
   readonly changed: () => void;
   /** The conversation begins now. */

@@ -10,14 +10,14 @@ export const shownUri = (uri: Uri): string => (uri instanceof SipUri ? uri.bare(
 
 const MAX_NAME = 128;
 
-/** A display name from the network is shown as one line of printable text. */
-function shownName(name: string | undefined): string | undefined {
-  const text = (name ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  return text === '' ? undefined : text.slice(0, MAX_NAME);
+/** Text from the network is shown as one line of printable text; undefined when nothing of it is left. */
+export function printableLine(text: string | undefined, most: number): string | undefined {
+  const line = (text ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return line === '' ? undefined : line.slice(0, most);
 }
 
-function partyOf(address: NameAddr): CallParty {
-  const name = shownName(address.displayName);
+export function partyOf(address: NameAddr): CallParty {
+  const name = printableLine(address.displayName, MAX_NAME);
   return { uri: shownUri(address.uri), ...(name === undefined ? {} : { name }) };
 }
 

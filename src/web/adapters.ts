@@ -58,6 +58,7 @@ function callPort({ calls }: WebParts): CallPort {
     dtmf: (id, digits) => acted(id, (call) => call.sendDtmf(digits)),
     video: (id, enabled) => acted(id, (call) => call.video(enabled)),
     quality: (id) => known(id).quality,
+    details: (id) => known(id).details,
     digits: (id) => known(id).digits,
     watch: (id) => {
       const call = known(id);

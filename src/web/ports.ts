@@ -1,5 +1,6 @@
 // What the web needs of the agent. The parts of the agent satisfy it as they are; the agent puts them together.
 import type { Signal } from '#src/base/events.ts';
+import type { CallDetails } from '#src/call/details.ts';
 import type { NotedDigit } from '#src/call/digits.ts';
 import type { CallLabel } from '#src/call/labels.ts';
 import type { CallQuality } from '#src/call/quality.ts';
@@ -68,6 +69,8 @@ export interface CallPort {
   /** Adds video to an active call, or drops it. */
   video(id: string, enabled: boolean): CallSnapshot | Promise<CallSnapshot>;
   quality(id: string): CallQuality;
+  /** What there is to tell beside the call object. */
+  details(id: string): CallDetails;
   /** What the far end pressed. */
   digits(id: string): readonly NotedDigit[];
   /** The pictures that come in; undefined while there are none. */

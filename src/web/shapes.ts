@@ -115,6 +115,13 @@ export const quality = shape({
   'video?': measures(VIDEO_MEASURES),
 });
 export const digits = list(shape({ digit: text, duration_ms: real, at: time }));
+/** Each member is there only when there is something to tell. */
+export const details = shape({
+  'diversion?': list(shape({ uri: text, 'name?': text, 'cause?': whole, reason: text })),
+  'connected?': party,
+  'told?': list(shape({ at: time, text })),
+  'hints?': list(text),
+});
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 
 /** Bodies of `POST calls/ID/ACTION`. */

@@ -67,6 +67,16 @@ export function callRoutes({ ports: { calls, log } }: RouteContext): Route[] {
     },
     {
       method: 'GET',
+      path: '/api/v1/calls/:id/details',
+      what: 'What there is to tell of a call beside the call object; each member only when there is something',
+      answer: shapes.details,
+      handle: ({ params: { id = '' } }) => {
+        known(calls, id);
+        return calls.details(id);
+      },
+    },
+    {
+      method: 'GET',
       path: '/api/v1/calls/:id/digits',
       what: 'The digits that the far end of a call pressed, oldest first',
       answer: shapes.digits,

@@ -84,6 +84,18 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+test('what there is to tell of a call, and nothing of a call that nobody knows', async () => {
+  rig.details = {
+    told: [{ at: '2030-01-01T00:00:00.000Z', text: 'The call is being forwarded.' }],
+    diversion: [{ uri: 'tel:+46700000001', cause: 302, reason: 'always' }],
+    connected: { uri: 'tel:+46700000002', name: 'Eva' },
+  };
+  const answer = await rig.api('GET', 'calls/x/details');
+  assert.is(answer.status, 200);
+  assert.equal(answer.body, rig.details);
+  assert.is((await rig.api('GET', 'calls/y/details')).status, 404);
+});
+
 test('digits of the far end, and none of a call that nobody knows', async () => {
   rig.digits = [{ digit: '5', duration_ms: 120, at: '2030-01-01T00:00:00.000Z' }];
   const answer = await rig.api('GET', 'calls/x/digits');

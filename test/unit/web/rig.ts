@@ -91,6 +91,7 @@ export class Rig {
   readonly asked: unknown[] = [];
   quality: CallQuality = {};
   digits: ReturnType<CallPort['digits']> = [];
+  details: ReturnType<CallPort['details']> = {};
   hasVideo = false;
   inUse = false;
   keyFramesAsked = 0;
@@ -139,6 +140,7 @@ export class Rig {
         dtmf: act('dtmf', 'active', 'active'),
         video: (id, enabled) => act('video', 'active', 'active')(id, enabled),
         quality: () => this.quality,
+        details: () => this.details,
         digits: () => this.digits,
         watch: () => (this.hasVideo ? this.watched : undefined),
         sipCallIds: (id) => [`${id}@sip`],
