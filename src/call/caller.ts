@@ -5,6 +5,7 @@ import type { OfferOptions } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { Part } from '#src/sip/message/multipart.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
@@ -13,7 +14,7 @@ import type { Sending } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
-import type { CallContext } from './facts.ts';
+import type { CallContext, HeaderPairs } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { mediaAddress, newOffers } from './offers.ts';
@@ -29,6 +30,10 @@ export interface OutgoingCall {
   readonly video: boolean;
   /** Of the INVITE. */
   readonly callId: string;
+  /** More header fields of the INVITE: Replaces, Require, Referred-By, Additional-Identity. */
+  readonly headers?: HeaderPairs;
+  /** More body parts, beside the description. */
+  readonly parts?: readonly Part[];
 }
 
 const RINGING = 180;
@@ -118,7 +123,7 @@ export class CallerRole {
     const way = this.#way;
     if (!way) return;
     const { ua, line } = this.#world;
-    const { privacy, target, identity } = this.#outgoing;
+    const { privacy, target, identity, headers, parts } = this.#outgoing;
     const request = inviteRequest(line, {
       target,
       identity,
@@ -128,6 +133,9 @@ export class CallerRole {
       fromTag: this.#fromTag,
       cseq: (this.#request?.cseq.number ?? 0) + 1,
       sdp: offers.offer({ audio: 'sendrecv', video: this.#video }, options),
+      headers,
+      parts,
+      boundary: randomToken(this.#world.random),
     });
     this.#sending = ua.send(
       request,

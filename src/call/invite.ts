@@ -1,6 +1,7 @@
 // The initial INVITE (24.229 5.1.2A.1.1, 5.1.3.1; IR.92 2.2.4; details 1.4).
-
+import { HeaderList } from '#src/sip/message/header-list.ts';
 import { SipRequest } from '#src/sip/message/message.ts';
+import { buildMultipart, type Part } from '#src/sip/message/multipart.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Uri } from '#src/sip/message/uri.ts';
 import {
@@ -12,6 +13,7 @@ import {
   PREFERRED_SERVICE,
   SDP_TYPE,
 } from './capabilities.ts';
+import type { HeaderPairs } from './facts.ts';
 import { ANONYMOUS } from './identity.ts';
 import type { Line } from './line.ts';
 
@@ -25,34 +27,67 @@ export interface InviteFields {
   readonly fromTag: string;
   readonly cseq: number;
   readonly sdp: Buffer;
+  /** Of this one call: Replaces, Require, Referred-By, Additional-Identity. */
+  readonly headers?: HeaderPairs | undefined;
+  /** Beside the description; it becomes the first part of multipart/mixed (RFC 5621 3). */
+  readonly parts?: readonly Part[] | undefined;
+  /** Stands in no part; wanted with `parts`. */
+  readonly boundary?: string | undefined;
 }
+
+/** A group of header fields of the INVITE, each with a reason of its own. */
+type Contributor = (fields: InviteFields, line: Line) => HeaderPairs;
 
 const MAX_FORWARDS = '70';
 
-export function inviteRequest(line: Line, fields: InviteFields): SipRequest {
-  const { target, identity, privacy, contact } = fields;
+/** RFC 3261 8.1.1, 12.1.2 */
+const addressing: Contributor = (fields, line) => {
+  const { target, identity, privacy } = fields;
   const from = privacy ? ANONYMOUS : NameAddr.of(identity.uri, { displayName: identity.displayName });
-  const headers: [string, string][] = [
+  return [
     ['Max-Forwards', MAX_FORWARDS],
-    ...line.route.map((hop): [string, string] => ['Route', hop.toString()]),
+    ...line.route.map((hop) => ['Route', hop.toString()] as const),
     ['From', from.withTag(fields.fromTag).toString()],
     ['To', NameAddr.of(target).toString()],
     ['Call-ID', fields.callId],
     ['CSeq', `${fields.cseq} INVITE`],
-    ['Contact', contact.toString()],
-    ...(line.profile === 'ims' ? imsHeaders(identity) : []),
-    ...(privacy ? ([['Privacy', 'id']] satisfies [string, string][]) : []),
-    ['Accept', ACCEPT[line.profile]],
-    ['Allow', CALL_METHODS.join(', ')],
-    ['Supported', [...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS].join(', ')],
-    ['Content-Type', SDP_TYPE],
+    ['Contact', fields.contact.toString()],
   ];
-  return SipRequest.create({ method: 'INVITE', uri: target, headers, body: fields.sdp });
-}
+};
 
 /** The identity is always told: for the default one it does no harm, for another one it is a must (MD-2.4.6.1a). */
-const imsHeaders = (identity: NameAddr): [string, string][] => [
-  ['P-Preferred-Identity', NameAddr.of(identity.uri, { displayName: identity.displayName }).toString()],
-  ['P-Preferred-Service', PREFERRED_SERVICE],
-  ['Accept-Contact', ACCEPT_CONTACT],
+const ims: Contributor = ({ identity }, { profile }) =>
+  profile === 'ims'
+    ? [
+        ['P-Preferred-Identity', NameAddr.of(identity.uri, { displayName: identity.displayName }).toString()],
+        ['P-Preferred-Service', PREFERRED_SERVICE],
+        ['Accept-Contact', ACCEPT_CONTACT],
+      ]
+    : [];
+
+/** RFC 3323 4.2, 24.607 */
+const anonymity: Contributor = ({ privacy }) => (privacy ? [['Privacy', 'id']] : []);
+
+/** RFC 3261 8.1.1.9, 20.1, 20.5, 20.37 */
+const abilities: Contributor = (_fields, { profile }) => [
+  ['Accept', ACCEPT[profile]],
+  ['Allow', CALL_METHODS.join(', ')],
+  ['Supported', [...new Set([...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS])].join(', ')],
 ];
+
+const ofThisCall: Contributor = ({ headers = [] }) => headers;
+
+const CONTRIBUTORS: readonly Contributor[] = [addressing, ims, anonymity, abilities, ofThisCall];
+
+export function inviteRequest(line: Line, fields: InviteFields): SipRequest {
+  const headers = CONTRIBUTORS.flatMap((contribute) => [...contribute(fields, line)]);
+  const request = SipRequest.create({ method: 'INVITE', uri: fields.target, headers });
+  const { sdp, parts = [], boundary = 'body' } = fields;
+  if (parts.length === 0) request.setBody(SDP_TYPE, sdp);
+  else {
+    const description: Part = { headers: HeaderList.of([['Content-Type', SDP_TYPE]]), body: sdp };
+    const type = `multipart/mixed;boundary="${boundary}"`;
+    request.setBody(type, buildMultipart([description, ...parts], boundary));
+  }
+  return request;
+}
