@@ -10,7 +10,7 @@ import type { CallMediaSet } from './call-media.ts';
 import { CALL_WAITING_ALERT } from './capabilities.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import type { AnswerChoice, CallContext, Refusal } from './facts.ts';
-import { dialogHeaders } from './headers.ts';
+import { answerOf, dialogHeaders } from './headers.ts';
 import { mediaAddress, newOffers, refusalOf } from './offers.ts';
 import { faultOf } from './security.ts';
 import { offersVideo, shownDirection, type VideoWish } from './video-policy.ts';
@@ -171,7 +171,7 @@ export class CalleeRole {
 
   refuse(refusal: Refusal): void {
     this.stopRinging();
-    this.#incoming.respond(refusal.status, { headers: refusal.headers ?? [] });
+    this.#incoming.respond(refusal.status, answerOf(refusal));
   }
 
   /** Without an offer in the INVITE the ACK must bring the answer to ours (RFC 3261 13.2.1). */

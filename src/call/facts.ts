@@ -12,6 +12,8 @@ export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 export interface Refusal {
   readonly status: number;
   readonly headers?: HeaderPairs;
+  /** A description: what failed (RFC 3312 8). */
+  readonly body?: Buffer;
 }
 
 /** What the owner chose at the answer. */

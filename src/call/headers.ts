@@ -2,9 +2,9 @@
 
 import type { Rejection } from '#src/sdp/answer.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import type { SendingOptions } from '#src/sip/ua/user-agent.ts';
+import type { AnswerFields, SendingOptions } from '#src/sip/ua/user-agent.ts';
 import { CALL_METHODS } from './capabilities.ts';
-import type { HeaderPairs } from './facts.ts';
+import type { HeaderPairs, Refusal } from './facts.ts';
 import type { Line } from './line.ts';
 
 /** Over the registered flow, which may be another one than the dialog began with; with our answers to challenges. */
@@ -26,3 +26,9 @@ export const warningHeader = (rejection: Rejection, host: string): readonly [str
 
 /** RFC 3261 20.33: try again in so many seconds. */
 export const retryAfter = (seconds: number): readonly [string, string] => ['Retry-After', `${seconds}`];
+
+/** What goes into the final response that refuses. */
+export const answerOf = ({ headers = [], body }: Refusal): AnswerFields => ({
+  headers,
+  ...(body ? { body } : {}),
+});

@@ -11,7 +11,7 @@ import type { CallMediaSet } from './call-media.ts';
 import { SDP_TYPE } from './capabilities.ts';
 import type { Leg } from './dialogs.ts';
 import type { CallContext } from './facts.ts';
-import { dialogHeaders, lineSending, retryAfter } from './headers.ts';
+import { answerOf, dialogHeaders, lineSending, retryAfter } from './headers.ts';
 import { mediaAddress, refusalOf } from './offers.ts';
 import { addedDirection, heldWish, offersVideo, type VideoWish } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
@@ -90,7 +90,7 @@ export class Modifications {
     const { line } = this.#world;
     if (!answered.ok) {
       const { refusal } = refusalOf(answered.error, mediaAddress(this.#world, incoming.flow));
-      incoming.respond(refusal.status, { headers: refusal.headers ?? [] });
+      incoming.respond(refusal.status, answerOf(refusal));
       this.#video = before;
       if (!leg.offers.video) this.#media.picture.drop();
       return;

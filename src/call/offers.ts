@@ -83,6 +83,7 @@ export interface Refused {
 /** 488 with its warning, or 400 for what is no description (RFC 3261 21.4.1). */
 export function refusalOf(fault: OfferFault, host: string): Refused {
   if (fault.kind === 'sdp') return { refusal: { status: 400 } };
+  if (fault.kind === 'precondition') return { refusal: { status: 580, body: fault.body } };
   const { rejection } = fault;
   const refusal = { status: rejection.status, headers: [warningHeader(rejection, host)] };
   const why = UNENCRYPTED[rejection.reason];

@@ -2,6 +2,7 @@
 import type { CodecName } from './codecs.ts';
 import type { SrtpSuite } from './crypto-suites.ts';
 import type { Direction } from './direction.ts';
+import type { PreconditionPolicy } from './preconditions.ts';
 
 /** `ims` writes RTCP bandwidths (26.114 7.3.1), `sip` leaves them at the defaults of RFC 3556. */
 export type SdpProfile = 'ims' | 'sip';
@@ -46,6 +47,8 @@ export interface Capabilities {
   readonly randomKey: (octets: number) => Buffer;
   /** Suites in the order of our offers; `OFFERED_SUITES` unless said otherwise. */
   readonly suites?: readonly SrtpSuite[];
+  /** Preconditions of this session (RFC 3312): `off`, the default, neither writes nor reads them. */
+  readonly preconditions?: PreconditionPolicy;
 }
 
 /** Where one stream is received. */

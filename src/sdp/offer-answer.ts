@@ -22,6 +22,18 @@ import type { LineContext, StreamKind } from './line.ts';
 import { type MediaDescription, SessionDescription } from './model.ts';
 import { keepNumbers } from './numbering.ts';
 import { parseSdp, type SdpFault } from './parse.ts';
+import type { PreconditionPolicy } from './preconditions.ts';
+import {
+  demandsImpossible,
+  failureDescription,
+  qosConfirmationDue,
+  qosMet,
+  receivedQos,
+  type SessionQos,
+  usesQos,
+  withAnsweredQos,
+  withOfferedQos,
+} from './session-qos.ts';
 import { type AnswerFault, type OfferedIndexes, settleAnswer } from './settle.ts';
 import { mustProtect, type OfferedTransport, offeredTransport } from './transport.ts';
 import { offerVideo } from './video.ts';
@@ -36,7 +48,9 @@ export interface OfferAnswerOptions {
 
 export type OfferFault =
   | { readonly kind: 'sdp'; readonly fault: SdpFault }
-  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+  | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  /** A condition that cannot be met here; `body` says which, for the 580 (RFC 3312 8). */
+  | { readonly kind: 'precondition'; readonly body: Buffer };
 
 export type SettleFault =
   | { readonly kind: 'sdp'; readonly fault: SdpFault }
@@ -57,6 +71,7 @@ interface Exchange {
   /** The peer answered with several speech codecs. */
   readonly several: boolean;
   readonly videoFault?: AnswerFault;
+  readonly qos: SessionQos;
 }
 
 const NOBODY_ASKED: SettleFault = {
@@ -76,6 +91,8 @@ export class OfferAnswer {
   #lastText = '';
   #stable: Exchange | undefined;
   #pending: Pending | undefined;
+  /** An offer told the peer of our resources since it asked. */
+  #confirmed = false;
 
   constructor(options: OfferAnswerOptions) {
     this.#options = options;
@@ -121,6 +138,36 @@ export class OfferAnswer {
     return (this.#pending?.demanding ?? false) && !mustProtect(this.#options.capabilities);
   }
 
+  /** Whether the session has preconditions (RFC 3312), and whether all mandatory ones are met; undefined before an exchange. */
+  get preconditions(): 'none' | 'unmet' | 'met' | undefined {
+    if (!this.#stable) return undefined;
+    const { qos } = this.#stable;
+    return usesQos(qos) ? (qosMet(qos) ? 'met' : 'unmet') : 'none';
+  }
+
+  /** The peer waits to hear that our resources are there: a further offer (UPDATE) tells it, once. */
+  get confirmationDue(): boolean {
+    return !this.#confirmed && qosConfirmationDue(this.#stable?.qos ?? {});
+  }
+
+  /** The body of a 580 for conditions that were not met in time (RFC 3312 8). */
+  get preconditionFailure(): Buffer {
+    const { ours, agreement, qos } = this.#stable ?? {};
+    const offer = ours ?? new SessionDescription([], []);
+    return this.#failure(offer, agreement && qos ? { agreement, qos } : undefined);
+  }
+
+  #failure(offer: SessionDescription, unmet: Parameters<typeof failureDescription>[2]): Buffer {
+    const { local, sessionId } = this.#options;
+    return failureDescription(offer, { local, sessionId, version: this.#version }, unmet);
+  }
+
+  /** Written in a first offer as the setting says; later on as the first exchange settled (24.229 5.1.3.1, 6.1). */
+  get #qos(): { readonly policy: PreconditionPolicy; readonly qos: SessionQos } {
+    const { preconditions = 'off' } = this.#options.capabilities;
+    return { policy: preconditions, qos: this.#stable?.qos ?? {} };
+  }
+
   /** Video can be had from now on: its ports, and what there is to know of the camera. */
   provideVideo(ports: LocalPorts, video?: VideoCapabilities): void {
     const { local, capabilities } = this.#options;
@@ -159,8 +206,11 @@ export class OfferAnswer {
     const demanding = fresh.some(
       ({ protocol, attributes }) => protocol !== 'RTP/AVP' || attributes.length > 0,
     );
-    const ours = this.#versioned(media);
+    const { policy, qos } = this.#qos;
+    const used = !this.#stable || usesQos(qos);
+    const ours = this.#versioned(withOfferedQos(media, indexes, { policy: used ? policy : 'off', qos }));
     this.#pending = { ours, indexes, demanding };
+    this.#confirmed ||= qosConfirmationDue(qos);
     return formatSdp(ours);
   }
 
@@ -226,7 +276,8 @@ export class OfferAnswer {
     const descriptions = { offer: pending.ours, answer: parsed.value };
     const settled = settleAnswer(this.#context, descriptions, pending.indexes);
     if (!settled.ok) return err({ kind: 'answer', fault: settled.error });
-    this.#stable = { ours: pending.ours, indexes: pending.indexes, ...settled.value };
+    const qos = receivedQos(parsed.value, settled.value.agreement, this.#qos);
+    this.#stable = { ours: pending.ours, indexes: pending.indexes, ...settled.value, qos };
     this.#pending = undefined;
     return ok(settled.value.agreement);
   }
@@ -238,8 +289,13 @@ export class OfferAnswer {
   ): Result<{ readonly answer: Buffer; readonly media: MediaAgreement }, OfferFault> {
     const parsed = parseSdp(body);
     if (!parsed.ok) return err({ kind: 'sdp', fault: parsed.error });
+    const preconditions = this.#qos.policy !== 'off';
+    if (preconditions && demandsImpossible(parsed.value, 'audio'))
+      return err({ kind: 'precondition', body: this.#failure(parsed.value, undefined) });
+    const wished = this.#wish(wish);
+    const noVideo = preconditions && demandsImpossible(parsed.value, 'video');
     const answered = answerOffer(parsed.value, this.#context, {
-      wish: this.#wish(wish),
+      wish: noVideo ? { ...wished, video: 'none' } : wished,
       initial: !this.#stable,
       current: {
         ...(this.audio ? { audio: this.audio.index } : {}),
@@ -248,10 +304,11 @@ export class OfferAnswer {
     });
     if (!answered.ok) return err({ kind: 'rejected', rejection: answered.error });
     const { media, agreement } = answered.value;
-    const ours = this.#versioned(media);
+    const qos = receivedQos(parsed.value, agreement, this.#qos);
+    const ours = this.#versioned(withAnsweredQos(media, parsed.value, agreement, qos));
     const audioAt = agreement.audio?.index ?? media.findIndex((entry) => entry.media.kind === 'audio');
     const indexes = { audio: audioAt, ...(agreement.video ? { video: agreement.video.index } : {}) };
-    this.#stable = { ours, indexes, agreement, several: false };
+    this.#stable = { ours, indexes, agreement, several: false, qos };
     return ok({ answer: formatSdp(ours), media: agreement });
   }
 
@@ -268,6 +325,7 @@ export class OfferAnswer {
     copy.#lastText = this.#lastText;
     copy.#stable = this.#stable;
     copy.#pending = this.#pending;
+    copy.#confirmed = this.#confirmed;
     return copy;
   }
 

@@ -51,6 +51,7 @@ const answerTo = (capabilities: AudioChoice, offer: Buffer, address?: string) =>
 const refusal = (capabilities: AudioChoice, offer: Buffer, address?: string): string => {
   const result = side(capabilities, address).answerTo(offer);
   if (result.ok) return 'taken';
+  if (result.error.kind === 'precondition') return '580';
   return result.error.kind === 'sdp'
     ? result.error.fault.kind
     : `${result.error.rejection.status} ${result.error.rejection.warning.code}`;

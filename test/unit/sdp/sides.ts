@@ -54,7 +54,8 @@ export const attributes = (body: Buffer, name: string): string[] =>
 export function refusalOf(callee: OfferAnswer, offer: Buffer): string {
   const result = callee.answerTo(offer, BOTH_WAYS);
   if (result.ok) return 'taken';
-  return result.error.kind === 'sdp' ? result.error.fault.kind : result.error.rejection.reason;
+  if (result.error.kind === 'sdp') return result.error.fault.kind;
+  return result.error.kind === 'rejected' ? result.error.rejection.reason : result.error.kind;
 }
 
 export function answered(callee: OfferAnswer, offer: Buffer) {
