@@ -1,7 +1,7 @@
 // RFC 3680 5, RFC 5628: application/reginfo+xml, from bytes to values.
-import { DOMParser, type Element, onErrorStopParsing } from '@xmldom/xmldom';
 import { err, ok, type Result } from '#src/base/result.ts';
 import { Seconds } from '#src/base/units.ts';
+import { childElements, childText, type Element, parseXml, xmlNumber } from '#src/base/xml.ts';
 
 export const REGINFO_TYPE = 'application/reginfo+xml';
 const REGINFO_NS = 'urn:ietf:params:xml:ns:reginfo';
@@ -53,34 +53,21 @@ export const REGINFO_LIMITS = { octets: 256 * 1024, contacts: 1000 } as const;
 
 /** Reads a document; the error is a sentence on what is wrong with it. DTDs are refused. */
 export function parseRegInfo(body: Buffer): Result<RegInfo, string> {
-  if (body.length > REGINFO_LIMITS.octets) return err(`larger than ${REGINFO_LIMITS.octets} octets`);
-  const text = body.toString('utf8');
-  if (text.includes('<!DOCTYPE') || text.includes('<!ENTITY'))
-    return err('a document type declaration is refused');
-  const root = readRoot(text);
-  if (typeof root === 'string') return err(root);
-  if (root.namespaceURI !== REGINFO_NS || root.localName !== 'reginfo') return err('not a reginfo document');
-  return readDocument(root);
-}
-
-function readRoot(text: string): Element | string {
-  try {
-    // xmldom throws on malformed input, as this handler asks it to.
-    const document = new DOMParser({ onError: onErrorStopParsing }).parseFromString(text, 'text/xml');
-    return document.documentElement ?? 'no root element';
-  } catch (error) {
-    return `not well-formed: ${error instanceof Error ? error.message : String(error)}`;
-  }
+  const root = parseXml(body, REGINFO_LIMITS);
+  if (!root.ok) return root;
+  if (root.value.namespaceURI !== REGINFO_NS || root.value.localName !== 'reginfo')
+    return err('not a reginfo document');
+  return readDocument(root.value);
 }
 
 function readDocument(root: Element): Result<RegInfo, string> {
-  const version = readNumber(root.getAttribute('version'));
+  const version = xmlNumber(root.getAttribute('version'));
   const state = root.getAttribute('state');
   if (version === undefined) return err('version is missing or no number');
   if (state !== 'full' && state !== 'partial') return err('state is neither full nor partial');
   const registrations: RegInfoRegistration[] = [];
   let contacts = 0;
-  for (const element of children(root, REGINFO_NS, 'registration')) {
+  for (const element of childElements(root, REGINFO_NS, 'registration')) {
     const registration = readRegistration(element);
     if (!registration.ok) return registration;
     contacts += registration.value.contacts.length;
@@ -98,7 +85,7 @@ function readRegistration(element: Element): Result<RegInfoRegistration, string>
   if (state !== 'init' && state !== 'active' && state !== 'terminated')
     return err('unknown state of a registration');
   const contacts: RegInfoContact[] = [];
-  for (const child of children(element, REGINFO_NS, 'contact')) {
+  for (const child of childElements(element, REGINFO_NS, 'contact')) {
     const contact = readContact(child);
     if (!contact.ok) return contact;
     contacts.push(contact.value);
@@ -112,8 +99,8 @@ function readContact(element: Element): Result<RegInfoContact, string> {
   const uri = childText(element, REGINFO_NS, 'uri');
   if (!id || !uri) return err('a contact lacks its id or uri');
   if (state !== 'active' && state !== 'terminated') return err('unknown state of a contact');
-  const expires = readNumber(element.getAttribute('expires'));
-  const retryAfter = readNumber(element.getAttribute('retry-after'));
+  const expires = xmlNumber(element.getAttribute('expires'));
+  const retryAfter = xmlNumber(element.getAttribute('retry-after'));
   const displayName = childText(element, REGINFO_NS, 'display-name');
   const instance = readInstance(element);
   const pubGruu = gruu(element, 'pub-gruu');
@@ -136,7 +123,7 @@ const readEvent = (text: string | null): ContactEvent =>
   CONTACT_EVENTS.find((event) => event === text) ?? 'other';
 
 function readInstance(contact: Element): string | undefined {
-  for (const element of children(contact, REGINFO_NS, 'unknown-param')) {
+  for (const element of childElements(contact, REGINFO_NS, 'unknown-param')) {
     if (element.getAttribute('name')?.toLowerCase() === '+sip.instance')
       return bareInstance(element.textContent ?? '');
   }
@@ -151,23 +138,6 @@ export function bareInstance(text: string): string | undefined {
 
 /** RFC 5628 5: the GRUU is the `uri` attribute (the text, in older servers). */
 function gruu(contact: Element, name: string): string | undefined {
-  const element = children(contact, GRUU_NS, name)[0];
+  const element = childElements(contact, GRUU_NS, name)[0];
   return element?.getAttribute('uri')?.trim() || element?.textContent?.trim() || undefined;
 }
-
-const childText = (element: Element, namespace: string, name: string): string | undefined =>
-  children(element, namespace, name)[0]?.textContent?.trim() || undefined;
-
-function children(element: Element, namespace: string, name: string): Element[] {
-  const found: Element[] = [];
-  for (let node = element.firstChild; node; node = node.nextSibling) {
-    // The node type says that it is an element.
-    const child = node.nodeType === node.ELEMENT_NODE ? (node as Element) : undefined;
-    if (child?.namespaceURI === namespace && child.localName === name) found.push(child);
-  }
-  return found;
-}
-
-const NUMBER = /^\d{1,15}$/;
-const readNumber = (text: string | null): number | undefined =>
-  text !== null && NUMBER.test(text.trim()) ? Number(text) : undefined;

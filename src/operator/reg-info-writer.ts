@@ -1,5 +1,6 @@
 // RFC 3680 5, RFC 5628: application/reginfo+xml, from bindings to text.
 import type { Seconds } from '#src/base/units.ts';
+import { escapeXml } from '#src/base/xml.ts';
 import type { Uri } from '#src/sip/message/uri.ts';
 import type { Binding, BindingEvent } from './location.ts';
 
@@ -50,6 +51,3 @@ function writeContact({ binding, state, event, expires, retryAfter }: ReportedCo
     `<uri>${escapeXml(contact.uri.toString())}</uri>${name}${own}${gruu}</contact>\n`
   );
 }
-
-const escapeXml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');

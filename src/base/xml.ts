@@ -1,0 +1,68 @@
+// XML from outside (XML 1.0, Namespaces in XML): bytes to elements and back, without document types.
+import { DOMParser, type Element, onErrorStopParsing } from '@xmldom/xmldom';
+import { err, ok, type Result } from './result.ts';
+
+export type { Element } from '@xmldom/xmldom';
+
+/** Entities could make a small document large, and document types could name files. */
+const DECLARATION = /<!(?:DOCTYPE|ENTITY)/i;
+
+/** The root of a well-formed document; the error is a sentence on what is wrong with it. Never throws. */
+export function parseXml(body: Buffer, limits: { readonly octets: number }): Result<Element, string> {
+  if (body.length > limits.octets) return err(`larger than ${limits.octets} octets`);
+  const text = body.toString('utf8').replace(/^\uFEFF/, '');
+  if (DECLARATION.test(text)) return err('a document type declaration is refused');
+  try {
+    // xmldom throws on malformed input, as this handler asks it to.
+    const document = new DOMParser({ onError: onErrorStopParsing }).parseFromString(text, 'text/xml');
+    return document.documentElement ? ok(document.documentElement) : err('no root element');
+  } catch (error) {
+    return err(`not well-formed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The child elements of this name. */
+export function childElements(element: Element, namespace: string, name: string): Element[] {
+  const found: Element[] = [];
+  for (let node = element.firstChild; node; node = node.nextSibling) {
+    // The node type says that it is an element.
+    const child = node.nodeType === node.ELEMENT_NODE ? (node as Element) : undefined;
+    if (child?.namespaceURI === namespace && child.localName === name) found.push(child);
+  }
+  return found;
+}
+
+/** Its text without blanks around it; undefined when there is none. */
+export const childText = (element: Element, namespace: string, name: string): string | undefined =>
+  childElements(element, namespace, name)[0]?.textContent?.trim() || undefined;
+
+export const attribute = (element: Element, name: string): string | undefined =>
+  element.getAttribute(name)?.trim() || undefined;
+
+const NUMBER = /^\d{1,15}$/;
+
+/** A whole number from zero on. */
+export const xmlNumber = (text: string | null | undefined): number | undefined =>
+  text != null && NUMBER.test(text.trim()) ? Number(text) : undefined;
+
+/** XML 1.0 2.2: what no document may hold, escaped or not; lone halves of a surrogate pair are among it. */
+function isAllowed(character: string): boolean {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x20) return code === 0x9 || code === 0xa || code === 0xd;
+  return code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd) || code >= 0x10000;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  // A reader would turn bare ones into blanks in an attribute (XML 1.0 3.3.3).
+  '\t': '&#9;',
+  '\n': '&#10;',
+  '\r': '&#13;',
+};
+
+/** For text and attribute values; what XML cannot hold is left out. */
+export const escapeXml = (text: string): string =>
+  [...text].map((character) => (isAllowed(character) ? (ESCAPES[character] ?? character) : '')).join('');
