@@ -28,6 +28,7 @@ export function callActions(parts: CallParts): CallActions {
   return {
     invite: () => caller?.invite(),
     ring: () => callee?.ring(parts.waiting),
+    admit: () => callee?.admit(),
     'stop-ringing': () => callee?.stopRinging(),
     accept: ({ answer }) => callee?.accept(answer ?? {}),
     'refuse-486': () => callee?.refuse(BUSY_HERE),

@@ -19,6 +19,7 @@ import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
 import type { Picture } from './picture.ts';
 import { type CallQuality, qualityOf } from './quality.ts';
+import type { Replaceable } from './replaces.ts';
 import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow, PublicCallState } from './snapshot.ts';
 import { publicState } from './snapshot.ts';
 import { type CallEvent, type CallState, outcome } from './table.ts';
@@ -152,6 +153,26 @@ export class Call {
     if (error && !isTold(error)) this.onTrouble.emit(error);
   }
 
+  /**
+   * RFC 3891 3: answered at once, in the place of another call. False when it could not be answered: the INVITE is refused
+   * then, and the other call is as it was.
+   */
+  take(choice: AnswerChoice): boolean {
+    try {
+      this.#callee?.prepare();
+    } catch (cause) {
+      this.refuse({ status: SERVER_ERROR }, TandemError.from(cause, 'call.media'));
+      return false;
+    }
+    this.#dispatch('taken', { answer: choice });
+    return this.#state === 'answering';
+  }
+
+  /** Another call has taken its place. */
+  giveWay(): void {
+    this.#dispatch('replaced');
+  }
+
   // What the owner does. Each throws TandemError `call.state` when the call is not in the state for it.
 
   /**
@@ -203,6 +224,10 @@ export class Call {
   /** What the far end pressed. */
   get digits(): readonly NotedDigit[] {
     return this.#digits.noted;
+  }
+
+  get dialogNames(): Replaceable['dialogNames'] {
+    return this.#dialogs.names;
   }
 
   get quality(): CallQuality {

@@ -80,6 +80,12 @@ export class CalleeRole {
     if (!waiting) this.#media.sound.ring();
   }
 
+  /** Takes the place of another call: nobody is rung for it. */
+  admit(): void {
+    this.#incoming.respond(TRYING);
+    this.#makeDialog();
+  }
+
   #dialogHeaders(): [string, string][] {
     return dialogHeaders(this.#world.line, this.#incoming.flow).map(([name, value]) => [name, value]);
   }

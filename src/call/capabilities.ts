@@ -5,7 +5,7 @@ import type { SdpProfile } from '#src/sdp/capabilities.ts';
 export const CALL_METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE', 'INFO', 'PRACK'] as const;
 
 /** RFC 3261 20.37. 100rel, timer and precondition are not built: a Require of them is answered 420. */
-export const CALL_OPTION_TAGS: readonly string[] = [];
+export const CALL_OPTION_TAGS: readonly string[] = ['replaces'];
 
 /** Sent in our INVITE only: a fork may be told to end by 199 (RFC 6228 4, NG.114 2.2.7). */
 export const INVITE_OPTION_TAGS = ['199'] as const;

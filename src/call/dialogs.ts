@@ -3,6 +3,7 @@ import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { Incoming, SendingOptions, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { EARLY_DIALOG_LIMIT } from './capabilities.ts';
+import { nameOf, type Replaceable } from './replaces.ts';
 import type { CallSnapshot, DialogState } from './snapshot.ts';
 
 /** One dialog and its own offer/answer. */
@@ -110,6 +111,11 @@ export class DialogSet {
 
   terminateAll(): void {
     for (const leg of this.#legs.values()) this.terminate(leg);
+  }
+
+  /** Every one of them, those that are over too. */
+  get names(): Replaceable['dialogNames'] {
+    return [...this.#legs.values()].map(({ dialog, state }) => ({ ...nameOf(dialog), state }));
   }
 
   get snapshot(): CallSnapshot['dialogs'] {

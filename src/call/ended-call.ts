@@ -5,6 +5,7 @@ import type { CallDetails } from './details.ts';
 import type { NotedDigit } from './digits.ts';
 import type { AnswerChoice } from './facts.ts';
 import type { CallQuality } from './quality.ts';
+import type { Replaceable } from './replaces.ts';
 import type { LogRow } from './snapshot.ts';
 
 export class EndedCall {
@@ -15,13 +16,20 @@ export class EndedCall {
   readonly quality: CallQuality;
   readonly digits: readonly NotedDigit[];
   readonly details: CallDetails;
+  readonly direction: 'in' | 'out';
+  readonly dialogNames: Replaceable['dialogNames'];
   readonly state = 'ended';
   readonly ended = true;
 
   constructor(
     sipCallId: string,
     row: LogRow,
-    { quality, digits, details }: Pick<EndedCall, 'quality' | 'digits' | 'details'>,
+    {
+      quality,
+      digits,
+      details,
+      dialogNames,
+    }: Pick<EndedCall, 'quality' | 'digits' | 'details' | 'dialogNames'>,
   ) {
     this.id = row.id;
     this.sipCallId = sipCallId;
@@ -29,6 +37,8 @@ export class EndedCall {
     this.quality = quality;
     this.digits = digits;
     this.details = details;
+    this.dialogNames = dialogNames;
+    this.direction = row.direction;
   }
 
   /** Each of these throws TandemError `call.state`. */

@@ -56,6 +56,8 @@ function ending(facts: EndingFacts): Ending {
     case 'unanswerable':
       // Busy without waiting, or closing, is a call that nobody got to hear of; the rest is a failure to understand each other.
       return { by: 'local', label: NOT_RUNG.includes(status ?? 0) ? 'missed' : 'failed', sip: status };
+    case 'replaced':
+      return { by: 'remote', label: answered ? 'answered' : 'cancelled' };
     case 'refused':
       return { by: FROM_PEER.includes(status ?? 0) ? 'remote' : 'network', label: 'failed', sip: status };
     case 'failed':

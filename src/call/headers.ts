@@ -3,7 +3,7 @@
 import type { Rejection } from '#src/sdp/answer.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { AnswerFields, SendingOptions } from '#src/sip/ua/user-agent.ts';
-import { CALL_METHODS } from './capabilities.ts';
+import { CALL_METHODS, CALL_OPTION_TAGS } from './capabilities.ts';
 import type { HeaderPairs, Refusal } from './facts.ts';
 import type { Line } from './line.ts';
 
@@ -15,6 +15,7 @@ export function dialogHeaders(line: Line, flow: Flow): HeaderPairs {
   return [
     ['Contact', line.contact({ privacy: false, to: flow }).toString()],
     ['Allow', CALL_METHODS.join(', ')],
+    ['Supported', CALL_OPTION_TAGS.join(', ')],
   ];
 }
 

@@ -1,6 +1,6 @@
 // Requests inside a dialog that leave the call as it is: INFO, OPTIONS, PRACK (RFC 6086, RFC 3261 11, RFC 3262 3).
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
-import { ACCEPT, CALL_METHODS } from './capabilities.ts';
+import { ACCEPT, CALL_METHODS, CALL_OPTION_TAGS } from './capabilities.ts';
 import { capabilityDescription } from './offers.ts';
 import type { CallWorld } from './world.ts';
 
@@ -69,7 +69,7 @@ export function answerOptions(incoming: Incoming, world: CallWorld): void {
       ['Contact', line.contact({ privacy: false, to: incoming.flow }).toString()],
       ['Allow', CALL_METHODS.join(', ')],
       ['Accept', ACCEPT[line.profile]],
-      ['Supported', ''],
+      ['Supported', CALL_OPTION_TAGS.join(', ')],
     ],
     body: capabilityDescription(world, incoming.flow),
   });

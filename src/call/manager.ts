@@ -4,10 +4,12 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { randomToken } from '#src/base/random.ts';
 import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
+import type { SipRequest } from '#src/sip/message/message.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { sdpBody } from './body.ts';
 import { Call, type CallIntro } from './call.ts';
+import type { OutgoingCall } from './caller.ts';
 import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
 import { dialTarget } from './dial.ts';
 import type { ReceivedDigit } from './digits.ts';
@@ -18,6 +20,7 @@ import { answerOptions } from './in-dialog.ts';
 import type { CallLogStore } from './log.ts';
 import { checkOffer, type Refused } from './offers.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
+import { findReplaced } from './replaces.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
@@ -43,6 +46,8 @@ const CLOSE_LAST = Milliseconds(800);
 const FORBIDDEN: Refusal = { status: 403 };
 const BUSY_HERE: Refusal = { status: 486 };
 const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
+const BAD_REQUEST = 400;
+const DECLINED = 603;
 /** RFC 3261 8.2.3: what we would have taken. */
 const UNSUPPORTED_MEDIA_TYPE: Refusal = {
   status: 415,
@@ -107,26 +112,30 @@ export class CallManager {
    * the call.
    */
   dial(request: DialRequest): Call {
-    if (this.#isClosed) throw new TandemError('ours', 'call.closed', 'Tandem is closing.');
     const { line } = this.#world;
     const target = dialTarget(request.to, {
       profile: line.profile,
       ...(line.domain === undefined ? {} : { domain: line.domain }),
     });
     const identity = chooseIdentity(line.identities, request.identity);
+    const { privacy = false, video = false } = request;
+    return this.place({ target, identity, privacy, video });
+  }
+
+  /** As `dial`, for what need not be read any more: a transfer, a conference, a call pulled here. */
+  place(wanted: Omit<OutgoingCall, 'callId'>): Call {
+    if (this.#isClosed) throw new TandemError('ours', 'call.closed', 'Tandem is closing.');
     if (this.#liveCount >= LIVE_CALL_LIMIT) {
       throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
     }
-    if (request.video && shownDirection(this.#world) === 'none') throw noVideo();
+    if (wanted.video && shownDirection(this.#world) === 'none') throw noVideo();
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
-      remote: { uri: shownUri(target) },
-      identity: shownUri(identity.uri),
+      remote: { uri: shownUri(wanted.target) },
+      identity: shownUri(wanted.identity.uri),
       waiting: false,
     };
-    const callId = randomToken(this.#world.random, 16);
-    const { privacy = false, video = false } = request;
-    const outgoing = { target, identity, privacy, video, callId };
+    const outgoing = { ...wanted, callId: randomToken(this.#world.random, 16) };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'out', outgoing }));
     try {
       call.dial();
@@ -165,27 +174,56 @@ export class CallManager {
     const { request } = incoming;
     const trusted = line.trusts(incoming.flow);
     const { identity, called } = calledIdentity(request, trusted, line.identities);
-    const refused = this.#refusalOf(incoming);
+    const replaced = this.#replacedBy(request);
+    if (typeof replaced === 'number') {
+      incoming.respond(replaced);
+      return;
+    }
+    const refused = this.#refusalOf(incoming, replaced !== undefined);
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: callingParty(request, trusted),
       identity,
       calledIdentity: called,
-      waiting: this.#liveCount > 0,
+      waiting: replaced === undefined && this.#liveCount > 0,
     };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'in', incoming }));
     if (refused) {
       call.refuse(refused.refusal, refused.error);
       return;
     }
+    if (replaced) {
+      this.#takeOver(call, replaced);
+      return;
+    }
     call.ring();
     if (call.state === 'ringing' && this.#answersItself(call)) this.#tryToAnswer(call);
   }
 
+  /**
+   * RFC 3891 3. Whoever names a dialog of ours has it from a party of that call: our tags cannot be guessed, and over a
+   * registered line nobody else gets this far.
+   */
+  #replacedBy(request: SipRequest): Call | number | undefined {
+    if (!request.headers.has('Replaces')) return undefined;
+    const reference = request.typed('Replaces');
+    if (!reference?.toTag || !reference.fromTag || request.headers.has('Join')) return BAD_REQUEST;
+    const found = findReplaced(reference, this.#calls.values());
+    if (typeof found === 'number') return found;
+    return found instanceof Call ? found : DECLINED;
+  }
+
+  /** The old call ends once the new one is answered; when it cannot be, the old one is as it was. */
+  #takeOver(call: Call, replaced: Call): void {
+    const { video } = replaced.snapshot;
+    // Nobody's camera goes on at somebody else's word.
+    if (call.take(video ? {} : { video: false })) replaced.giveWay();
+  }
+
   /** Why it cannot even ring. */
-  #refusalOf(incoming: Incoming): Refused | undefined {
+  #refusalOf(incoming: Incoming, replaces: boolean): Refused | undefined {
     if (this.#isClosed) return { refusal: TEMPORARILY_UNAVAILABLE };
-    if (this.#isBusy) return { refusal: BUSY_HERE };
+    if (this.#isBusy && !replaces) return { refusal: BUSY_HERE };
     const body = sdpBody(incoming.request);
     if (body.kind === 'foreign') return { refusal: UNSUPPORTED_MEDIA_TYPE };
     if (body.kind === 'none') return undefined;

@@ -26,6 +26,8 @@ export const CALL_EVENTS = [
   /** An INVITE came that can be answered; one that cannot (busy, no codec, no port). */
   'invited',
   'unanswerable',
+  /** An INVITE with Replaces: it is answered at once, for a call that ends with it (RFC 3891 3). */
+  'taken',
   /** The owner at a ringing call, and at any call. */
   'answer',
   'reject',
@@ -52,6 +54,8 @@ export const CALL_EVENTS = [
   'bye',
   'modify',
   'lost',
+  /** Another call has taken its place (RFC 3891 3). */
+  'replaced',
   /** The last of our BYEs is answered. */
   'released',
   /** Tandem closes and can wait no longer. */
@@ -64,6 +68,8 @@ export const CALL_ACTIONS = [
   'invite',
   /** 180, the ringing timer starts. */
   'ring',
+  /** Its dialog is made without a word, for it does not ring. */
+  'admit',
   /** The timer stops. */
   'stop-ringing',
   /** 200 with our description. */
@@ -113,6 +119,7 @@ const OTHERWISE: Row = {
   dial: 'impossible',
   invited: 'impossible',
   unanswerable: 'impossible',
+  taken: 'impossible',
   answer: 'wrong-state',
   reject: 'wrong-state',
   hangup: 'wrong-state',
@@ -131,6 +138,7 @@ const OTHERWISE: Row = {
   bye: 'ignored',
   modify: 'ignored',
   lost: 'ignored',
+  replaced: 'ignored',
   released: 'ignored',
   abandon: 'ignored',
 };
@@ -144,6 +152,7 @@ const INVITING: Partial<Row> = {
   refused: to('ended', 'end', 'finish'),
   failed: to('ended', 'end', 'finish'),
   hangup: to('cancelling', 'end', 'cancel'),
+  replaced: to('cancelling', 'end', 'cancel'),
   abandon: to('ended', 'end', 'cancel', 'finish'),
 };
 
@@ -152,6 +161,7 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
     dial: to('calling', 'invite'),
     invited: to('ringing', 'ring'),
     unanswerable: to('ended', 'refuse', 'end', 'finish'),
+    taken: to('answering', 'admit', 'accept'),
   }),
   calling: row({ ...INVITING, 'fork-gone': 'ignored', modify: to('calling', 'refuse-modify') }),
   early: row({
@@ -188,6 +198,7 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
     unusable: to('releasing', 'end', 'bye'),
     // RFC 3261 15: no BYE from the callee before the ACK.
     hangup: to('leaving', 'end'),
+    replaced: to('leaving', 'end'),
     bye: to('ended', 'end', 'finish'),
     failed: to('ended', 'end', 'finish'),
     modify: to('answering', 'refuse-modify'),
@@ -206,6 +217,7 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
     hangup: to('releasing', 'end', 'bye'),
     unusable: to('releasing', 'end', 'bye'),
     lost: to('releasing', 'end', 'bye'),
+    replaced: to('releasing', 'end', 'bye'),
     bye: to('ended', 'end', 'finish'),
     modify: to('active', 'negotiate'),
     abandon: to('ended', 'end', 'bye', 'finish'),

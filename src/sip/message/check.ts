@@ -42,6 +42,10 @@ function checkHeaders(request: SipRequest): Refusal | undefined {
   if (request.contactIsStar && (request.typed('Contact').length > 1 || request.method !== 'REGISTER')) {
     return { status: 400, reason: 'Bad Contact header field', headers: [] };
   }
+  // RFC 3891 3: it means nothing elsewhere, and what it might mean there would be dangerous.
+  if (request.method !== 'INVITE' && request.headers.has('Replaces')) {
+    return { status: 400, reason: 'Replaces outside INVITE', headers: [] };
+  }
   return undefined;
 }
 
