@@ -177,7 +177,8 @@ void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config 
     texts->places[i] = (tm_place){.address = texts->addresses[i],
                                   .port = (uint16_t)value_number(env, entry, "port"),
                                   .rtcp_address = texts->rtcp_addresses[i],
-                                  .rtcp_port = (uint16_t)value_number(env, entry, "rtcpPort")};
+                                  .rtcp_port = (uint16_t)value_number(env, entry, "rtcpPort"),
+                                  .srtp_send = read_policy(env, entry, "srtp", &texts->also[i])};
   }
 }
 

@@ -18,7 +18,7 @@ typedef struct {
 
 // What the path of a stream's configuration points to. Holds keys: to be wiped.
 typedef struct {
-  tm_srtp_policy send, receive;
+  tm_srtp_policy send, receive, also[TM_ENGINE_MAX_PLACES];
   tm_place places[TM_ENGINE_MAX_PLACES];
   char addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS], rtcp_addresses[TM_ENGINE_MAX_PLACES][ADDRESS_OCTETS];
 } path_texts;

@@ -136,7 +136,7 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   packet.packet.extended_reports = config->extended_reports;
   stream->has_dtmf = config->dtmf_payload_type >= 0;
 
-  tm_session_path_taken(&stream->session, &config->path);
+  tm_session_path_taken(&stream->session, &config->path, session);
   while (!tm_worker_send(&engine->codec, &codec)) sched_yield();
   while (!tm_worker_send(&engine->packet, &packet)) sched_yield();
   return TM_ENGINE_OK;

@@ -20,7 +20,7 @@ enum {
   TM_ENGINE_MAX_CNAME = 64,     // octets with the final zero
   TM_ENGINE_MAX_DIGITS = 64,    // DTMF digits that wait in one request
   TM_ENGINE_TEXT_OCTETS = 160,  // of an error or event text
-  TM_ENGINE_MAX_PLACES = 8,     // further early dialogs whose NAT bindings are kept
+  TM_ENGINE_MAX_PLACES = 40,    // further early dialogs whose NAT bindings are kept
 };
 
 /** Who or what went wrong; `code` of tm_error is the errno or ALSA code behind it, 0 if none. */
@@ -58,6 +58,7 @@ typedef struct {
   uint16_t port;
   const char *rtcp_address;  // NULL or "": as RTP
   uint16_t rtcp_port;        // 0: RTP port + 1
+  const tm_srtp_policy *srtp_send;  // each answer chooses its suite and so its key; NULL: plain RTP goes there
 } tm_place;
 
 /** What streams of every kind are told of their way through NATs and its protection. All zero: no keep-alive, plain RTP. */
@@ -66,8 +67,9 @@ typedef struct {
   const tm_place *also;  // each gets keep-alives of its own
   size_t also_count;     // at most TM_ENGINE_MAX_PLACES
   /**
-   * SRTP and SRTCP: both or none. The same suite and key as before: rollover counter, replay list go on, over hold and plain RTP in between.
-   * With it nothing leaves and nothing is taken that is not protected.
+   * SRTP and SRTCP: both or none. A suite and key that were given before, to a further place too: rollover counter and replay list go on,
+   * over hold, plain RTP and other keys in between. With it nothing leaves and nothing is taken that is not protected; what the peer
+   * protected with the key before is taken for a short while (secure.h).
    */
   const tm_srtp_policy *srtp_send, *srtp_receive;
 } tm_path_config;

@@ -1,6 +1,7 @@
 // Packet thread, receiving for every kind of stream: RTP of the peer and nobody else (origin.h), statistics (RFC 3550 A).
 #include "engine_private.h"
 #include "clock.h"
+#include "secure.h"
 
 enum {
   MAX_DATAGRAMS = 16,   // in one go, so that a flood does not hold up the beats
@@ -69,19 +70,11 @@ static void account(tm_session *session, const tm_rtp_packet *packet, tm_packet_
                         memory_order_relaxed);
 }
 
-// Before a packet may mean anything: a forged or replayed one makes no source and no origin.
-static bool open_packet(tm_session *session, uint8_t *datagram, size_t *octets)
-{
-  if (!session->config.srtp_on) return true;
-  if (session->srtp_receive && tm_srtp_unprotect(session->srtp_receive, datagram, octets) == TM_OK) return true;
-  tm_count(&session->counters.srtp_failures, 1);
-  return false;
-}
-
 void tm_session_take(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
 {
   tm_rtp_packet packet;
-  if (!tm_origin_takes(&session->origin, from, now) || !open_packet(session, datagram, &octets) ||
+  // Opened before it may mean anything: a forged or replayed one makes no source and no origin.
+  if (!tm_origin_takes(&session->origin, from, now) || !tm_secure_open(session, TM_PLAIN_RTP, datagram, &octets, now) ||
       tm_rtp_parse(datagram, octets, &packet) != TM_OK) {
     discard(session);
     return;

@@ -4,6 +4,7 @@
 
 #include "engine_private.h"
 #include "clock.h"
+#include "secure.h"
 #include "tm_rtcp.h"
 
 enum {
@@ -95,18 +96,11 @@ static size_t compose(tm_session *session, const contents *what, uint8_t *datagr
 }
 
 // `datagram` has room for TM_DATAGRAM_OCTETS.
-static bool protect(tm_session *session, uint8_t *datagram, size_t *octets)
-{
-  if (!session->config.srtp_on) return true;
-  if (session->srtp_send && tm_srtp_protect_rtcp(session->srtp_send, datagram, octets, TM_DATAGRAM_OCTETS) == TM_OK) return true;
-  tm_count(&session->counters.srtp_failures, 1);
-  return false;
-}
-
-static bool send_to(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *to)
+static bool send_to(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *to, const tm_shield *shield)
 {
   if (tm_address_unspecified(to)) return false;
-  bool sent = protect(session, datagram, &octets) && tm_socket_send(session->sockets.rtcp, datagram, octets, to);
+  bool sent = tm_secure_seal(session, shield, TM_PLAIN_RTCP, datagram, &octets, TM_DATAGRAM_OCTETS) &&
+              tm_socket_send(session->sockets.rtcp, datagram, octets, to);
   tm_count(sent ? &session->counters.rtcp_sent : &session->counters.send_errors, 1);
   return sent;
 }
@@ -123,7 +117,7 @@ static void send_report(tm_session *session, int64_t now, bool bye)
   contents what = {.blocks = true, .bye = bye};
   size_t octets = compose(session, &what, datagram, sizeof datagram - TM_SRTP_TRAILER, now);
   if (octets == 0) return;
-  (void)send_to(session, datagram, octets, &session->config.remote_rtcp);
+  (void)send_to(session, datagram, octets, &session->config.remote_rtcp, &session->config.shield);
   session->received_at_report = atomic_load_explicit(&session->counters.packets_received, memory_order_relaxed);
   session->sent_at_report[0] = session->sent_at_report[1];
   session->sent_at_report[1] = session->media_sent;
@@ -131,13 +125,13 @@ static void send_report(tm_session *session, int64_t now, bool bye)
   take_average(session, octets);
 }
 
-void tm_rtcp_open(tm_session *session, const tm_address *to, int64_t now)
+void tm_rtcp_open(tm_session *session, const tm_address *to, const tm_shield *shield, int64_t now)
 {
   _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   contents what = {.blocks = false};
   if (is_off(session)) return;
   size_t octets = compose(session, &what, datagram, sizeof datagram - TM_SRTP_TRAILER, now);
-  if (octets > 0) (void)send_to(session, datagram, octets, to);
+  if (octets > 0) (void)send_to(session, datagram, octets, to, shield);
 }
 
 bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool reduced, int64_t now)
@@ -149,7 +143,7 @@ bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octet
   if (!reduced && before == 0) return false;
   memcpy(datagram + before, feedback, octets);
   take_average(session, before + octets);
-  return send_to(session, datagram, before + octets, &session->config.remote_rtcp);
+  return send_to(session, datagram, before + octets, &session->config.remote_rtcp, &session->config.shield);
 }
 
 void tm_rtcp_beat(tm_session *session, int64_t now)
@@ -175,14 +169,6 @@ static void take_report(tm_session *session, const tm_rtcp_report *report, int64
   if (session->kind->report) session->kind->report(session, report, now);
 }
 
-static bool open_compound(tm_session *session, uint8_t *datagram, size_t *octets)
-{
-  if (!session->config.srtp_on) return true;
-  if (session->srtp_receive && tm_srtp_unprotect_rtcp(session->srtp_receive, datagram, octets) == TM_OK) return true;
-  tm_count(&session->counters.srtp_failures, 1);
-  return false;
-}
-
 static void take_bye(tm_session *session, const tm_rtcp_packet *packet, int64_t now)
 {
   uint32_t ssrc = 0;
@@ -198,7 +184,7 @@ static void take_compound(tm_session *session, uint8_t *datagram, size_t octets,
   tm_rtcp_report report;
   tm_rtcp_sender_info info;
   uint32_t ssrc = 0;
-  if (!open_compound(session, datagram, &octets) ||
+  if (!tm_secure_open(session, TM_PLAIN_RTCP, datagram, &octets, now) ||
       tm_rtcp_check_compound(datagram, octets, session->config.rtcp_reduced) != TM_OK) {
     tm_count(&session->counters.packets_discarded, 1);
     return;

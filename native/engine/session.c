@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "secure.h"
 
 enum {
   UNKNOWN = -1,
@@ -68,10 +69,8 @@ void tm_session_release(tm_session *session)
 {
   tm_socket_pair_close(&session->sockets);
   tm_session_config_drop(&session->config);
-  tm_srtp_destroy(session->srtp_send);
-  tm_srtp_destroy(session->srtp_receive);
-  explicit_bzero(&session->send_key, sizeof session->send_key);
-  explicit_bzero(&session->receive_key, sizeof session->receive_key);
+  tm_keys_free(session->keys.first);
+  session->keys = (tm_keys){.first = NULL};
 }
 
 static tm_engine_status parse_place(const tm_session *session, const tm_place *place, tm_address *remote, tm_address *rtcp,
@@ -104,47 +103,49 @@ static bool in_reason(const tm_keepalive_config *keepalive)
   return keepalive->payload_type <= TM_RTP_MAX_PAYLOAD_TYPE;
 }
 
-static tm_engine_status new_context(const tm_session *session, const tm_srtp_policy *policy, tm_srtp_direction direction,
-                                    tm_srtp **srtp, tm_error *error)
+static tm_engine_status context_of(tm_session *session, const tm_srtp_policy *policy, tm_srtp_direction direction, tm_srtp **srtp,
+                                   tm_error *error)
 {
   const tm_srtp_suite_info *info = tm_srtp_info_of(policy->suite);
-  tm_status status = tm_srtp_create(policy, direction, session->ssrc, srtp);
+  tm_status status = tm_keys_get(&session->keys, policy, direction, session->ssrc, srtp);
   if (status == TM_OK) return TM_ENGINE_OK;
   return tm_error_set(error, status == TM_ERR_MEMORY ? TM_ENGINE_MEMORY : TM_ENGINE_ARGUMENT, 0, "SRTP with %s: %s",
                       info ? info->name : "an unknown suite", tm_status_text(status));
 }
 
-// A key that was given before keeps its context: a new one would count from 0 and use its key stream twice.
-static tm_engine_status protect(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
+static tm_engine_status shield_of(tm_session *session, const tm_srtp_policy *policy, tm_shield *shield, tm_error *error)
 {
-  config->srtp_on = path->srtp_send != NULL;
-  config->srtp_send = config->srtp_receive = NULL;
-  if (config->srtp_on != (path->srtp_receive != NULL))
-    return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "SRTP in one direction");
-  if (!config->srtp_on) return TM_ENGINE_OK;
-  tm_engine_status status = TM_ENGINE_OK;
-  if (!session->has_keys || !tm_srtp_same(path->srtp_send, &session->send_key))
-    status = new_context(session, path->srtp_send, TM_SRTP_SEND, &config->srtp_send, error);
-  if (status == TM_ENGINE_OK && (!session->has_keys || !tm_srtp_same(path->srtp_receive, &session->receive_key)))
-    status = new_context(session, path->srtp_receive, TM_SRTP_RECEIVE, &config->srtp_receive, error);
+  *shield = (tm_shield){.on = policy != NULL};
+  return policy ? context_of(session, policy, TM_SRTP_SEND, &shield->send, error) : TM_ENGINE_OK;
+}
+
+static tm_engine_status protect(tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
+{
+  config->retired = NULL;
+  config->srtp_receive = NULL;
+  if (!path->srtp_send != !path->srtp_receive) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "SRTP in one direction");
+  tm_engine_status status = shield_of(session, path->srtp_send, &config->shield, error);
+  if (status == TM_ENGINE_OK && path->srtp_receive)
+    status = context_of(session, path->srtp_receive, TM_SRTP_RECEIVE, &config->srtp_receive, error);
   return status;
 }
 
-void tm_session_path_taken(tm_session *session, const tm_path_config *path)
+void tm_session_path_taken(tm_session *session, const tm_path_config *path, tm_session_config *config)
 {
-  session->srtp_on = path->srtp_send != NULL;
-  if (!session->srtp_on) return;
-  session->has_keys = true;
-  session->send_key = *path->srtp_send;
-  session->receive_key = *path->srtp_receive;
+  session->suite = path->srtp_send ? tm_srtp_info_of(path->srtp_send->suite)->name : NULL;
+  tm_keys_begin(&session->keys, config->srtp_receive);
+  tm_keys_use(&session->keys, config->shield.send);
+  for (unsigned i = 0; config->further && i < config->further->count; i++)
+    tm_keys_use(&session->keys, config->further->paths[i].shield.send);
+  config->retired = tm_keys_retire(&session->keys);
 }
 
 const char *tm_session_suite(const tm_session *session)
 {
-  return session->srtp_on ? tm_srtp_info_of(session->send_key.suite)->name : NULL;
+  return session->suite;
 }
 
-static tm_engine_status further_places(const tm_session *session, const tm_path_config *path, tm_session_config *config,
+static tm_engine_status further_places(tm_session *session, const tm_path_config *path, tm_session_config *config,
                                        tm_error *error)
 {
   size_t count = path->also_count;
@@ -153,12 +154,14 @@ static tm_engine_status further_places(const tm_session *session, const tm_path_
   tm_engine_status status = TM_ENGINE_OK;
   for (; config->further->count < count && status == TM_ENGINE_OK; config->further->count++) {
     tm_path *further = &config->further->paths[config->further->count];
-    status = parse_place(session, &path->also[config->further->count], &further->remote, &further->remote_rtcp, error);
+    const tm_place *place = &path->also[config->further->count];
+    status = parse_place(session, place, &further->remote, &further->remote_rtcp, error);
+    if (status == TM_ENGINE_OK) status = shield_of(session, place->srtp_send, &further->shield, error);
   }
   return status;
 }
 
-tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
+tm_engine_status tm_session_path(tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error)
 {
   size_t count = path->keepalive.enabled ? path->also_count : 0;
   if (!in_reason(&path->keepalive) || count > TM_ENGINE_MAX_PLACES)
@@ -175,22 +178,9 @@ tm_engine_status tm_session_path(const tm_session *session, const tm_path_config
 void tm_session_config_drop(tm_session_config *config)
 {
   free(config->further);
-  tm_srtp_destroy(config->srtp_send);
-  tm_srtp_destroy(config->srtp_receive);
+  tm_keys_free(config->retired);
   config->further = NULL;
-  config->srtp_send = config->srtp_receive = NULL;
-}
-
-static void destroy_srtp(void *srtp)
-{
-  tm_srtp_destroy(srtp);
-}
-
-static void replace_srtp(tm_session *session, tm_srtp **present, tm_srtp *other)
-{
-  if (!other) return;
-  if (*present) tm_engine_discard(session->engine, destroy_srtp, *present);
-  *present = other;
+  config->retired = NULL;
 }
 
 static uint64_t us(int64_t ns)
@@ -238,10 +228,10 @@ void tm_session_configure(tm_session *session, const tm_session_config *config, 
   keep_alive(session, &session->keepalive, config, now);
   // The timeline goes on in the new clock from where it stands.
   if (!first) tm_session_timeline(session, tm_session_timestamp_at(session, now), now);
-  replace_srtp(session, &session->srtp_send, config->srtp_send);
-  replace_srtp(session, &session->srtp_receive, config->srtp_receive);
+  tm_secure_switch(session, config, now);
   session->config = *config;
-  session->config.srtp_send = session->config.srtp_receive = NULL;  // owned by the session now
+  session->config.retired = NULL;
+  if (config->retired) tm_engine_discard(session->engine, tm_keys_free, config->retired);
   session->configured = true;
   if (other_bandwidth) tm_rtcp_schedule(session, now);
 }
@@ -258,22 +248,13 @@ uint32_t tm_session_timestamp_at(const tm_session *session, int64_t now)
   return session->timestamp + (uint32_t)(int64_t)(seconds * session->config.clock_hz);
 }
 
-// Closed when in doubt: what has to be protected and cannot be does not leave.
-static bool protect_packet(tm_session *session, uint8_t *datagram, size_t *octets, size_t capacity)
-{
-  if (!session->config.srtp_on) return true;
-  if (session->srtp_send && tm_srtp_protect(session->srtp_send, datagram, octets, capacity) == TM_OK) return true;
-  tm_count(&session->counters.srtp_failures, 1);
-  return false;
-}
-
-static bool send_as_is(tm_session *session, const tm_rtp_packet *packet, const tm_address *to)
+static bool send_as_is(tm_session *session, const tm_rtp_packet *packet, const tm_address *to, const tm_shield *shield)
 {
   _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   size_t octets = 0;
   bool sent = packet->payload_bytes <= TM_MAX_SENT_PAYLOAD &&
               tm_rtp_build(packet, datagram, sizeof datagram, &octets) == TM_OK &&
-              protect_packet(session, datagram, &octets, sizeof datagram) &&
+              tm_secure_seal(session, shield, TM_PLAIN_RTP, datagram, &octets, sizeof datagram) &&
               tm_socket_send(session->sockets.rtp, datagram, octets, to);
   if (!sent) {
     tm_count(&session->counters.send_errors, 1);
@@ -285,43 +266,45 @@ static bool send_as_is(tm_session *session, const tm_rtp_packet *packet, const t
   return true;
 }
 
-static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address *to)
+static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address *to, const tm_shield *shield)
 {
   packet->ssrc = session->ssrc;
   packet->sequence = session->sequence++;
-  return send_as_is(session, packet, to);
+  return send_as_is(session, packet, to, shield);
 }
 
 bool tm_session_send_again(tm_session *session, const tm_rtp_packet *packet)
 {
-  return send_as_is(session, packet, &session->config.remote);
+  return send_as_is(session, packet, &session->config.remote, &session->config.shield);
 }
 
 bool tm_session_send(tm_session *session, tm_rtp_packet *packet)
 {
-  if (!send_to(session, packet, &session->config.remote)) return false;
+  if (!send_to(session, packet, &session->config.remote, &session->config.shield)) return false;
   session->media_sent++;
   tm_keepalive_sent(&session->keepalive, us(tm_now_ns()));
   return true;
 }
 
-static void tick(tm_session *session, tm_keepalive *keepalive, const tm_address *rtp, const tm_address *rtcp, int64_t now)
+static void tick(tm_session *session, tm_keepalive *keepalive, const tm_address *rtp, const tm_address *rtcp, const tm_shield *shield,
+                 int64_t now)
 {
   tm_keepalive_action action = tm_keepalive_tick(keepalive, us(now));
   if (action == TM_KEEPALIVE_NONE) return;
   tm_rtp_packet empty = {.payload_type = session->config.keepalive.payload_type,
                          .timestamp = tm_session_timestamp_at(session, now)};
-  if (!tm_address_unspecified(rtp) && send_to(session, &empty, rtp)) tm_count(&session->counters.keepalives_sent, 1);
-  if (action == TM_KEEPALIVE_OPEN) tm_rtcp_open(session, rtcp, now);
+  if (!tm_address_unspecified(rtp) && send_to(session, &empty, rtp, shield)) tm_count(&session->counters.keepalives_sent, 1);
+  if (action == TM_KEEPALIVE_OPEN) tm_rtcp_open(session, rtcp, shield, now);
 }
 
 void tm_session_beat(tm_session *session, int64_t now)
 {
   tm_further_paths *further = session->config.further;
   if (!session->configured) return;
-  tick(session, &session->keepalive, &session->config.remote, &session->config.remote_rtcp, now);
+  tick(session, &session->keepalive, &session->config.remote, &session->config.remote_rtcp, &session->config.shield, now);
   for (unsigned i = 0; further && i < further->count; i++)
-    tick(session, &further->paths[i].keepalive, &further->paths[i].remote, &further->paths[i].remote_rtcp, now);
+    tick(session, &further->paths[i].keepalive, &further->paths[i].remote, &further->paths[i].remote_rtcp, &further->paths[i].shield,
+         now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

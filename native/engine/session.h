@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "engine.h"
+#include "keys.h"
 #include "net.h"
 #include "origin.h"
 #include "tm_keepalive.h"
@@ -39,10 +40,17 @@ typedef struct {
   bool deaf;  // not listened to until then
 } tm_intake;
 
+/** With what the packets of a path are protected. `send` belongs to the stream's keys. */
+typedef struct {
+  bool on;
+  tm_srtp *send;
+} tm_shield;
+
 /** A way to a peer with a NAT binding to be kept. */
 typedef struct {
   tm_address remote, remote_rtcp;
   tm_keepalive keepalive;
+  tm_shield shield;
 } tm_path;
 
 /** Further early dialogs: made by the control thread, handed over with a configuration. */
@@ -61,8 +69,9 @@ typedef struct {
   bool rtcp_reduced;                              // RFC 5506 was negotiated: what comes may begin with feedback
   tm_keepalive_config keepalive;
   tm_further_paths *further;                      // owned; NULL: none
-  bool srtp_on;
-  tm_srtp *srtp_send, *srtp_receive;              // owned; NULL: the present one goes on
+  tm_shield shield;
+  tm_srtp *srtp_receive;                          // of the stream's keys
+  tm_key *retired;                                // owned; contexts that no configuration names any more
   unsigned intake;                                // RTP packets taken in 20 ms, 0: default
   char cname[TM_ENGINE_MAX_CNAME];
 } tm_session_config;
@@ -119,8 +128,9 @@ struct tm_session {
   uint32_t ssrc;
   tm_session_counters counters;
   // control thread
-  bool close_asked, srtp_on, has_keys;
-  tm_srtp_policy send_key, receive_key;  // the last ones that were given
+  bool close_asked;
+  const char *suite;  // of what is sent; NULL: plain RTP
+  tm_keys keys;
   // packet thread
   bool configured, closing;
   tm_session_config config;
@@ -129,7 +139,9 @@ struct tm_session {
   uint64_t media_sent;         // packets, without keep-alives
   uint64_t sent_at_report[2];  // media_sent at the last two reports
   tm_keepalive keepalive;      // of the path to the remote
-  tm_srtp *srtp_send, *srtp_receive;  // in use while config.srtp_on
+  tm_srtp *srtp_before;        // what was received with until the keys changed, until before_until_ns
+  int64_t before_until_ns;
+  bool settled;                // the new key was heard
   uint32_t timestamp;          // of the RTP timeline at `timestamp_ns`
   int64_t timestamp_ns;
   int64_t next_rtcp_ns;
@@ -160,10 +172,10 @@ tm_engine_status tm_session_addresses(const tm_session *session, const char *add
 
 /**
  * Control thread: checks `path` and puts it into `config`, which then owns what tm_session_config_drop frees. Once the configuration
- * is as good as on its way, tm_session_path_taken tells which keys are in use from now on.
+ * is as good as on its way, tm_session_path_taken gives it the keys along that nobody needs any more.
  */
-tm_engine_status tm_session_path(const tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error);
-void tm_session_path_taken(tm_session *session, const tm_path_config *path);
+tm_engine_status tm_session_path(tm_session *session, const tm_path_config *path, tm_session_config *config, tm_error *error);
+void tm_session_path_taken(tm_session *session, const tm_path_config *path, tm_session_config *config);
 /** Control thread: the suite of what is sent, NULL for plain RTP. */
 const char *tm_session_suite(const tm_session *session);
 void tm_session_config_drop(tm_session_config *config);
@@ -192,7 +204,7 @@ void tm_rtcp_schedule(tm_session *session, int64_t now);
 void tm_rtcp_beat(tm_session *session, int64_t now);
 void tm_rtcp_bye(tm_session *session, int64_t now);
 /** MD-2.9.1g: an RR without blocks (an SR once media was sent) that opens a path. Nothing when RTCP is off. */
-void tm_rtcp_open(tm_session *session, const tm_address *to, int64_t now);
+void tm_rtcp_open(tm_session *session, const tm_address *to, const tm_shield *shield, int64_t now);
 /**
  * Feedback (whole RTCP packets, PT 205/206) at once, out of the schedule (RFC 4585 3.5.2): behind a report and CNAME, or with `reduced`
  * alone (RFC 5506, only when negotiated). False: RTCP is off, or it did not leave.

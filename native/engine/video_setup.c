@@ -152,7 +152,7 @@ tm_engine_status tm_video_configure(tm_engine *engine, uint32_t id, const tm_vid
                                  .level_idc = level_of(config->profile_level_id),
                                  .max_width = config->max_width,
                                  .max_height = config->max_height};
-  tm_session_path_taken(&stream->session, &config->path);
+  tm_session_path_taken(&stream->session, &config->path, &setup->session);
   tm_command command = {.kind = TM_COMMAND_VIDEO_SETUP, .session = &stream->session, .video_setup = setup};
   while (!tm_worker_send(&engine->packet, &command)) sched_yield();
   tm_video_tell_wish(stream);

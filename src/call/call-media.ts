@@ -107,7 +107,7 @@ export class CallMediaSet {
       this.sound.mute();
       this.onUnusable.emit(notEncrypted('nothing was agreed'));
     } else if (placed) {
-      const also = others.flatMap(({ audio }) => (audio ? (place(audio, numbers) ?? []) : []));
+      const also = others.flatMap(({ audio }) => this.#further(audio, numbers));
       this.sound.set(placed, stage, also);
     } else {
       this.sound.mute();
@@ -121,13 +121,21 @@ export class CallMediaSet {
       this.picture.mute();
       this.onTrouble.emit(notEncrypted('nothing was agreed for the video'));
     } else if (placed) {
-      const also = others.flatMap(({ video }) => (video ? (place(video, numbers) ?? []) : []));
+      const also = others.flatMap(({ video }) => this.#further(video, numbers));
       this.picture.set(placed, stage, also);
     } else {
       this.picture.mute();
       if (agreement) this.onTrouble.emit(unknownHost(agreement.remote.address));
       else if (stage === 'established') this.picture.drop();
     }
+  }
+
+  /** Another early dialog, where its media may go at all. */
+  #further<Kind extends AudioAgreement | VideoAgreement>(
+    agreement: Kind | undefined,
+    numbers: Numbers,
+  ): readonly Placed<Kind>[] {
+    return agreement && this.#mayGo(agreement) ? [place(agreement, numbers) ?? []].flat() : [];
   }
 
   /** The negotiation sees to it; this is where it would show if it did not. */

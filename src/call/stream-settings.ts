@@ -1,5 +1,6 @@
 // What the audio and the video of a call tell their streams alike: the far end, keys, keep-alive (NG.110 2.9.1, 2.9.2).
 import { isIP } from 'node:net';
+import { MAX_PLACES } from '#src/media/path.ts';
 import type { AudioAgreement, VideoAgreement } from '#src/sdp/agreement.ts';
 import type { Secured, StreamConfig } from './media.ts';
 
@@ -50,10 +51,14 @@ export const keepAlive = (
 ): Pick<StreamConfig, 'keepAlive'> =>
   settings === 'off' ? {} : { keepAlive: { phase: stage, payloadType: keepAlivePayloadType, ...settings } };
 
-/** What the engine takes; who rings beyond that gets a keep-alive when the ones before have gone. */
-const MOST_PLACES = 8;
-
-/** The other early dialogs of our INVITE: each has a hole of its own to be opened (NG.110 2.9.1). */
+/** The other early dialogs of our INVITE: each has a hole of its own to be opened (NG.110 2.9.1), with the key that its answer chose. */
 export function alsoTo(others: readonly Placed<Agreement>[]): Pick<StreamConfig, 'alsoTo'> {
-  return others.length === 0 ? {} : { alsoTo: others.slice(0, MOST_PLACES).map(remoteOf) };
+  if (others.length === 0) return {};
+  // Who rings beyond what the engine takes gets a keep-alive when the ones before have gone.
+  return {
+    alsoTo: others.slice(0, MAX_PLACES).map((other) => {
+      const { srtp } = securityOf(other.agreement);
+      return { ...remoteOf(other), ...(srtp && { srtp: srtp.send }) };
+    }),
+  };
 }

@@ -49,6 +49,8 @@ export interface NativePath {
     readonly port: number;
     readonly rtcpAddress: string;
     readonly rtcpPort: number;
+    /** Absent: plain RTP goes there. */
+    readonly srtp?: NativeSrtp;
   }[];
   /** Absent: plain RTP. `key`: master key and master salt. */
   readonly srtp?: { readonly send: NativeSrtp; readonly receive: NativeSrtp & { readonly mki?: Buffer } };

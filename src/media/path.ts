@@ -22,6 +22,12 @@ export interface Place {
   readonly rtcpPort?: number;
 }
 
+/** Another early dialog of the same offer: its answer chose a suite, and with it one of our keys. */
+export interface FurtherPlace extends Place {
+  /** Absent: plain RTP goes there. */
+  readonly srtp?: SrtpKey;
+}
+
 /** One direction. */
 export interface SrtpKey {
   readonly suite: SrtpSuite;
@@ -31,19 +37,21 @@ export interface SrtpKey {
 
 export interface PathConfig {
   /**
-   * SRTP and SRTCP; absent: plain RTP. The key that was in use before goes on with its rollover counter; another one begins anew.
+   * SRTP and SRTCP; absent: plain RTP. A key that was in use before goes on with its rollover counter; another one begins anew, and what
+   * the peer made with the one before is taken for some seconds more.
    * Nothing that is not protected leaves or is taken. `mki`: what the peer announced to put behind its packets, 1 to 128 octets.
    */
   readonly srtp?: { readonly send: SrtpKey; readonly receive: SrtpKey & { readonly mki?: Buffer } };
   /** Absent: none is sent. */
   readonly keepAlive?: KeepAlive;
-  /** Further early dialogs of the same offer, at most 8: each gets keep-alives of its own. */
-  readonly alsoTo?: readonly Place[];
+  /** Further early dialogs of the same offer, at most MAX_PLACES: each gets keep-alives of its own. */
+  readonly alsoTo?: readonly FurtherPlace[];
 }
 
 const MAX_PORT = 65_535;
 const MAX_PAYLOAD_TYPE = 127;
-const MAX_PLACES = 8;
+/** TM_ENGINE_MAX_PLACES. */
+export const MAX_PLACES = 40;
 /** RFC 4568 6.1. */
 const MAX_MKI_OCTETS = 128;
 const MAX_TIME_MS = 3_600_000;
@@ -71,7 +79,10 @@ export function toNativePath({ keepAlive, alsoTo = [], srtp }: PathConfig): Nati
     if (mki && (mki.length < 1 || mki.length > MAX_MKI_OCTETS))
       throw mediaError('argument', `an MKI of ${mki.length} octets`);
   }
-  for (const place of alsoTo) mustBePlace(place);
+  for (const place of alsoTo) {
+    mustBePlace(place);
+    if (place.srtp) mustBeKey(place.srtp);
+  }
   if (alsoTo.length > MAX_PLACES) throw mediaError('argument', `${alsoTo.length} further places`);
   const { phase = 'early', payloadType = 0, burstMs = 0, spacingMs = 0, intervalMs = 0 } = keepAlive ?? {};
   if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > MAX_PAYLOAD_TYPE)
@@ -93,6 +104,7 @@ export function toNativePath({ keepAlive, alsoTo = [], srtp }: PathConfig): Nati
       port: place.port,
       rtcpAddress: place.rtcpAddress ?? '',
       rtcpPort: place.rtcpPort ?? 0,
+      ...(place.srtp && { srtp: place.srtp }),
     })),
     ...(srtp && { srtp }),
   };

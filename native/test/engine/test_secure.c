@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "secure.h"
 #include "support.h"
 #include "tm_srtp.h"
 #include "tm_test.h"
@@ -191,7 +192,7 @@ static void keys_stay_and_change(void)
   stats = stats_now();
   CHECK_INT(stats.packets_received, 1);
   CHECK_INT(stats.srtp_failures, 1);
-  // New keys: what was made with the old ones is nothing any more, and what leaves is made with the new ones.
+  // New keys: what leaves is made with them at once; what was under way under the old ones is taken, but not twice and not for long.
   tm_srtp_policy before = ours;
   ours = key(TM_SRTP_AES_256_CM_HMAC_SHA1_80, 3);
   theirs = key(TM_SRTP_AES_256_CM_HMAC_SHA1_80, 4);
@@ -204,18 +205,113 @@ static void keys_stay_and_change(void)
   CHECK(!next_rtp(old, &packet));
   CHECK(next_rtp(fresh, &packet));
   send_packet(out, 10, 0);
-  stats = stats_now();
-  CHECK_INT(stats.srtp_failures, 2);
-  tm_srtp *other = context(&theirs, TM_SRTP_SEND, 77);
-  send_packet(other, 11, 0);
+  send_packet(out, 11, 100);
+  CHECK(support_peer_send(peer.rtp, tm_stream_port(engine, stream), replayed, octets));
   stats = stats_now();
   CHECK_INT(stats.packets_received, 2);
-  CHECK_INT(stats.srtp_failures, 2);
+  CHECK_INT(stats.srtp_failures, 3);
+  tm_srtp *other = context(&theirs, TM_SRTP_SEND, 77);
+  send_packet(other, 12, 0);
+  send_packet(out, 13, 0);
+  stats = stats_now();
+  CHECK_INT(stats.packets_received, 4);
+  CHECK_INT(stats.srtp_failures, 3);
+  support_sleep(TM_SECURE_SETTLED_MS);
+  send_packet(out, 14, 0);
+  stats = stats_now();
+  CHECK_INT(stats.packets_received, 4);
+  CHECK_INT(stats.srtp_failures, 4);
+  // Back to plain RTP: what is under way under the key is opened, what is plain is taken as it is.
+  config.path.srtp_send = config.path.srtp_receive = NULL;
+  CHECK(configure(&config));
+  support_sleep(50);
+  send_packet(other, 15, 0);
+  send_packet(NULL, 16, 0);
+  stats = stats_now();
+  CHECK_INT(stats.packets_received, 6);
+  CHECK_INT(stats.srtp_failures, 4);
   tm_srtp_destroy(in);
   tm_srtp_destroy(out);
   tm_srtp_destroy(old);
   tm_srtp_destroy(fresh);
   tm_srtp_destroy(other);
+  stop();
+}
+
+// Three early dialogs: two answers with keys of their own, one without any. Each gets its keep-alives as it can read them.
+static void early_dialogs(void)
+{
+  tm_rtp_packet packet;
+  support_peer others[2];
+  CHECK(start(TM_SRTP_AES_CM_128_HMAC_SHA1_80));
+  CHECK(support_peer_open(&others[0]) && support_peer_open(&others[1]));
+  tm_srtp_policy second = key(TM_SRTP_AEAD_AES_256_GCM, 5);
+  tm_place places[] = {{.address = "127.0.0.1", .port = others[0].port, .srtp_send = &second},
+                       {.address = "127.0.0.1", .port = others[1].port}};
+  tm_stream_config config = config_of();
+  config.send = false;
+  config.path.also = places;
+  config.path.also_count = 2;
+  CHECK(configure(&config));
+  tm_srtp *first = context(&ours, TM_SRTP_RECEIVE, 0), *other = context(&second, TM_SRTP_RECEIVE, 0);
+  CHECK(first && other);
+  CHECK(next_rtp(first, &packet));
+  for (int i = 0; i < 3; i++) {
+    CHECK(support_peer_rtp(&others[0], &packet, 500));
+    CHECK_INT(tm_srtp_unprotect(other, others[0].data, &others[0].octets), TM_OK);
+    CHECK_INT(tm_rtp_parse(others[0].data, others[0].octets, &packet), TM_OK);
+    CHECK_INT(packet.payload_type, 20);
+    CHECK_INT(packet.payload_bytes, 0);
+    CHECK(support_peer_rtp(&others[1], &packet, 500));
+    CHECK_INT(packet.payload_bytes, 0);
+  }
+  CHECK(support_peer_rtcp(&others[0], 500));
+  CHECK_INT(tm_srtp_unprotect_rtcp(other, others[0].data, &others[0].octets), TM_OK);
+  CHECK(support_peer_rtcp(&others[1], 500));
+  CHECK_INT(tm_rtcp_check_compound(others[1].data, others[1].octets, false), TM_OK);
+  // That one answers: its key goes on, the first one's is there when it comes back.
+  tm_srtp_policy ours_before = ours;
+  ours = second;
+  tm_stream_config answered = support_config(TM_CODEC_NAME_PCMA, others[0].port);
+  answered.path = (tm_path_config){.srtp_send = &ours, .srtp_receive = &theirs};
+  CHECK(configure(&answered));
+  for (int i = 0; i < 5; i++) {
+    CHECK(support_peer_rtp(&others[0], &packet, 500));
+    CHECK_INT(tm_srtp_unprotect(other, others[0].data, &others[0].octets), TM_OK);
+  }
+  ours = ours_before;
+  config = config_of();
+  while (support_peer_rtp(&peer, &packet, 0)) continue;
+  CHECK(configure(&config));
+  for (int i = 0; i < 5; i++) CHECK(next_rtp(first, &packet));
+  CHECK_INT(stats_now().srtp_failures, 0);
+  tm_srtp_destroy(first);
+  tm_srtp_destroy(other);
+  support_peer_close(&others[0]);
+  support_peer_close(&others[1]);
+  stop();
+}
+
+// A peer that changes its key in every offer costs no more than a bounded number of contexts, and the latest always works.
+static void many_keys(void)
+{
+  tm_rtp_packet packet;
+  CHECK(start(TM_SRTP_AEAD_AES_128_GCM));
+  for (int i = 0; i < 100; i++) {
+    ours = key(TM_SRTP_AEAD_AES_128_GCM, (uint8_t)(10 + i));
+    theirs = key(TM_SRTP_AEAD_AES_128_GCM, (uint8_t)(120 + i));
+    tm_stream_config config = config_of();
+    CHECK(configure(&config));
+  }
+  support_sleep(50);
+  while (support_peer_rtp(&peer, &packet, 0)) continue;
+  tm_srtp *in = context(&ours, TM_SRTP_RECEIVE, 0), *out = context(&theirs, TM_SRTP_SEND, 77);
+  CHECK(in && out);
+  CHECK(next_rtp(in, &packet));
+  send_packet(out, 5, 0);
+  CHECK_INT(stats_now().packets_received, 1);
+  tm_srtp_destroy(in);
+  tm_srtp_destroy(out);
   stop();
 }
 
@@ -239,6 +335,8 @@ int main(void)
   tm_test_run("every suite: media, keep-alives and reports leave protected", every_suite);
   tm_test_run("forged, replayed and plain packets are nothing", dropped);
   tm_test_run("the same key goes on, another begins anew", keys_stay_and_change);
+  tm_test_run("early dialogs get keep-alives under keys of their own, or plain ones", early_dialogs);
+  tm_test_run("a hundred changes of keys", many_keys);
   tm_test_run("what is refused", refused);
   return tm_test_end();
 }
