@@ -83,6 +83,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       line: registration,
       config: callConfig(config, sound, source),
       resolveHost: resolveMediaHost,
+      memory: store,
     };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);

@@ -12,6 +12,7 @@ import type { DialogSet, Leg } from './dialogs.ts';
 import type { AnswerChoice, CallContext, Refusal } from './facts.ts';
 import { answerOf, dialogHeaders } from './headers.ts';
 import { mediaAddress, newOffers, refusalOf } from './offers.ts';
+import { answerPrivacy, OPEN, type PrivacySettings } from './privacy.ts';
 import { faultOf } from './security.ts';
 import { offersVideo, shownDirection, type VideoWish } from './video-policy.ts';
 import { connectionOf } from './way.ts';
@@ -87,13 +88,21 @@ export class CalleeRole {
   }
 
   #dialogHeaders(): [string, string][] {
-    return dialogHeaders(this.#world.line, this.#incoming.flow).map(([name, value]) => [name, value]);
+    const { line } = this.#world;
+    const hidden = answerPrivacy(this.#privacy);
+    return [...dialogHeaders(line, this.#incoming.flow, hidden.length > 0), ...hidden].map(
+      ([name, value]) => [name, value],
+    );
+  }
+
+  get #privacy(): PrivacySettings {
+    return this.#world.config.privacy ?? OPEN;
   }
 
   #makeDialog(): void {
     const { line } = this.#world;
     const { request, flow, localTag } = this.#incoming;
-    const contact = line.contact({ privacy: false, to: flow });
+    const contact = line.contact({ privacy: this.#privacy.answers, to: flow });
     const dialog = Dialog.uas(request, { localTag, contact });
     dialog.flow = connectionOf(dialog, flow);
     const local = this.#media.open(mediaAddress(this.#world, flow, this.#offer));

@@ -18,6 +18,7 @@ import type { CallContext, HeaderPairs } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { mediaAddress, newOffers } from './offers.ts';
+import { hides, type Privacy } from './privacy.ts';
 import { faultOf, notEncrypted, wantedPolicy } from './security.ts';
 import { shownDirection, type VideoWish } from './video-policy.ts';
 import { connectionOf, literalTarget } from './way.ts';
@@ -25,8 +26,11 @@ import type { CallWorld } from './world.ts';
 
 export interface OutgoingCall {
   readonly target: Uri;
+  /** In From and P-Preferred-Identity. */
   readonly identity: NameAddr;
-  readonly privacy: boolean;
+  /** Used although it is not registered here (24.174 4.5.3.1). */
+  readonly additional?: NameAddr | undefined;
+  readonly privacy: Privacy;
   readonly video: boolean;
   /** Of the INVITE. */
   readonly callId: string;
@@ -123,12 +127,13 @@ export class CallerRole {
     const way = this.#way;
     if (!way) return;
     const { ua, line } = this.#world;
-    const { privacy, target, identity, headers, parts } = this.#outgoing;
+    const { privacy, target, identity, additional, headers, parts } = this.#outgoing;
     const request = inviteRequest(line, {
       target,
       identity,
+      additional,
       privacy,
-      contact: line.contact({ privacy, to: way }),
+      contact: line.contact({ privacy: hides(privacy), to: way }),
       callId: this.#outgoing.callId,
       fromTag: this.#fromTag,
       cseq: (this.#request?.cseq.number ?? 0) + 1,
@@ -154,7 +159,8 @@ export class CallerRole {
         ...lineSending(line),
         ...(this.#targets ? { targets: this.#targets } : {}),
         // Where we do not listen (TLS, as a rule), the Contact names our end of the connection, which exists only now.
-        prepare: (sent, flow) => sent.headers.set('Contact', line.contact({ privacy, to: flow }).toString()),
+        prepare: (sent, flow) =>
+          sent.headers.set('Contact', line.contact({ privacy: hides(privacy), to: flow }).toString()),
       },
     );
   }

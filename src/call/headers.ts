@@ -11,9 +11,9 @@ import type { Line } from './line.ts';
 export const lineSending = (line: Line): SendingOptions => ({ digest: line.digest, flow: line.flow });
 
 /** What a 18x or 2xx of ours to INVITE, and a 2xx to UPDATE, must say (RFC 3261 12.1.1, 13.3.1; details trap 28). */
-export function dialogHeaders(line: Line, flow: Flow): HeaderPairs {
+export function dialogHeaders(line: Line, flow: Flow, hidden = false): HeaderPairs {
   return [
-    ['Contact', line.contact({ privacy: false, to: flow }).toString()],
+    ['Contact', line.contact({ privacy: hidden, to: flow }).toString()],
     ['Allow', CALL_METHODS.join(', ')],
     ['Supported', CALL_OPTION_TAGS.join(', ')],
   ];

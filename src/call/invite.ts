@@ -14,14 +14,15 @@ import {
   SDP_TYPE,
 } from './capabilities.ts';
 import type { HeaderPairs } from './facts.ts';
-import { ANONYMOUS } from './identity.ts';
 import type { Line } from './line.ts';
+import { ANONYMOUS, hides, type Privacy, privacyHeaders } from './privacy.ts';
 
 export interface InviteFields {
   readonly target: Uri;
   readonly identity: NameAddr;
+  readonly additional?: NameAddr | undefined;
   /** OIR: the callee shall not see who calls (RFC 3323, 24.607). */
-  readonly privacy: boolean;
+  readonly privacy: Privacy;
   readonly contact: NameAddr;
   readonly callId: string;
   readonly fromTag: string;
@@ -43,7 +44,7 @@ const MAX_FORWARDS = '70';
 /** RFC 3261 8.1.1, 12.1.2 */
 const addressing: Contributor = (fields, line) => {
   const { target, identity, privacy } = fields;
-  const from = privacy ? ANONYMOUS : NameAddr.of(identity.uri, { displayName: identity.displayName });
+  const from = hides(privacy) ? ANONYMOUS : NameAddr.of(identity.uri, { displayName: identity.displayName });
   return [
     ['Max-Forwards', MAX_FORWARDS],
     ...line.route.map((hop) => ['Route', hop.toString()] as const),
@@ -54,6 +55,10 @@ const addressing: Contributor = (fields, line) => {
     ['Contact', fields.contact.toString()],
   ];
 };
+
+/** 24.174 4.5.3.1, TS 24.229 7.2.20: used by whom it does not belong to. */
+const shared: Contributor = ({ additional }) =>
+  additional ? [['Additional-Identity', NameAddr.of(additional.uri).toString()]] : [];
 
 /** The identity is always told: for the default one it does no harm, for another one it is a must (MD-2.4.6.1a). */
 const ims: Contributor = ({ identity }, { profile }) =>
@@ -66,7 +71,7 @@ const ims: Contributor = ({ identity }, { profile }) =>
     : [];
 
 /** RFC 3323 4.2, 24.607 */
-const anonymity: Contributor = ({ privacy }) => (privacy ? [['Privacy', 'id']] : []);
+const anonymity: Contributor = ({ privacy }) => privacyHeaders(privacy);
 
 /** RFC 3261 8.1.1.9, 20.1, 20.5, 20.37 */
 const abilities: Contributor = (_fields, { profile }) => [
@@ -77,7 +82,7 @@ const abilities: Contributor = (_fields, { profile }) => [
 
 const ofThisCall: Contributor = ({ headers = [] }) => headers;
 
-const CONTRIBUTORS: readonly Contributor[] = [addressing, ims, anonymity, abilities, ofThisCall];
+const CONTRIBUTORS: readonly Contributor[] = [addressing, shared, ims, anonymity, abilities, ofThisCall];
 
 export function inviteRequest(line: Line, fields: InviteFields): SipRequest {
   const headers = CONTRIBUTORS.flatMap((contribute) => [...contribute(fields, line)]);

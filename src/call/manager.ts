@@ -11,28 +11,20 @@ import { sdpBody } from './body.ts';
 import { Call, type CallIntro } from './call.ts';
 import type { OutgoingCall } from './caller.ts';
 import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
-import { dialTarget } from './dial.ts';
 import type { ReceivedDigit } from './digits.ts';
 import { EndedCall } from './ended-call.ts';
 import type { Refusal } from './facts.ts';
-import { chooseIdentity, sameIdentity } from './identity.ts';
+import { sameIdentity } from './identity.ts';
+import { IdentityBook } from './identity-book.ts';
 import { answerOptions } from './in-dialog.ts';
 import type { CallLogStore } from './log.ts';
 import { checkOffer, type Refused } from './offers.ts';
+import { type DialRequest, wantedCall } from './outgoing.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
 import { findReplaced } from './replaces.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
-
-export interface DialRequest {
-  readonly to: string;
-  /** One of ours; default the first. */
-  readonly identity?: string | undefined;
-  /** The callee shall not see who calls. */
-  readonly privacy?: boolean | undefined;
-  readonly video?: boolean | undefined;
-}
 
 /** Ended calls stay to be asked for (contract `GET calls`). */
 const KEPT = Seconds(600);
@@ -60,6 +52,8 @@ const UNSUPPORTED_MEDIA_TYPE: Refusal = {
 export class CallManager {
   /** Every change of a call that a snapshot shows. */
   readonly onChange = new Signal<CallSnapshot>();
+  /** As whom calls are made and taken. */
+  readonly identities: IdentityBook;
   readonly onLog = new Signal<LogRow>();
   readonly onDtmf = new Signal<ReceivedDigit & { readonly call: string }>();
   /** What went wrong beside the calls' own fate: a log row not written, a device that went away. */
@@ -80,6 +74,7 @@ export class CallManager {
   constructor(world: CallWorld, log: CallLogStore) {
     this.#world = world;
     this.#log = log;
+    this.identities = new IdentityBook(world.line, world.config.shared, world.memory);
     this.#off = world.ua.onOptions((incoming) => void this.handle(incoming));
   }
 
@@ -107,19 +102,11 @@ export class CallManager {
   }
 
   /**
-   * Places a call. Throws TandemError `call.target`, `call.identity` (the caller's fault), `call.not-registered`,
-   * `call.limit`, `call.no-video`, `call.closed`, `media.ports`, `media.device`, `media.file` (cannot now). Whatever happens later ends
+   * Places a call. Throws TandemError `call.limit`, what `placing` throws, `call.closed`, `media.ports`, `media.device`, `media.file` (cannot now). Whatever happens later ends
    * the call.
    */
   dial(request: DialRequest): Call {
-    const { line } = this.#world;
-    const target = dialTarget(request.to, {
-      profile: line.profile,
-      ...(line.domain === undefined ? {} : { domain: line.domain }),
-    });
-    const identity = chooseIdentity(line.identities, request.identity);
-    const { privacy = false, video = false } = request;
-    return this.place({ target, identity, privacy, video });
+    return this.place(wantedCall(this.#world, this.identities, request));
   }
 
   /** As `dial`, for what need not be read any more: a transfer, a conference, a call pulled here. */
@@ -132,7 +119,7 @@ export class CallManager {
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: { uri: shownUri(wanted.target) },
-      identity: shownUri(wanted.identity.uri),
+      identity: this.identities.shown(wanted),
       waiting: false,
     };
     const outgoing = { ...wanted, callId: randomToken(this.#world.random, 16) };
@@ -173,13 +160,16 @@ export class CallManager {
     const { line } = this.#world;
     const { request } = incoming;
     const trusted = line.trusts(incoming.flow);
-    const { identity, called } = calledIdentity(request, trusted, line.identities);
+    const { identity, called, active } = calledIdentity(request, trusted, this.identities);
     const replaced = this.#replacedBy(request);
     if (typeof replaced === 'number') {
       incoming.respond(replaced);
       return;
     }
-    const refused = this.#refusalOf(incoming, replaced !== undefined);
+    // Switched off here: the other devices go on ringing.
+    const refused = active
+      ? this.#refusalOf(incoming, replaced !== undefined)
+      : { refusal: TEMPORARILY_UNAVAILABLE };
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: callingParty(request, trusted),

@@ -2,7 +2,7 @@
 import type { SipMessage } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { SipUri, TelUri, type Uri } from '#src/sip/message/uri.ts';
-import { sameIdentity } from './identity.ts';
+import type { IdentityBook } from './identity-book.ts';
 import type { CallParty } from './snapshot.ts';
 
 /** The URI as people see and call it: without transport and other parameters of a route. */
@@ -32,27 +32,40 @@ function bestAsserted(identities: readonly NameAddr[]): NameAddr | undefined {
   );
 }
 
-/** The caller: what the P-CSCF asserts, else the unverified From. Assertions of anybody else are not read. */
-export function callingParty(request: SipMessage, trusted: boolean): CallParty {
-  const asserted = trusted ? bestAsserted(request.assertedIdentities) : undefined;
-  return partyOf(asserted ?? request.from);
+/** With one of these the caller does not want the asserted identity shown (RFC 3325 7, 24.607 4.5.2.12). */
+const HIDING: readonly string[] = ['id', 'user', 'header'];
+
+/** Who is asserted to have sent this, unless that is not to be shown. Assertions of anybody but the P-CSCF are not read. */
+export function assertedParty(message: SipMessage, trusted: boolean): CallParty | undefined {
+  if (!trusted || message.privacy.some((word) => HIDING.includes(word))) return undefined;
+  const asserted = bestAsserted(message.assertedIdentities);
+  return asserted && partyOf(asserted);
 }
+
+/** The caller: what the P-CSCF asserts, else the unverified From. */
+export const callingParty = (request: SipMessage, trusted: boolean): CallParty =>
+  assertedParty(request, trusted) ?? partyOf(request.from);
 
 export interface CalledIdentity {
   /** Our identity that the call runs under. */
   readonly identity: string;
   /** As the network or the caller named it. */
   readonly called: string;
+  /** False: the owner switched it off on this device. */
+  readonly active: boolean;
 }
 
-/** Which of our identities was called: P-Called-Party-ID of a trusted hop, else To (RFC 7315 4.2). */
-export function calledIdentity(
-  request: SipMessage,
-  trusted: boolean,
-  identities: readonly NameAddr[],
-): CalledIdentity {
-  const called = (trusted ? request.calledParty : undefined) ?? request.to;
-  const own = identities.find((identity) => sameIdentity(identity.uri, called.uri)) ?? identities[0];
-  const text = shownUri(called.uri);
-  return { identity: own ? shownUri(own.uri) : text, called: text };
+/**
+ * Which of our identities was called: Additional-Identity (24.174 4.5.3.6; what P-Called-Party-ID says beside it is where
+ * the network took the call), else P-Called-Party-ID (RFC 7315 4.2), both of a trusted hop only, else To.
+ */
+export function calledIdentity(request: SipMessage, trusted: boolean, book: IdentityBook): CalledIdentity {
+  const additional = trusted ? request.additionalIdentity : undefined;
+  const called = (additional ?? (trusted ? request.calledParty : undefined) ?? request.to).uri;
+  const text = shownUri(called);
+  const own = book.find(called);
+  if (own) return { identity: shownUri(own), called: text, active: book.isActive(own) };
+  // An identity that nobody told us of is called all the same when the network says so.
+  const usual = additional ? undefined : book.usual;
+  return { identity: usual ? shownUri(usual.uri) : text, called: text, active: true };
 }

@@ -10,8 +10,10 @@ import type { CodecName } from '#src/sdp/codecs.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { SwitchMemory } from './identity-book.ts';
 import type { Line } from './line.ts';
 import type { CallMedia } from './media.ts';
+import type { PrivacySettings } from './privacy.ts';
 import type { KeepAliveSettings } from './stream-settings.ts';
 
 export interface VideoSettings {
@@ -53,6 +55,10 @@ export interface CallConfig {
   readonly video?: VideoSettings | undefined;
   /** Absent: RTP in clear. */
   readonly security?: SecuritySettings;
+  /** Default: nobody is hidden. */
+  readonly privacy?: PrivacySettings;
+  /** Identities of others that we may use (24.174), as configured. */
+  readonly shared?: readonly string[];
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;
@@ -68,6 +74,8 @@ export interface CallWorld {
   readonly random: Random;
   readonly log: Logger;
   readonly config: CallConfig;
+  /** Keeps what the owner switched; absent: until the restart. */
+  readonly memory?: SwitchMemory;
   readonly resolver: { resolve(uri: SipUri): Promise<readonly Target[]> };
   /** A domain name in `c=`: its address, or undefined. */
   readonly resolveHost: (host: string, family: 4 | 6) => Promise<string | undefined>;

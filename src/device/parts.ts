@@ -104,7 +104,7 @@ export const hasVideo = ({ media, video }: Config): boolean =>
   media.codecs.includes('H264') && (video.capture !== 'none' || video.sink !== 'none');
 
 export function callConfig(config: Config, audio: SoundChoice, source?: VideoSource): CallConfig {
-  const { media, call, video } = config;
+  const { media, call, video, identity, identities } = config;
   return {
     media: {
       address: media.address,
@@ -122,6 +122,8 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
     audio: { ...audio, dtx: media.dtx },
     ...(hasVideo(config) ? { video: { ...video, source, firAlways: media.fir_always } } : {}),
     security: { srtp: media.srtp, srtpCellular: media.srtp_cellular, e2ae: media.e2ae, isCellular },
+    privacy: { calls: identity.privacy, answers: identity.hide_when_called },
+    shared: identities.shared,
     ringTime: Seconds(call.ring_seconds),
     waiting: call.waiting,
     autoAnswer: call.auto_answer,

@@ -13,7 +13,7 @@ import { counterReadings, gauges, type MeasuredParts } from '#src/device/measure
 import { formatListen } from '#src/sip/transport/address.ts';
 import { callMetrics } from './call-metrics.ts';
 import { counters, type Metric } from './metrics.ts';
-import type { CallPort, DelayReport, DemoPort, StatusSnapshot, WebPorts } from './ports.ts';
+import type { CallPort, DelayReport, DemoPort, IdentityStatus, StatusSnapshot, WebPorts } from './ports.ts';
 import type { TraceRing } from './trace/ring.ts';
 
 export interface WebParts extends MeasuredParts {
@@ -68,6 +68,16 @@ function callPort({ calls }: WebParts): CallPort {
   };
 }
 
+/** Those of the registration, then those that others share with us; each as it is switched on this device. */
+function identitiesOf({ registration, calls }: WebParts): IdentityStatus[] {
+  const book = calls.identities;
+  const off = new Set(book.off);
+  return [
+    ...registration.state.identities.map((own) => ({ ...own, active: own.active && !off.has(own.uri) })),
+    ...book.shared.map((shared) => ({ ...shared, kind: 'shared' as const })),
+  ];
+}
+
 /** Every value with its origin; of a secret only that it is set. */
 function describeSettings({ settings }: AgentSettings): Record<string, unknown> {
   const described: Record<string, unknown> = {};
@@ -106,7 +116,7 @@ export function webPorts(parts: WebParts): WebPorts {
     version: VERSION,
     uptime: Math.floor(toSeconds(clock.now()) - toSeconds(start)),
     listen: ua.transport.listening.map(formatListen),
-    registration: registration.state,
+    registration: { ...registration.state, identities: identitiesOf(parts) },
     federation: registration.federation,
   });
   const onStatus = new Signal<StatusSnapshot>();
@@ -118,6 +128,12 @@ export function webPorts(parts: WebParts): WebPorts {
     status,
     calls: callPort(parts),
     log: { list: (query) => parts.log.list(query) },
+    identities: {
+      setActive: (uri, active) => {
+        calls.identities.setActive(uri, active);
+        onStatus.emit(status());
+      },
+    },
     config: {
       describe: () => describeSettings(parts.settings),
       change: async (changes) => {

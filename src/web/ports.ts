@@ -101,6 +101,11 @@ export interface AudioPort {
   measure(): Promise<DelayReport>;
 }
 
+export interface IdentityPort {
+  /** By the URI as the status lists it. Throws TandemError `call.identity` for another one. */
+  setActive(uri: string, active: boolean): void;
+}
+
 export interface LogPort {
   list(query: { readonly before?: string; readonly limit: number }): readonly LogRow[] | undefined;
 }
@@ -124,6 +129,7 @@ export interface WebPorts {
   status(): StatusSnapshot;
   readonly calls: CallPort;
   readonly log: LogPort;
+  readonly identities: IdentityPort;
   readonly config: ConfigPort;
   readonly audio: AudioPort;
   readonly events: EventPort;

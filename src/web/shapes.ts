@@ -78,7 +78,8 @@ export const calls = list(call);
 export const log = list(logRow);
 
 const identityMembers = { uri: text, kind: word('default', 'irs', 'shared', 'delegated'), active: flag };
-export const identities = list(shape({ id: text, ...identityMembers }));
+export const identity = shape({ id: text, ...identityMembers });
+export const identities = list(identity);
 export const status = shape({
   version: text,
   uptime: real,

@@ -231,6 +231,16 @@ export const agentSchema = {
   emergency: section('Emergency calls.', {
     allowed: flag({ doc: 'Emergency calls may be made from this device.', default: false }),
   }),
+  identity: section('What others see of us.', {
+    privacy: choice(['none', 'id', 'header'], {
+      doc: 'Calls for which `privacy` is not given: shown, or hidden by `Privacy: id` or `Privacy: header` with an anonymous From (OIR). `privacy = false` of one call shows it (`Privacy: none`) where this hides.',
+      default: 'none',
+    }),
+    hide_when_called: flag({
+      doc: 'Who calls us does not see which identity answers: `Privacy: id` in 18x and 200 (TIR).',
+      default: false,
+    }),
+  }),
   identities: section('Identities outside the subscription.', {
     shared: list(text({ doc: 'A URI.', format: is.userUri }), { doc: 'Identities we may use.', default: [] }),
     delegated: list(text({ doc: 'A URI.', format: is.userUri }), {

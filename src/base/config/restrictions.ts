@@ -38,12 +38,6 @@ export const RESTRICTIONS: readonly Restriction[] = [
     lacks: 'makes no emergency calls',
   },
   {
-    key: 'identities.shared',
-    demand: 'a list that is not empty',
-    demanded: ({ identities }) => identities.shared.length > 0,
-    lacks: 'uses only identities of its subscription',
-  },
-  {
     key: 'identities.delegated',
     demand: 'a list that is not empty',
     demanded: ({ identities }) => identities.delegated.length > 0,

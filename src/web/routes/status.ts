@@ -1,11 +1,12 @@
 // `GET status` and `GET identities`.
-import { notAvailable, notFound } from '../errors.ts';
+import { badRequest, notFound } from '../errors.ts';
 import * as shapes from '../shapes.ts';
 import type { Route, RouteContext } from './route.ts';
 
 export function statusRoutes({ ports }: RouteContext): Route[] {
   const identities = () =>
     ports.status().registration.identities.map((identity) => ({ id: identity.uri, ...identity }));
+  const known = (id: string) => identities().find((identity) => identity.id === id);
   return [
     {
       method: 'GET',
@@ -26,10 +27,13 @@ export function statusRoutes({ ports }: RouteContext): Route[] {
       path: '/api/v1/identities/:id',
       what: 'Switch an identity on or off',
       body: shapes.activation,
-      answer: { type: 'object', additionalProperties: true },
-      handle: ({ params: { id } }) => {
-        if (!identities().some((identity) => identity.id === id)) throw notFound('identity', { id });
-        throw notAvailable('Switching an identity');
+      answer: shapes.identity,
+      handle: ({ params: { id = '' }, body }) => {
+        if (!known(id)) throw notFound('identity', { id });
+        if (typeof body !== 'object' || body === null || !('active' in body))
+          throw badRequest('"active" is missing.');
+        ports.identities.setActive(id, body.active === true);
+        return known(id);
       },
     },
   ];

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import { TandemError } from '#src/base/errors.ts';
 import { type DialingRules, dialTarget } from '#src/call/dial.ts';
-import { chooseIdentity, sameIdentity } from '#src/call/identity.ts';
+import { sameIdentity } from '#src/call/identity.ts';
+import { IdentityBook } from '#src/call/identity-book.ts';
 import { calledIdentity, callingParty } from '#src/call/party.ts';
 import { SipRequest } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
@@ -94,20 +95,24 @@ const OURS = [
   address('<sip:door@op.example>'),
 ];
 
+const BOOK = new IdentityBook({ identities: OURS });
+const chosen = (book: IdentityBook, wanted?: string): string => book.choose(wanted).identity.uri.toString();
+
 test('[MD-2.4.6.1a] an identity of the subscription may be chosen, no other', () => {
-  assert.is(chooseIdentity(OURS, undefined).uri.toString(), 'sip:+46701@op.example');
-  assert.is(chooseIdentity(OURS, 'sip:door@op.example').uri.toString(), 'sip:door@op.example');
-  assert.is(chooseIdentity(OURS, '+46701').uri.toString(), 'sip:+46701@op.example');
+  assert.is(chosen(BOOK), 'sip:+46701@op.example');
+  assert.is(chosen(BOOK, 'sip:door@op.example'), 'sip:door@op.example');
+  assert.is(chosen(BOOK, '+46701'), 'tel:+46701');
+  assert.is(chosen(BOOK, 'sip:+46701@op.example;user=phone'), 'sip:+46701@op.example');
   assert.throws(
-    () => chooseIdentity(OURS, 'sip:other@op.example'),
+    () => BOOK.choose('sip:other@op.example'),
     (error: unknown) => TandemError.is(error, 'call.identity'),
   );
   assert.throws(
-    () => chooseIdentity(OURS, ''),
+    () => BOOK.choose(''),
     (error: unknown) => TandemError.is(error, 'call.identity'),
   );
   assert.throws(
-    () => chooseIdentity([], undefined),
+    () => new IdentityBook({ identities: [] }).choose(undefined),
     (error: unknown) => TandemError.is(error, 'call.not-registered'),
   );
 });
@@ -143,17 +148,95 @@ test('a display name is one line of printable text', () => {
   assert.equal(callingParty(request, true).name, 'A B C');
 });
 
+test('[MD-2.3.12] an asserted caller who asks not to be shown is not', () => {
+  for (const privacy of ['id', 'user;critical', 'header']) {
+    const request = invite(['P-Asserted-Identity', '<tel:+46709>'], ['Privacy', privacy]);
+    assert.equal(callingParty(request, true), { uri: 'sip:eve@evil.example', name: 'Eve' });
+  }
+  const open = invite(['P-Asserted-Identity', '<tel:+46709>'], ['Privacy', 'none']);
+  assert.equal(callingParty(open, true), { uri: 'tel:+46709' });
+});
+
 test('[MD-2.4.6.2c1] the called identity: P-Called-Party-ID, else To', () => {
   const request = invite(['P-Called-Party-ID', '<tel:+46701>']);
-  assert.equal(calledIdentity(request, true, OURS), {
-    identity: 'sip:+46701@op.example',
+  assert.equal(calledIdentity(request, true, BOOK), {
+    identity: 'tel:+46701',
     called: 'tel:+46701',
+    active: true,
   });
-  assert.equal(calledIdentity(request, false, OURS), {
+  assert.equal(calledIdentity(request, false, BOOK), {
     identity: 'sip:door@op.example',
     called: 'sip:door@op.example',
+    active: true,
   });
-  assert.equal(calledIdentity(request, true, []), { identity: 'tel:+46701', called: 'tel:+46701' });
+  const nobody = new IdentityBook({ identities: [] });
+  assert.equal(calledIdentity(request, true, nobody), {
+    identity: 'tel:+46701',
+    called: 'tel:+46701',
+    active: true,
+  });
+});
+
+test('[MD-2.4.6.2c2] Additional-Identity wins over P-Called-Party-ID, from a trusted hop only', () => {
+  const request = invite(
+    ['P-Called-Party-ID', '<sip:+46701@op.example>'],
+    ['Additional-Identity', '<tel:+22222222>'],
+  );
+  const { called, identity } = calledIdentity(request, true, BOOK);
+  assert.equal([called, identity], ['tel:+22222222', 'tel:+22222222']);
+  assert.is(calledIdentity(request, false, BOOK).called, 'sip:door@op.example');
+  const book = new IdentityBook({ identities: OURS }, ['sip:+22222222@op.example;user=phone']);
+  const { identity: shown } = calledIdentity(request, true, book);
+  assert.is(shown, 'sip:+22222222@op.example');
+  assert.is(book.choose(shown).additional?.uri.toString(), 'sip:+22222222@op.example;user=phone');
+});
+
+test('[MD-2.4.6.2b] an identity that others share: the native one in From, the other beside it', () => {
+  const book = new IdentityBook({ identities: OURS }, ['tel:+22221111', 'tel:+46701']);
+  const { identity, additional } = book.choose('+22221111');
+  assert.equal(
+    [identity.uri.toString(), additional?.uri.toString()],
+    ['sip:+46701@op.example', 'tel:+22221111'],
+  );
+  // What is registered needs no permission of others.
+  assert.equal(
+    book.shared.map(({ uri: each }) => each),
+    ['tel:+22221111'],
+  );
+  assert.is(book.choose('+46701').additional, undefined);
+  book.share([]);
+  assert.throws(
+    () => book.choose('+22221111'),
+    (error: unknown) => TandemError.is(error, 'call.identity'),
+  );
+});
+
+test('an identity that is switched off is used for nothing, and stays off over a restart', () => {
+  const kept = new Map<string, string>();
+  const memory = {
+    get: (key: string) => kept.get(key),
+    set: (key: string, value: string) => void kept.set(key, value),
+  };
+  const book = new IdentityBook({ identities: OURS }, ['tel:+22221111'], memory);
+  book.setActive('sip:+46701@op.example', false);
+  book.setActive('tel:+22221111', false);
+  const again = new IdentityBook({ identities: OURS }, ['tel:+22221111'], memory);
+  assert.is(chosen(again), 'tel:+46701');
+  assert.is(again.native().uri.toString(), 'sip:+46701@op.example');
+  for (const wanted of ['sip:+46701@op.example', '+22221111']) {
+    assert.throws(
+      () => again.choose(wanted),
+      (error: unknown) => TandemError.is(error, 'call.identity-off'),
+    );
+  }
+  again.setActive('tel:+22221111', true);
+  assert.is(again.choose('+22221111').additional?.uri.toString(), 'tel:+22221111');
+  assert.throws(
+    () => again.setActive('tel:+1', false),
+    (error: unknown) => TandemError.is(error, 'call.identity'),
+  );
+  kept.set('identities.off', '{broken');
+  assert.equal(new IdentityBook({ identities: OURS }, [], memory).off, []);
 });
 
 for (const input of ['\u0000', 'a\u007fb', '\ud800', 'a@b.example;method=BYE', 'a@b.example?Subject=x']) {

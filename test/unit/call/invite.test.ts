@@ -23,7 +23,7 @@ const LINE: Line = {
 const FIELDS = {
   target: uri('sip:bob@op.example'),
   identity: NameAddr.of(uri('sip:alice@op.example')),
-  privacy: false,
+  privacy: 'unsaid' as const,
   contact: NameAddr.of(uri('sip:dev@192.0.2.1')),
   callId: 'c1',
   fromTag: 'f1',

@@ -163,7 +163,7 @@ test('our own INVITE with Replaces says so and demands it', async () => {
   ];
   const target = uri('sip:peer@192.0.2.9');
   const identity = NameAddr.of(uri('sip:door@192.0.2.1'));
-  const call = world.manager.place({ target, identity, privacy: false, video: false, headers });
+  const call = world.manager.place({ target, identity, privacy: 'unsaid', video: false, headers });
   await world.advance(5);
   const invite = world.peer.last('INVITE');
   assert.is(invite.header('Replaces'), 'there@x;to-tag=b;from-tag=a');

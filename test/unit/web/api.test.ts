@@ -220,9 +220,23 @@ test('what the contract knows and we cannot do is 503, not 404', async () => {
     );
     assert.equal([answer.status, errorId(answer.text)], [503, 'not-available'], path);
   }
-  const identity = encodeURIComponent('sip:a@op.example');
-  assert.is((await rig.api('PATCH', `identities/${identity}`, { active: true })).status, 503);
+});
+
+test('an identity is switched, and none that nobody knows', async () => {
+  const identity = `identities/${encodeURIComponent('sip:a@op.example')}`;
+  rig.asked.length = 0;
+  const answer = await rig.api('PATCH', identity, { active: false });
+  assert.is(answer.status, 200);
+  assert.equal(answer.body, {
+    id: 'sip:a@op.example',
+    uri: 'sip:a@op.example',
+    kind: 'default',
+    active: true,
+  });
+  assert.equal(rig.asked, [['identity', 'sip:a@op.example', false]]);
   assert.is((await rig.api('PATCH', 'identities/none', { active: true })).status, 404);
+  assert.is((await rig.api('PATCH', identity, {})).status, 400);
+  assert.is((await rig.api('PATCH', identity, { active: 1 })).status, 400);
 });
 
 test('status, identities, log, config', async () => {

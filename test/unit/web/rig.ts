@@ -145,6 +145,7 @@ export class Rig {
         watch: () => (this.hasVideo ? this.watched : undefined),
         sipCallIds: (id) => [`${id}@sip`],
       },
+      identities: { setActive: (uri, active) => void this.asked.push(['identity', uri, active]) },
       log: {
         list: ({ before, limit }) => {
           this.asked.push(['log', before, limit]);

@@ -1,0 +1,33 @@
+// What an owner asks for, as an INVITE to send: whom, as whom, hidden or not (24.229 5.1.3.1; contract `POST calls`).
+import type { OutgoingCall } from './caller.ts';
+import { dialTarget } from './dial.ts';
+import type { IdentityBook } from './identity-book.ts';
+import { OPEN, privacyOf } from './privacy.ts';
+import type { CallWorld } from './world.ts';
+
+export interface DialRequest {
+  readonly to: string;
+  /** One that we may use; default the first of the registration. */
+  readonly identity?: string | undefined;
+  /** True: the callee shall not see who calls. False: it shall, whatever the setting. */
+  readonly privacy?: boolean | undefined;
+  readonly video?: boolean | undefined;
+}
+
+/** Throws TandemError `call.target`, `call.identity`, `call.identity-off`, `call.not-registered`. */
+export function wantedCall(
+  { line, config }: CallWorld,
+  book: IdentityBook,
+  request: DialRequest,
+): Omit<OutgoingCall, 'callId'> {
+  const target = dialTarget(request.to, {
+    profile: line.profile,
+    ...(line.domain === undefined ? {} : { domain: line.domain }),
+  });
+  return {
+    target,
+    ...book.choose(request.identity),
+    privacy: privacyOf(request.privacy, config.privacy ?? OPEN),
+    video: request.video ?? false,
+  };
+}
