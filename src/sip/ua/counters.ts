@@ -11,6 +11,9 @@ export const UA_COUNTERS = {
   sip_unmatched_acks_total: 'ACKs that acknowledge no 2xx of ours.',
   sip_success_repeats_total: '2xx answers to INVITE sent again because no ACK had come (RFC 3261 13.3.1.4).',
   sip_success_unacknowledged_total: '2xx answers to INVITE whose ACK never came.',
+  sip_provisional_repeats_total:
+    'Reliable provisional responses sent again because no PRACK had come (RFC 3262 3).',
+  sip_provisional_unacknowledged_total: 'Reliable provisional responses whose PRACK never came.',
   sip_ack_repeats_total: 'ACKs sent again because the 2xx came again (RFC 3261 13.2.2.4).',
   sip_challenges_answered_total: '401 and 407 answered with credentials.',
   sip_failovers_total: 'Requests tried at the next address (RFC 3263 4.3).',

@@ -14,6 +14,7 @@ import {
   type IncomingState,
   incomingRow,
 } from './incoming-table.ts';
+import { ReliableResponses } from './reliable.ts';
 
 export interface AnswerFields {
   readonly reason?: string | undefined;
@@ -42,6 +43,15 @@ export interface Incoming {
    * (13.3.1.4). False when the state allows no such answer any more; nothing is sent then.
    */
   respond(answer: number | SipResponse, fields?: AnswerFields): boolean;
+  /**
+   * Sends a provisional response to an INVITE reliably (RFC 3262 3), or keeps it until the one before is acknowledged.
+   * The owner knows that the caller understands 100rel.
+   */
+  respondReliably(status: number, fields?: AnswerFields): boolean;
+  /** Whether a PRACK acknowledges the reliable response that is out; its answer (200, or 481) is the owner's duty. */
+  acknowledgeProvisional(prack: SipRequest): boolean;
+  /** A description in a reliable response is not yet acknowledged: a 2xx is not sent before (RFC 3262 3). */
+  readonly holdsSuccess: boolean;
   /** Sends what a check said (`checkRequest`). */
   refuse(refusal: Refusal): boolean;
   /** The CANCEL; it is answered already, the 487 to the INVITE is the owner's duty (9.2). */
@@ -50,6 +60,8 @@ export interface Incoming {
   readonly onAck: Signal<SipRequest>;
   /** No ACK within 64*T1: the owner ends the dialog with BYE (13.3.1.4). */
   readonly onAckTimeout: Signal<void>;
+  /** No PRACK within 64*T1: the owner refuses the INVITE with a 5xx (RFC 3262 3). */
+  readonly onPrackTimeout: Signal<void>;
   /** When `ended` becomes true. */
   readonly onEnd: Signal<void>;
 }
@@ -62,10 +74,12 @@ export class IncomingRequest implements Incoming {
   readonly onCancel = new Signal<SipRequest>();
   readonly onAck = new Signal<SipRequest>();
   readonly onAckTimeout = new Signal<void>();
+  readonly onPrackTimeout = new Signal<void>();
   readonly onEnd = new Signal<void>();
   readonly #core: Core;
   readonly #transaction: ServerTransaction;
   readonly #onState: (incoming: IncomingRequest) => void;
+  readonly #reliable: ReliableResponses;
   #state: IncomingState = 'open';
   #cancelled = false;
   #response: SipResponse | undefined;
@@ -93,6 +107,10 @@ export class IncomingRequest implements Incoming {
     this.#onState = options.onState;
     this.#message = transaction.request;
     this.#interval = core.timers.t1;
+    this.#reliable = new ReliableResponses(core, transaction.request, {
+      send: (response) => this.#give(response),
+      onTimeout: () => this.onPrackTimeout.emit(),
+    });
   }
 
   get state(): IncomingState {
@@ -115,14 +133,34 @@ export class IncomingRequest implements Incoming {
   respond(answer: number | SipResponse, fields: AnswerFields = {}): boolean {
     const response = typeof answer === 'number' ? this.#reply(answer, fields) : answer;
     const event = this.#eventOf(response);
-    if (!incomingRow(this.#state, event)) {
-      this.#core.log.debug({ status: response.status, state: this.#state }, 'an answer came too late');
+    if (!incomingRow(this.#state, event) || (event === 'success' && this.holdsSuccess)) {
+      this.#core.log.debug({ status: response.status, state: this.#state }, 'an answer came out of time');
       return false;
     }
+    if (event !== 'provisional') this.#reliable.close();
     this.#core.decorate(response, this.flow);
-    this.#response = response;
-    this.#fire(event);
+    this.#give(response);
     return true;
+  }
+
+  #give(response: SipResponse): void {
+    this.#response = response;
+    this.#fire(this.#eventOf(response));
+  }
+
+  respondReliably(status: number, fields: AnswerFields = {}): boolean {
+    if (!incomingRow(this.#state, 'provisional')) return false;
+    const response = this.#reply(status, fields);
+    this.#core.decorate(response, this.flow);
+    return this.#reliable.give(response);
+  }
+
+  acknowledgeProvisional(prack: SipRequest): boolean {
+    return this.#reliable.acknowledge(prack);
+  }
+
+  get holdsSuccess(): boolean {
+    return this.#reliable.holdsSuccess;
   }
 
   refuse(refusal: Refusal): boolean {
@@ -140,7 +178,13 @@ export class IncomingRequest implements Incoming {
     this.#fire('ACK');
   }
 
+  /** The user agent closes. */
   stop(): void {
+    this.#stopRepeats();
+    this.#reliable.stop();
+  }
+
+  #stopRepeats(): void {
     this.#repeat?.cancel();
     this.#limit?.cancel();
   }
@@ -180,7 +224,7 @@ export class IncomingRequest implements Incoming {
         this.#arm();
         return;
       case 'stop repeats':
-        this.stop();
+        this.#stopRepeats();
         return;
       case 'tell CANCEL':
         this.#cancelled = true;

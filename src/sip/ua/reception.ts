@@ -48,7 +48,7 @@ export class Reception {
 
   stop(): void {
     for (const off of this.#off) off();
-    for (const incoming of this.#awaiting.values()) incoming.stop();
+    for (const incoming of [...this.#awaiting.values(), ...this.#invites.values()]) incoming.stop();
     this.#awaiting.clear();
     this.#invites.clear();
     this.#first.clear();
