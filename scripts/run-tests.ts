@@ -2,12 +2,16 @@
 // node scripts/run-tests.ts [--out FILE] [PATH-PART...]: only files whose path holds one of the parts.
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { TestReport } from '../test/support/suite.ts';
 
-const FILE_LIMIT_MS = 300_000;
+/** What takes only the time that is left may wait long for it. */
+const FILE_LIMIT_MS = { usual: 300_000, behind: 1_200_000 } as const;
 const OUT = 'build/test-report.ndjson';
+
+/** `behind`: takes only the time that others leave. */
+type Pace = 'usual' | 'behind';
 
 interface Outcome {
   readonly file: string;
@@ -17,7 +21,7 @@ interface Outcome {
 }
 
 /** Runs one file; whatever it left unfinished is named. */
-async function runFile(file: string, index: number): Promise<Outcome> {
+async function runFile(file: string, index: number, pace: Pace): Promise<Outcome> {
   const reportPath = join('build', `test-report.${process.pid}.${index}.part`);
   rmSync(reportPath, { force: true });
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
@@ -25,6 +29,7 @@ async function runFile(file: string, index: number): Promise<Outcome> {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  if (pace === 'behind' && child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
@@ -32,7 +37,7 @@ async function runFile(file: string, index: number): Promise<Outcome> {
   const limit = setTimeout(() => {
     timedOut = true;
     if (child.pid) process.kill(-child.pid, 'SIGKILL');
-  }, FILE_LIMIT_MS);
+  }, FILE_LIMIT_MS[pace]);
   const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
   clearTimeout(limit);
   const reports = existsSync(reportPath)
@@ -45,7 +50,7 @@ async function runFile(file: string, index: number): Promise<Outcome> {
   rmSync(reportPath, { force: true });
   const failed = reports.some((entry: TestReport) => entry.status === 'failed');
   const broken = timedOut
-    ? `the file did not end within ${FILE_LIMIT_MS / 1000} s`
+    ? `the file did not end within ${FILE_LIMIT_MS[pace] / 1000} s`
     : code !== 0 && !failed
       ? `exit status ${code}`
       : reports.length === 0
@@ -90,12 +95,17 @@ function show(outcome: Outcome, results: readonly TestReport[]): void {
   if (failed.length) console.log(outcome.output.replace(/^/gm, '     | '));
 }
 
-async function runAll(files: readonly string[], width: number, offset: number): Promise<TestReport[]> {
+async function runAll(
+  files: readonly string[],
+  width: number,
+  offset: number,
+  pace: Pace = 'usual',
+): Promise<TestReport[]> {
   const all: TestReport[] = [];
   const queue = files.map((file, index) => ({ file, index: index + offset }));
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      const outcome = await runFile(next.file, next.index);
+      const outcome = await runFile(next.file, next.index, pace);
       const results = settle(outcome);
       show(outcome, results);
       all.push(...results);
@@ -132,6 +142,7 @@ async function secondHearing(results: readonly TestReport[], offset: number): Pr
 
 /** What lasts longest begins first, so that nothing long is left over at the end. */
 const LONG = [
+  'native/races',
   'native/sanitizers',
   'native/engine',
   'native/parts',
@@ -159,12 +170,18 @@ const chosen = globSync('test/**/*.test.ts')
   .filter((file) => !file.startsWith('test/image/'))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-// Files that start servers come last: what they hear must not wait behind compilers and fuzzers.
-const alone = chosen.filter((file) => file.startsWith('test/peers/'));
-const side = chosen.filter((file) => !file.startsWith('test/peers/'));
+// Files that start servers come last and mostly wait for each other: one more at once than there are processors. What
+// they hear must not wait behind compilers and fuzzers, which take the time that is left, at the lowest priority.
+const COMPUTING = ['test/unit/native/sanitizers', 'test/unit/native/fuzz'];
+const isComputing = (file: string): boolean => COMPUTING.some((name) => file.startsWith(name));
+const peers = chosen.filter((file) => file.startsWith('test/peers/'));
+const computing = chosen.filter(isComputing);
+const side = chosen.filter((file) => !peers.includes(file) && !computing.includes(file));
 const width = Math.min(2, availableParallelism());
-// Those mostly wait for each other: one more than there are processors to wait with.
-const first = [...(await runAll(side, width, 0)), ...(await runAll(alone, width + 1, side.length))];
+const before = await runAll(side, width, 0);
+const beside = runAll(computing, 1, side.length, peers.length > 0 ? 'behind' : 'usual');
+const last = await runAll(peers, width + 1, side.length + computing.length);
+const first = [...before, ...last, ...(await beside)];
 const results = await secondHearing(first, chosen.length);
 writeFileSync(OUT, results.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
 const count = (status: TestReport['status']): number =>

@@ -7,7 +7,7 @@ import { makeNative } from '#test/support/native.ts';
 import { suite } from '#test/support/suite.ts';
 
 const SECONDS = 3;
-const LIMIT_MS = 200_000;
+const LIMIT_MS = 590_000;
 const test = suite('native/fuzz');
 const targets = globSync('native/fuzz/fuzz_*.c').map((file) => basename(file, '.c').replace('fuzz_', ''));
 const clang = process.env.FUZZ_CC ?? 'clang';
