@@ -1,14 +1,24 @@
 // The test operator's own access edge with a real rtpengine: a softphone that has only RTP, and a device that announced SRTP.
+import { createSocket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { SystemClock } from '#src/base/clock.ts';
+import { silentLogger } from '#src/base/log.ts';
+import { SystemRandom } from '#src/base/random.ts';
+import { MediaLeg } from '#src/operator/edge/media-leg.ts';
+import { NgClient } from '#src/operator/edge/ng-client.ts';
+import { openNgSocket } from '#src/operator/edge/ng-socket.ts';
+import { SipRequest } from '#src/sip/message/message.ts';
+import { parseUri } from '#src/sip/message/uri.ts';
+import { Srtp } from '#test/support/srtp.ts';
 import { suite } from '#test/support/suite.ts';
 import { type CallObject, Device } from './support/agent.ts';
 import { Baresip } from './support/baresip.ts';
 import { Authority } from './support/certificates.ts';
 import { deviceConfig, IMPU, REALM } from './support/configuration.ts';
 import { assertHeard, TONE_LEVEL } from './support/heard.ts';
-import { freePort, Peer, scratch } from './support/process.ts';
+import { freePort, Peer, scratch, until } from './support/process.ts';
 import { Rtpengine } from './support/rtpengine.ts';
 
 const test = suite('peers/edge-operator');
@@ -112,5 +122,86 @@ test.proof(
     control: () => bothWays(false),
   },
 );
+
+const RTP_PACKET = Buffer.from('80000001000000a0000000071234', 'hex');
+const EDGE_SUITE = 'AES_CM_128_HMAC_SHA1_80';
+const FAR_KEY = Buffer.alloc(30, 7);
+
+function message(from: string, to: string, body: readonly string[]): SipRequest {
+  const target = parseUri('sip:x@127.0.0.1');
+  if (!target.ok) throw new Error('no URI');
+  return SipRequest.create({
+    method: 'INVITE',
+    uri: target.value,
+    headers: [
+      ['From', `<sip:a@127.0.0.1>;tag=${from}`],
+      ['To', `<sip:b@127.0.0.1>${to && `;tag=${to}`}`],
+      ['Call-ID', 'streams'],
+      ['CSeq', '1 INVITE'],
+      ['Content-Type', 'application/sdp'],
+    ],
+    body: [...['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0'], ...body, ''].join(
+      '\r\n',
+    ),
+  });
+}
+
+/** A leg whose sound asks for the edge, and whose picture goes from end to end; what comes to the other side of the sound. */
+async function streamByStream(asks: string): Promise<void> {
+  const rtpengine = await Rtpengine.start();
+  const [device, far] = [createSocket('udp4'), createSocket('udp4')];
+  const came: Buffer[] = [];
+  far.on('message', (packet) => came.push(packet));
+  const ng = new NgClient({
+    socket: openNgSocket(`udp:127.0.0.1:${rtpengine.port}`, silentLogger()),
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    log: silentLogger(),
+  });
+  try {
+    for (const socket of [device, far]) await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
+    const leg = new MediaLeg({
+      ...{ ng, log: silentLogger(), id: 'streams', callerTag: 'a', onEnd: () => undefined },
+      sides: { caller: { secure: true, indicated: true }, called: { secure: false, indicated: false } },
+    });
+    const crypto = `a=crypto:1 ${EDGE_SUITE} inline:${FAR_KEY.toString('base64')}`;
+    const picture = ['m=video 4002 RTP/SAVPF 97', 'a=rtpmap:97 H264/90000', crypto];
+    const offer = message('a', '', [
+      ...[`m=audio ${device.address().port} RTP/SAVP 0`, crypto, ...(asks ? [asks] : [])],
+      ...picture,
+    ]);
+    await leg.offer('caller', offer);
+    const offered = offer.body.toString();
+    assert.match(offered, /^m=audio \d+ RTP\/AVP 0/m, 'sound in clear');
+    assert.match(offered, /^m=video 4002 RTP\/SAVPF 97\r\nc=IN IP4 127\.0\.0\.1/m, 'the picture as it was');
+    assert.is(offered.match(/a=crypto/g)?.length, 1);
+    leg.meets('b');
+    const answer = message('a', 'b', [`m=audio ${far.address().port} RTP/AVP 0`, ...picture]);
+    await leg.answer('called', answer);
+    const answered = answer.body.toString();
+    const [, port, key = ''] =
+      /m=audio (\d+) RTP\/SAVP 0[\s\S]*?a=crypto:1 \S+ inline:(\S{40})/.exec(answered) ?? [];
+    assert.ok(port, answered);
+    assert.is.not(key, FAR_KEY.toString('base64'));
+    const sealed = new Srtp(EDGE_SUITE, FAR_KEY).protect(RTP_PACKET);
+    await until('the packet beyond the edge', () => {
+      device.send(sealed, Number(port), '127.0.0.1');
+      return came.length > 0;
+    });
+    assert.equal(came[0]?.subarray(12), RTP_PACKET.subarray(12), 'opened by the edge');
+    leg.end();
+  } finally {
+    ng.close();
+    device.close();
+    far.close();
+    await rtpengine.stop();
+  }
+}
+
+test.proof('[MD-2.9.2c] rtpengine takes the stream that asks for it, and leaves alone the one beside it', {
+  peers: ['rtpengine'],
+  run: () => streamByStream('a=3ge2ae:requested'),
+  control: () => streamByStream(''),
+});
 
 test.run();

@@ -3,9 +3,10 @@ import type { Logger } from '#src/base/log.ts';
 import { SDP_TYPE } from '#src/call/capabilities.ts';
 import { formatSdp } from '#src/sdp/format.ts';
 import type { SipMessage, SipRequest, SipResponse } from '#src/sip/message/message.ts';
-import { asksForEdge, isClear, isProtected, withoutIndication } from './description.ts';
-import { descriptionOf, MediaLeg, type Side } from './media-leg.ts';
+import { asksForEdge, withoutIndication } from './description.ts';
+import { descriptionOf, MediaLeg } from './media-leg.ts';
 import type { NgClient } from './ng-client.ts';
+import { passing, type Side, type Sides } from './streams.ts';
 
 const OPTION_TAG = 'mediasec';
 /** What the edge can do, as it stands in Security-Server (24.229 7.2A.7). */
@@ -77,33 +78,28 @@ export class Edge {
   }
 
   /**
-   * Makes of an INVITE what this leg's device is to see. Undefined: the ends talk without the edge, in clear both or
+   * Makes of an INVITE what this leg's device is to see. Undefined: the ends talk without the edge, each stream in clear at both or
    * encrypted from end to end. Rejects as `MediaLeg.offer`: then the leg cannot be called.
    */
   async invite(request: SipRequest, ends: LegEnds): Promise<MediaExchange | undefined> {
     const description = descriptionOf(request);
     const callerTag = request.from.tag;
     if (callerTag === undefined) return undefined;
-    const terminated = description !== undefined && ends.callerAnnounced && asksForEdge(description);
-    const endToEnd = description !== undefined && isProtected(description) && !terminated;
-    const calledSecure = ends.calledAnnounced || this.#options.unannounced;
+    const { callerAnnounced, calledAnnounced } = ends;
+    const calledSecure = calledAnnounced || this.#options.unannounced;
+    const terminated =
+      description?.media.some((media) => callerAnnounced && asksForEdge(description, media)) ?? false;
+    const sides: Sides = {
+      caller: { secure: terminated, indicated: callerAnnounced },
+      called: { secure: calledSecure, indicated: calledAnnounced },
+    };
     // Without a description the callee offers; its device protects what it offers when it has announced that.
-    const needed = description
-      ? terminated || (isClear(description) && calledSecure && !endToEnd)
-      : calledSecure;
-    if (!needed || endToEnd) {
+    const needed = description ? passing(new Map(), description, 'caller', sides).size > 0 : calledSecure;
+    if (!needed) {
       if (description) request.setBody(SDP_TYPE, formatSdp(withoutIndication(description)));
       return undefined;
     }
-    const leg = this.#open(
-      request,
-      callerTag,
-      {
-        caller: { secure: terminated, indicated: ends.callerAnnounced },
-        called: { secure: calledSecure, indicated: ends.calledAnnounced },
-      },
-      ends.legId,
-    );
+    const leg = this.#open(request, callerTag, sides, ends.legId);
     return this.#exchange(leg, 'caller', request, true);
   }
 
@@ -172,12 +168,7 @@ export class Edge {
     }
   }
 
-  #open(
-    request: SipRequest,
-    callerTag: string,
-    sides: ConstructorParameters<typeof MediaLeg>[0]['sides'],
-    legId: string,
-  ): MediaLeg {
+  #open(request: SipRequest, callerTag: string, sides: Sides, legId: string): MediaLeg {
     const { callId } = request;
     const { ng, log } = this.#options;
     const legs = this.#legs.get(callId) ?? new Set();

@@ -8,17 +8,26 @@ import { formatSdp } from '#src/sdp/format.ts';
 import type { SessionDescription } from '#src/sdp/model.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import type { SipMessage } from '#src/sip/message/message.ts';
-import { applied, forEdge, profileOf } from './description.ts';
+import {
+  applied,
+  forEdge,
+  inProfile,
+  merged,
+  type Places,
+  profileOf,
+  withoutIndication,
+} from './description.ts';
 import type { NgClient } from './ng-client.ts';
-
-export type Side = 'caller' | 'called';
-
-/** What one side of the leg has of the edge. */
-export interface SideMedia {
-  readonly secure: boolean;
-  /** It announced e2ae: offers of ours to it say `applied` (33.328 7.3.1). */
-  readonly indicated: boolean;
-}
+import {
+  grouped,
+  other,
+  type Passing,
+  type Protection,
+  passing,
+  protects,
+  type Side,
+  type Sides,
+} from './streams.ts';
 
 export interface MediaLegOptions {
   readonly ng: NgClient;
@@ -26,7 +35,7 @@ export interface MediaLegOptions {
   /** rtpengine's name of the leg: legs of one forked INVITE must not meet. */
   readonly id: string;
   readonly callerTag: string;
-  readonly sides: Readonly<Record<Side, SideMedia>>;
+  readonly sides: Sides;
   readonly onEnd: () => void;
 }
 
@@ -43,12 +52,22 @@ const NOT_OFFERED = [
   ...['NULL_HMAC_SHA1_80', 'NULL_HMAC_SHA1_32'],
 ];
 
-const other = (side: Side): Side => (side === 'caller' ? 'called' : 'caller');
+/** Streams of a description that are one call at rtpengine. */
+interface Part {
+  readonly description: SessionDescription;
+  readonly protection: Protection;
+  readonly places: Places;
+}
+
+const named = (id: string, protection: Protection): string => `${id};${protection}`;
 
 export class MediaLeg {
   readonly #options: MediaLegOptions;
   #calledTag: string | undefined;
   #ended = false;
+  #streams: Passing = new Map();
+  /** Calls that rtpengine has of this leg. */
+  readonly #opened = new Set<Protection>();
 
   constructor(options: MediaLegOptions) {
     this.#options = options;
@@ -70,22 +89,42 @@ export class MediaLeg {
   async offer(from: Side, message: SipMessage): Promise<void> {
     const description = descriptionOf(message);
     if (!description) return;
-    const towards = this.#options.sides[other(from)];
-    const given = await this.#through('offer', from, description, {
-      'transport-protocol': profileOf(description, towards.secure),
-      ICE: 'remove',
-      DTLS: 'off',
-      'rtcp-mux': ['demux'],
-      flags: NOT_OFFERED.map((suite) => `SDES-no-${suite}`),
-    });
-    put(message, towards.secure && towards.indicated ? applied(given) : given);
+    const { sides } = this.#options;
+    const to = other(from);
+    this.#streams = passing(this.#streams, description, from, sides);
+    let whole = withoutIndication(description);
+    for (const [protection, places] of grouped(this.#streams)) {
+      const secure = protects(protection, to);
+      const given = await this.#through(
+        'offer',
+        from,
+        { description, protection, places },
+        {
+          'transport-protocol': profileOf(description, places, secure),
+          ICE: 'remove',
+          DTLS: 'off',
+          'rtcp-mux': ['demux'],
+          flags: NOT_OFFERED.map((suite) => `SDES-no-${suite}`),
+        },
+      );
+      const towards = inProfile(given, description, places, secure);
+      whole = merged(whole, secure && sides[to].indicated ? applied(towards, places) : towards, places);
+    }
+    put(message, whole);
   }
 
   /** `from` answers an offer that it got through here. */
   async answer(from: Side, message: SipMessage): Promise<void> {
     const description = descriptionOf(message);
     if (!description) return;
-    put(message, await this.#through('answer', from, description, {}));
+    let whole = withoutIndication(description);
+    for (const [protection, places] of grouped(this.#streams))
+      whole = merged(
+        whole,
+        await this.#through('answer', from, { description, protection, places }, {}),
+        places,
+      );
+    put(message, whole);
   }
 
   /** rtpengine forgets the leg; that it may be out of reach is no matter any more. */
@@ -93,16 +132,19 @@ export class MediaLeg {
     if (this.#ended) return;
     this.#ended = true;
     const { ng, id, callerTag, log, onEnd } = this.#options;
-    ng.request('delete', { 'call-id': id, 'from-tag': callerTag }).catch((error: unknown) => {
-      log.info({ error: TandemError.from(error).id }, 'edge: a call was not deleted at rtpengine');
-    });
+    for (const protection of this.#opened)
+      ng.request('delete', { 'call-id': named(id, protection), 'from-tag': callerTag }).catch(
+        (error: unknown) => {
+          log.info({ error: TandemError.from(error).id }, 'edge: a call was not deleted at rtpengine');
+        },
+      );
     onEnd();
   }
 
   async #through(
     command: 'offer' | 'answer',
     from: Side,
-    description: SessionDescription,
+    { description, protection, places }: Part,
     more: Readonly<Record<string, string | readonly string[]>>,
   ): Promise<SessionDescription> {
     const { ng, id, callerTag } = this.#options;
@@ -110,11 +152,12 @@ export class MediaLeg {
     const offerer = command === 'offer' ? from : other(from);
     const calledTag = this.#calledTag;
     const [fromTag, toTag] = offerer === 'caller' ? [callerTag, calledTag] : [calledTag, callerTag];
+    this.#opened.add(protection);
     const answer = await ng.request(command, {
-      'call-id': id,
+      'call-id': named(id, protection),
       ...(fromTag === undefined ? {} : { 'from-tag': fromTag }),
       ...(toTag === undefined ? {} : { 'to-tag': toTag }),
-      sdp: formatSdp(forEdge(description)).toString('latin1'),
+      sdp: formatSdp(forEdge(description, places)).toString('latin1'),
       replace: ['origin', 'session-connection'],
       ...more,
     });

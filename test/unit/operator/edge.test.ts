@@ -28,6 +28,7 @@ interface Set {
 async function open(
   announced: boolean,
   settings: object = { rtpengine: 'udp:127.0.0.1:2223' },
+  guestAnnounced = false,
 ): Promise<Set> {
   const ng = new FakeNg();
   const scene = await Scene.start({ edge: settings }, { ngSocket: () => ng });
@@ -40,7 +41,7 @@ async function open(
   const guest = await scene.station({ host: '192.0.2.13', impi: 'guest', identity: GUEST });
   const client = announced ? [['Security-Client', 'sdes-srtp;mediasec'] as const] : [];
   await tablet.register([['Supported', 'path, outbound'], ...client]);
-  await guest.register();
+  await guest.register(guestAnnounced ? client : []);
   return { scene, ng, tablet, guest };
 }
 
@@ -129,6 +130,106 @@ test('what the device asks for is ended at the edge: the guest gets RTP', async 
   assert.match(answer?.body.toString() ?? '', /^m=audio 30000 RTP\/SAVP 8\r$/m);
   assert.not.match(answer?.body.toString() ?? '', /3ge2ae/);
   assert.is(ng.last('answer')?.['to-tag'], answer?.to.tag);
+});
+
+/** Two streams; `more` are lines of each. */
+const two = (
+  host: string,
+  [audio, audioMore = []]: readonly [string, (readonly string[])?],
+  [video, videoMore = []]: readonly [string, (readonly string[])?],
+): string =>
+  [
+    ...['v=0', `o=- 1 1 IN IP4 ${host}`, 's=-', `c=IN IP4 ${host}`, 't=0 0'],
+    ...[`m=audio 4000 ${audio} 8`, ...audioMore, `m=video 4002 ${video} 97`, ...videoMore, ''],
+  ].join('\r\n');
+
+/** `m=` line and what follows it. */
+const section = (sdp: string, kind: string): string =>
+  sdp.split(/^(?=m=)/m).find((one) => one.startsWith(`m=${kind}`)) ?? '';
+
+const eachFeedback = async (announced: boolean): Promise<void> => {
+  const set = await open(announced);
+  const offer = two('192.0.2.13', ['RTP/AVP'], ['RTP/AVPF']);
+  const { offered, answered } = await called(
+    set,
+    offer,
+    announced ? two('192.0.2.12', ['RTP/SAVP', [KEY]], ['RTP/SAVPF', [KEY]]) : offer,
+  );
+  assert.match(section(offered, 'audio'), /RTP\/SAVP 8[\s\S]*crypto[\s\S]*3ge2ae:applied/);
+  assert.match(section(offered, 'video'), /RTP\/SAVPF 97[\s\S]*crypto[\s\S]*3ge2ae:applied/);
+  assert.match(section(answered, 'audio'), /RTP\/AVP 8/);
+  assert.match(section(answered, 'video'), /RTP\/AVPF 97/);
+};
+test.proof('[MD-2.9.2c] each stream keeps its own profile, with feedback or without', {
+  run: () => eachFeedback(true),
+  control: () => eachFeedback(false),
+});
+
+test('[MD-2.9.2c] sound encrypted from end to end beside a picture in clear: only the picture is ended at the edge', async () => {
+  const set = await open(true);
+  const offer = two('192.0.2.13', ['RTP/SAVP', [KEY]], ['RTP/AVP']);
+  const answer = two('192.0.2.12', ['RTP/SAVP', [KEY]], ['RTP/SAVP', [KEY]]);
+  const { offered, answered } = await called(set, offer, answer);
+  const sound = section(offered, 'audio');
+  assert.match(sound, /^m=audio 4000 RTP\/SAVP 8\r\nc=IN IP4 192\.0\.2\.13\r\n/, 'to where it always went');
+  assert.ok(sound.includes(KEY) && !sound.includes('3ge2ae'));
+  assert.match(section(offered, 'video'), /^m=video 30002 RTP\/SAVP 97[\s\S]*3ge2ae:applied/);
+  assert.match(
+    section(answered, 'audio'),
+    /^m=audio 4000 RTP\/SAVP 8\r\nc=IN IP4 192\.0\.2\.12\r\n[\s\S]*crypto:3/,
+  );
+  assert.match(section(answered, 'video'), /^m=video 30002 RTP\/AVP 97/);
+  assert.not.match(section(answered, 'video'), /crypto/);
+  // Keys from end to end never come to rtpengine.
+  assert.match(String(set.ng.last('offer')?.sdp), /^m=audio 0 RTP\/SAVP 8\r\nm=video 4002/m);
+  assert.not.match(String(set.ng.last('answer')?.sdp), /audio [1-9]/);
+});
+
+test('[MD-2.9.2c] a device asks for the edge on its sound, its picture goes from end to end', async () => {
+  const set = await open(true);
+  const { tablet, guest } = set;
+  const asked = two('192.0.2.12', ['RTP/SAVP', [KEY, 'a=3ge2ae:requested']], ['RTP/SAVPF', [KEY]]);
+  await tablet.send(tablet.make('INVITE', GUEST, [TYPE], { body: asked }));
+  await set.scene.pass(1);
+  const offered = guest.last('INVITE').body.toString();
+  assert.match(section(offered, 'audio'), /^m=audio 30000 RTP\/AVP 8/);
+  assert.match(
+    section(offered, 'video'),
+    /^m=video 4002 RTP\/SAVPF 97\r\nc=IN IP4 192\.0\.2\.12\r\na=crypto:3/,
+  );
+  assert.not.match(offered, /3ge2ae/);
+});
+
+test('[MD-2.9.2c] streams that differ in who is protected are calls of their own at rtpengine, ended together', async () => {
+  const set = await open(true, undefined, true);
+  const { tablet, guest, scene, ng } = set;
+  const asked = two('192.0.2.13', ['RTP/SAVP', [KEY, 'a=3ge2ae:requested']], ['RTP/AVPF']);
+  const { offered, answered } = await called(
+    set,
+    asked,
+    two('192.0.2.12', ['RTP/SAVP', [KEY]], ['RTP/SAVPF', [KEY]]),
+  );
+  for (const kind of ['audio', 'video'])
+    assert.match(section(offered, kind), /RTP\/SAVPF? [\s\S]*crypto[\s\S]*3ge2ae:applied/, kind);
+  assert.match(section(answered, 'audio'), /RTP\/SAVP 8[\s\S]*crypto/);
+  assert.match(section(answered, 'video'), /RTP\/AVPF 97/);
+  const calls = ng.requests.filter(({ command }) => command === 'offer').map((one) => one['call-id']);
+  assert.is(new Set(calls).size, 2, 'two calls there');
+  const invite = tablet.last('INVITE');
+  const answer = guest.responses('INVITE').at(-1);
+  if (!answer) throw new Error('no answer');
+  const routes = invite.recordRoutes.map((route) => ['Route', route.toString()] as const);
+  await tablet.send(
+    tablet.make(
+      'BYE',
+      `sip:me@${guest.fields.host}:5060`,
+      [['From', answer.to.toString()], ['To', answer.from.toString()], ...routes],
+      { callId: invite.callId },
+    ),
+  );
+  await scene.pass(1);
+  const deleted = ng.requests.filter(({ command }) => command === 'delete').map((one) => one['call-id']);
+  assert.equal([...new Set(deleted)].sort(), [...new Set(calls)].sort());
 });
 
 test('a change within the call goes the same way from either side, and BYE ends it at rtpengine', async () => {

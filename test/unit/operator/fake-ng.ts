@@ -5,6 +5,9 @@ import type { NgSocket } from '#src/operator/edge/ng-client.ts';
 
 const KEY = 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj';
 
+/** Where its media go. */
+export const EDGE = '192.0.2.99';
+
 export class FakeNg implements NgSocket {
   readonly onMessage = new Signal<Buffer>();
   readonly requests: BencodedDictionary[] = [];
@@ -14,7 +17,7 @@ export class FakeNg implements NgSocket {
   /** Each command is refused with this reason. */
   refusal: string | undefined;
   closed = false;
-  readonly #offered = new Map<string, string>();
+  readonly #offered = new Map<string, readonly string[]>();
 
   commands(): string[] {
     return this.requests.map(({ command }) => String(command));
@@ -47,11 +50,11 @@ export class FakeNg implements NgSocket {
     const id = String(request['call-id']);
     const sdp = String(request.sdp ?? '');
     if (request.command === 'offer') {
-      this.#offered.set(id, protocolOf(sdp));
-      return { result: 'ok', sdp: under(sdp, String(request['transport-protocol'])) };
+      this.#offered.set(id, protocolsOf(sdp));
+      return { result: 'ok', sdp: under(sdp, () => String(request['transport-protocol'])) };
     }
     if (request.command === 'answer')
-      return { result: 'ok', sdp: under(sdp, this.#offered.get(id) ?? 'RTP/AVP') };
+      return { result: 'ok', sdp: under(sdp, (at) => this.#offered.get(id)?.[at] ?? 'RTP/AVP') };
     return { result: 'ok' };
   }
 
@@ -60,12 +63,20 @@ export class FakeNg implements NgSocket {
   }
 }
 
-const protocolOf = (sdp: string): string => /^m=audio \d+ (\S+)/m.exec(sdp)?.[1] ?? '';
+const MEDIA = /^m=(\S+) (\d+) (\S+)/;
+const protocolsOf = (sdp: string): string[] =>
+  sdp.split('\r\n').flatMap((line) => MEDIA.exec(line)?.[3] ?? []);
 
-function under(sdp: string, protocol: string): string {
-  const lines = sdp
-    .split('\r\n')
-    .filter((line) => line !== '' && !line.startsWith('a=crypto'))
-    .map((line) => line.replace(/^m=audio \d+ \S+/, `m=audio 30000 ${protocol}`));
-  return [...lines, ...(protocol.includes('SAVP') ? [KEY] : []), ''].join('\r\n');
+/** Ports and address of its own, this profile, and a key where the profile has one; unused streams stay unused. */
+function under(sdp: string, protocolOf: (at: number) => string): string {
+  const [session = '', ...media] = sdp.split(/^(?=m=)/m);
+  const given = media.map((section, at) => {
+    const [, kind, port] = MEDIA.exec(section) ?? [];
+    const protocol = protocolOf(at);
+    if (port === '0') return section;
+    const lines = section.split('\r\n').filter((line) => line !== '' && !/^a=crypto|^c=/.test(line));
+    lines[0] = (lines[0] ?? '').replace(MEDIA, `m=${kind} ${30_000 + 2 * at} ${protocol}`);
+    return [...lines, ...(protocol.includes('SAVP') ? [KEY] : []), ''].join('\r\n');
+  });
+  return [session.replace(/^c=.*$/m, `c=IN IP4 ${EDGE}`), ...given].join('');
 }
