@@ -51,6 +51,7 @@ export function callActions(parts: CallParts): CallActions {
     bye: () => dialogs.releaseAll(),
     'take-ack': ({ request }) => {
       if (request) callee?.takeAck(request);
+      modifications.acknowledged();
     },
     negotiate: ({ incoming, leg }) => {
       if (incoming && leg) modifications.negotiate(incoming, leg);

@@ -143,6 +143,12 @@ export class CallMediaSet {
     return security !== undefined || wantedPolicy(this.#world, this.#address ?? '') !== 'required';
   }
 
+  /** Held by the owner: nothing of the call is heard on either side, RTCP and keep-alives go on (24.610). */
+  silence(on: boolean): void {
+    this.sound.silence(on);
+    this.picture.silence(on);
+  }
+
   /** The call is over: nothing is sent any more, and nothing that is still being looked up will be. */
   mute(): void {
     this.#round += 1;

@@ -2,8 +2,7 @@
 import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
-import { Seconds, toMilliseconds } from '#src/base/units.ts';
-import type { Direction } from '#src/sdp/direction.ts';
+import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { type CallActions, callActions } from './actions.ts';
 import { CallMediaSet } from './call-media.ts';
@@ -20,6 +19,7 @@ import { Modifications } from './modification.ts';
 import type { Picture } from './picture.ts';
 import { type CallQuality, qualityOf } from './quality.ts';
 import type { Replaceable } from './replaces.ts';
+import type { SessionTimer } from './session-timer.ts';
 import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow, PublicCallState } from './snapshot.ts';
 import { publicState } from './snapshot.ts';
 import { type CallEvent, type CallState, outcome } from './table.ts';
@@ -42,6 +42,8 @@ export type CallOrigin =
 
 /** How often a call tells its numbers anew while it lasts. */
 const PULSE = Seconds(10);
+/** How long a hold is waited for before its outcome is told as it comes. */
+const HOLD_PATIENCE = Milliseconds(1_500);
 /** What fails for want of ports. */
 const SERVER_ERROR = 500;
 const NOT_ACCEPTABLE_HERE = 488;
@@ -97,6 +99,7 @@ export class Call {
     });
     const context = this.#context();
     this.#modifications = new Modifications(world, context, this.#media, origin.direction === 'out');
+    this.#modifications.hold.onSettled.on((error) => this.#holdSettled(error));
     const parts = [world, context, this.#dialogs, this.#media] as const;
     this.#caller = origin.direction === 'out' ? new CallerRole(...parts, origin.outgoing) : undefined;
     this.#callee = origin.direction === 'in' ? new CalleeRole(...parts, origin.incoming) : undefined;
@@ -111,8 +114,15 @@ export class Call {
     });
   }
 
+  #holdSettled(error: TandemError | undefined): void {
+    if (!error) return;
+    this.#notes.tell(error.message);
+    this.onTrouble.emit(error);
+  }
+
   #context(): CallContext {
     const state = (): CallState => this.#state;
+    const session = (): SessionTimer => this.#modifications.session;
     return {
       get state() {
         return state();
@@ -121,10 +131,13 @@ export class Call {
       dispatch: (event, facts) => this.#dispatch(event, facts),
       changed: () => this.#changed(),
       agreed: (leg) => this.#modifications.reoffer(leg),
-      answered: () => {
+      answered: (leg) => {
         this.#answered = this.#world.clock.date().toISOString();
         this.#beat();
-        this.#modifications.begin(this.#caller?.video ?? this.#callee?.video ?? 'none');
+        this.#modifications.begin(leg, this.#caller?.video ?? this.#callee?.video ?? 'none');
+      },
+      get session() {
+        return session();
       },
     };
   }
@@ -238,11 +251,40 @@ export class Call {
     return this.#notes.snapshot;
   }
 
-  /** Offers this direction by re-INVITE; after a 491 it is offered again. */
-  modify(direction: Direction): void {
-    const leg = this.#dialogs.confirmed;
-    if (this.#state !== 'active' || !leg) throw this.#wrongState('modify');
-    this.#modifications.modify(leg, direction);
+  /**
+   * Nothing of the call is heard any more, on either side, and the peer is told by re-INVITE. `firm`: it stays so even if the
+   * peer refuses, because another call is talked in. Gives what went wrong, as far as it is known after a moment. Throws
+   * TandemError `call.state`.
+   */
+  hold(firm = false): Promise<TandemError | undefined> {
+    return this.#changeHold('hold', firm);
+  }
+
+  /** Takes the call back from hold. */
+  resume(): Promise<TandemError | undefined> {
+    return this.#changeHold('resume', false);
+  }
+
+  #changeHold(action: 'hold' | 'resume', firm: boolean): Promise<TandemError | undefined> {
+    const { hold } = this.#modifications;
+    const { promise, resolve } = Promise.withResolvers<TandemError | undefined>();
+    const off = hold.onSettled.on(resolve);
+    const isUp = this.#state === 'active' || this.#state === 'answering';
+    if (!isUp || !(action === 'hold' ? hold.hold(firm) : hold.resume())) {
+      off();
+      throw this.#wrongState(action);
+    }
+    const patience = this.#world.clock.after(HOLD_PATIENCE, () => resolve(undefined));
+    this.#changed();
+    return promise.finally(() => {
+      off();
+      patience.cancel();
+    });
+  }
+
+  /** Talked in: answered, and not held by the owner. */
+  get isTalking(): boolean {
+    return this.publicState === 'active' && !this.#modifications.hold.isHeld;
   }
 
   /** Tandem closes: without waiting for anybody. */
@@ -299,7 +341,7 @@ export class Call {
 
   get #hold(): HoldState {
     const remote = this.#dialogs.confirmed?.offers.audio?.heldByPeer ?? false;
-    const local = this.#modifications.holdsPeer;
+    const local = this.#modifications.hold.isHeld;
     return remote ? (local ? 'both' : 'remote') : local ? 'local' : 'none';
   }
 

@@ -174,8 +174,9 @@ export class CalleeRole {
     const body = this.#body ?? leg.offers.offer({ audio: 'sendrecv', video: this.#video });
     leg.state = 'confirmed';
     leg.dialog.confirm();
-    this.#call.answered();
-    this.#incoming.respond(OK, { headers: this.#dialogHeaders(), body });
+    this.#call.answered(leg);
+    const session = this.#call.session.answerHeaders(this.#incoming.request);
+    this.#incoming.respond(OK, { headers: [...this.#dialogHeaders(), ...session], body });
     if (this.#offer) this.#media.apply(leg.offers.media, { stage: 'established' });
   }
 

@@ -55,6 +55,7 @@ export class CallerRole {
   #way: Flow | Target | undefined;
   #targets: readonly Target[] | undefined;
   #offers: OfferAnswer | undefined;
+  #options: OfferOptions = {};
   #video: VideoWish = 'none';
   #sending: Sending | undefined;
   /** Of the last answer. */
@@ -126,6 +127,7 @@ export class CallerRole {
   #offer(offers: OfferAnswer, options: OfferOptions): void {
     const way = this.#way;
     if (!way) return;
+    this.#options = options;
     const { ua, line } = this.#world;
     const { privacy, target, identity, additional, headers, parts } = this.#outgoing;
     const request = inviteRequest(line, {
@@ -137,6 +139,7 @@ export class CallerRole {
       callId: this.#outgoing.callId,
       fromTag: this.#fromTag,
       cseq: (this.#request?.cseq.number ?? 0) + 1,
+      session: this.#call.session.requestHeaders(),
       sdp: offers.offer({ audio: 'sendrecv', video: this.#video }, options),
       headers,
       parts,
@@ -178,9 +181,21 @@ export class CallerRole {
   #final(response: SipResponse): void {
     if (response.isSuccess) {
       this.#call.dispatch(this.#dialogs.confirmed ? 'answered-again' : 'answered', { response });
-    } else if (!this.#retry(response.status)) {
+    } else if (!this.#tooBrief(response) && !this.#retry(response.status)) {
       this.#call.dispatch('refused', { response, ...this.#unencrypted(response.status) });
     }
+  }
+
+  /** 422: once more with the interval that the other side wants (RFC 4028 7.3). */
+  #tooBrief(response: SipResponse): boolean {
+    const offers = this.#offers;
+    if (response.status !== 422 || !offers || this.#over || !this.#call.session.refused(response))
+      return false;
+    this.#dialogs.forgetEarly();
+    this.#playing = undefined;
+    this.#media.mute();
+    this.#offer(offers, this.#options);
+    return true;
   }
 
   /** A description that was not liked is offered once more as plain RTP/AVP, then without video (26.114 6.2.1a.2). */
@@ -281,7 +296,8 @@ export class CallerRole {
       this.#call.dispatch('unusable', {});
       return;
     }
-    this.#call.answered();
+    this.#call.session.accepted(response);
+    this.#call.answered(leg);
     this.#media.sound.tone('none');
     this.#media.apply(leg.offers.media, { stage: 'established' });
     this.#call.agreed(leg);

@@ -1,6 +1,5 @@
 // What is kept of a call that is over: its row and its name on the wire, nothing that once ran it.
 import { TandemError } from '#src/base/errors.ts';
-import type { Direction } from '#src/sdp/direction.ts';
 import type { CallDetails } from './details.ts';
 import type { NotedDigit } from './digits.ts';
 import type { AnswerChoice } from './facts.ts';
@@ -62,9 +61,15 @@ export class EndedCall {
     throw this.#over('dtmf');
   }
 
-  modify(_direction: Direction): void {
-    throw this.#over('modify');
+  hold(): Promise<never> {
+    throw this.#over('hold');
   }
+
+  resume(): Promise<never> {
+    throw this.#over('resume');
+  }
+
+  readonly isTalking = false;
 
   #over(action: string): TandemError {
     return new TandemError('caller', 'call.state', 'The call is not in a state for this.', {

@@ -17,7 +17,7 @@ export interface EndingFacts {
 }
 
 /** Failures that the status alone does not explain: the end names them, and the owner is told. */
-const TOLD: readonly string[] = ['call.not-encrypted', 'call.media-address'];
+const TOLD: readonly string[] = ['call.not-encrypted', 'call.media-address', 'call.session-expired'];
 export const isTold = (error: TandemError): boolean => TOLD.includes(error.id);
 
 const ownReason = (error: TandemError | undefined, cause: number | undefined): CallEnd['reason'] =>

@@ -4,6 +4,7 @@ import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import type { DetailNotes } from './details.ts';
 import type { Leg } from './dialogs.ts';
+import type { SessionTimer } from './session-timer.ts';
 import type { CallEvent, CallState } from './table.ts';
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
@@ -48,7 +49,9 @@ export interface CallContext {
   /** Something that a snapshot shows has changed. */
   readonly changed: () => void;
   /** The conversation begins now. */
-  readonly answered: () => void;
+  readonly answered: (leg: Leg) => void;
+  /** RFC 4028, in the INVITE and in the 2xx that sets the call up. */
+  readonly session: SessionTimer;
   /** The first exchange of this dialog is done. */
   readonly agreed: (leg: Leg) => void;
 }

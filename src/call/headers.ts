@@ -3,7 +3,7 @@
 import type { Rejection } from '#src/sdp/answer.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { AnswerFields, SendingOptions } from '#src/sip/ua/user-agent.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from './capabilities.ts';
+import { CALL_METHODS, CALL_OPTION_TAGS, IN_DIALOG_OPTION_TAGS } from './capabilities.ts';
 import type { HeaderPairs, Refusal } from './facts.ts';
 import type { Line } from './line.ts';
 
@@ -18,6 +18,12 @@ export function dialogHeaders(line: Line, flow: Flow, hidden = false): HeaderPai
     ['Supported', CALL_OPTION_TAGS.join(', ')],
   ];
 }
+
+/** What a re-INVITE or UPDATE of ours says beside its Contact, which the dialog adds. */
+export const inDialogHeaders = (): HeaderPairs => [
+  ['Allow', CALL_METHODS.join(', ')],
+  ['Supported', IN_DIALOG_OPTION_TAGS.join(', ')],
+];
 
 /** RFC 3261 20.43: `301 host "text"`. */
 export const warningHeader = (rejection: Rejection, host: string): readonly [string, string] => [

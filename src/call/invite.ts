@@ -27,6 +27,8 @@ export interface InviteFields {
   readonly callId: string;
   readonly fromTag: string;
   readonly cseq: number;
+  /** RFC 4028 */
+  readonly session: HeaderPairs;
   readonly sdp: Buffer;
   /** Of this one call: Replaces, Require, Referred-By, Additional-Identity. */
   readonly headers?: HeaderPairs | undefined;
@@ -80,9 +82,20 @@ const abilities: Contributor = (_fields, { profile }) => [
   ['Supported', [...new Set([...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS])].join(', ')],
 ];
 
+/** RFC 4028 7.1 */
+const timer: Contributor = ({ session }) => session;
+
 const ofThisCall: Contributor = ({ headers = [] }) => headers;
 
-const CONTRIBUTORS: readonly Contributor[] = [addressing, shared, ims, anonymity, abilities, ofThisCall];
+const CONTRIBUTORS: readonly Contributor[] = [
+  addressing,
+  shared,
+  ims,
+  anonymity,
+  abilities,
+  timer,
+  ofThisCall,
+];
 
 export function inviteRequest(line: Line, fields: InviteFields): SipRequest {
   const headers = CONTRIBUTORS.flatMap((contribute) => [...contribute(fields, line)]);

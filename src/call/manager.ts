@@ -14,6 +14,7 @@ import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
 import type { ReceivedDigit } from './digits.ts';
 import { EndedCall } from './ended-call.ts';
 import type { Refusal } from './facts.ts';
+import { answerOf } from './headers.ts';
 import { sameIdentity } from './identity.ts';
 import { IdentityBook } from './identity-book.ts';
 import { answerOptions } from './in-dialog.ts';
@@ -22,6 +23,7 @@ import { checkOffer, type Refused } from './offers.ts';
 import { type DialRequest, wantedCall } from './outgoing.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
 import { findReplaced } from './replaces.ts';
+import { SESSION_DEFAULTS, tooSmall } from './session-expires.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
@@ -157,8 +159,14 @@ export class CallManager {
   }
 
   #invited(incoming: Incoming): void {
-    const { line } = this.#world;
+    const { line, config } = this.#world;
     const { request } = incoming;
+    const brief = tooSmall(request, config.session ?? SESSION_DEFAULTS);
+    if (brief) {
+      // No call yet: the same one comes again with a longer time (RFC 4028 7.3).
+      incoming.respond(brief.status, answerOf(brief));
+      return;
+    }
     const trusted = line.trusts(incoming.flow);
     const { identity, called, active } = calledIdentity(request, trusted, this.identities);
     const replaced = this.#replacedBy(request);

@@ -5,6 +5,7 @@ import type { Frame } from '#src/media/mp4.ts';
 import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import type { CallVideoStream, VideoStats, VideoStreamConfig } from './media.ts';
+import { silenced } from './sound.ts';
 import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
 import { isTooLarge, tooLarge } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
@@ -23,6 +24,7 @@ export class Picture {
   #agreement: VideoAgreement | undefined;
   #last: VideoStreamConfig | undefined;
   #isAttached = false;
+  #isSilent = false;
   #unwatch: (() => void) | undefined;
   #finalStats: VideoStats | undefined;
   /** Of streams that were dropped during the call. */
@@ -117,10 +119,15 @@ export class Picture {
     this.#configure({ ...rest, send: false, receive: false });
   }
 
+  silence(on: boolean): void {
+    this.#isSilent = on;
+    if (this.#last) this.#configure(this.#last);
+  }
+
   #configure(configuration: VideoStreamConfig): void {
     this.#last = configuration;
     try {
-      this.#stream?.configure(configuration);
+      this.#stream?.configure(silenced(configuration, this.#isSilent));
     } catch (cause) {
       this.onTrouble.emit(TandemError.from(cause, 'call.media'));
     }

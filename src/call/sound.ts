@@ -26,6 +26,7 @@ export class Sound {
   #stream: CallStream | undefined;
   #agreement: AudioAgreement | undefined;
   #last: StreamConfig | undefined;
+  #isSilent = false;
   #plays = false;
   #captures = false;
   #tone: Tone = 'none';
@@ -137,10 +138,15 @@ export class Sound {
     this.#configure({ ...rest, send: false, receive: false });
   }
 
+  silence(on: boolean): void {
+    this.#isSilent = on;
+    if (this.#last) this.#configure(this.#last);
+  }
+
   #configure(configuration: StreamConfig): void {
     this.#last = configuration;
     try {
-      this.#stream?.configure(configuration);
+      this.#stream?.configure(silenced(configuration, this.#isSilent));
     } catch (cause) {
       this.onTrouble.emit(TandemError.from(cause, 'call.media'));
     }
@@ -198,6 +204,12 @@ export class Sound {
     this.#tail?.end();
   }
 }
+
+/** What is agreed stays agreed; only nobody hears or sees it. */
+export const silenced = <Config extends { readonly send: boolean; readonly receive: boolean }>(
+  configuration: Config,
+  isSilent: boolean,
+): Config => (isSilent ? { ...configuration, send: false, receive: false } : configuration);
 
 /** RFC 7587 6.1: 6 to 510 kbit/s; a peer may write anything. */
 const OPUS_RATES = { least: 6_000, most: 510_000 } as const;

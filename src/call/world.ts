@@ -14,6 +14,7 @@ import type { SwitchMemory } from './identity-book.ts';
 import type { Line } from './line.ts';
 import type { CallMedia } from './media.ts';
 import type { PrivacySettings } from './privacy.ts';
+import type { SessionSettings } from './session-expires.ts';
 import type { KeepAliveSettings } from './stream-settings.ts';
 
 export interface VideoSettings {
@@ -59,6 +60,8 @@ export interface CallConfig {
   readonly privacy?: PrivacySettings;
   /** Identities of others that we may use (24.174), as configured. */
   readonly shared?: readonly string[];
+  /** Default: RFC 4028 with half an hour. */
+  readonly session?: SessionSettings;
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;

@@ -104,7 +104,7 @@ export const hasVideo = ({ media, video }: Config): boolean =>
   media.codecs.includes('H264') && (video.capture !== 'none' || video.sink !== 'none');
 
 export function callConfig(config: Config, audio: SoundChoice, source?: VideoSource): CallConfig {
-  const { media, call, video, identity, identities } = config;
+  const { media, call, video, identity, identities, sip, profile } = config;
   return {
     media: {
       address: media.address,
@@ -124,6 +124,11 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
     security: { srtp: media.srtp, srtpCellular: media.srtp_cellular, e2ae: media.e2ae, isCellular },
     privacy: { calls: identity.privacy, answers: identity.hide_when_called },
     shared: identities.shared,
+    session: {
+      interval: Seconds(sip.session_expires),
+      least: Seconds(sip.min_se),
+      alone: profile === 'ims',
+    },
     ringTime: Seconds(call.ring_seconds),
     waiting: call.waiting,
     autoAnswer: call.auto_answer,

@@ -74,6 +74,9 @@ interface Exchange {
   readonly qos: SessionQos;
 }
 
+const isBound = (media: MediaDescription): boolean =>
+  media.attribute('crypto') !== undefined || media.attribute('acfg') !== undefined;
+
 const NOBODY_ASKED: SettleFault = {
   kind: 'answer',
   fault: { kind: 'media-count', reason: 'no offer of ours waits' },
@@ -211,6 +214,18 @@ export class OfferAnswer {
     const ours = this.#versioned(withOfferedQos(media, indexes, { policy: used ? policy : 'off', qos }));
     this.#pending = { ours, indexes, demanding };
     this.#confirmed ||= qosConfirmationDue(qos);
+    return formatSdp(ours);
+  }
+
+  /**
+   * What we said last, as an offer that changes nothing (RFC 3264 8); undefined when it would not do as one: the lines of an
+   * answer that hold keys or name a configuration.
+   */
+  repeat(): Buffer | undefined {
+    const stable = this.#stable;
+    if (!stable || stable.ours.media.some(isBound)) return undefined;
+    const ours = this.#versioned(stable.ours.media);
+    this.#pending = { ours, indexes: stable.indexes, demanding: false };
     return formatSdp(ours);
   }
 

@@ -1,6 +1,6 @@
 // RFC 3261 12 Dialogs: what two user agents remember of each other, and the requests made from it.
 import { TandemError } from '#src/base/errors.ts';
-import { SipRequest, type SipResponse } from '#src/sip/message/message.ts';
+import { type SipMessage, SipRequest, type SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
@@ -58,6 +58,8 @@ export class Dialog {
   #localSeq: number;
   #remoteSeq: number | undefined;
   #state: DialogState;
+  /** Of the last message of the peer that had an Allow. */
+  #allow: readonly string[] | undefined;
 
   private constructor(parts: DialogParts) {
     this.callId = parts.callId;
@@ -79,7 +81,7 @@ export class Dialog {
 
   /** 12.1.2: from our request and its answer (101 to 2xx with a To tag). */
   static uac(request: SipRequest, response: SipResponse): Dialog {
-    return new Dialog({
+    const dialog = new Dialog({
       callId: request.callId,
       localUri: request.from,
       remoteUri: response.to,
@@ -94,6 +96,8 @@ export class Dialog {
       role: 'uac',
       method: request.method,
     });
+    dialog.#noteAllow(response);
+    return dialog;
   }
 
   /** 12.1.1: from a request to us, `localTag` being that of our answers. Early until `confirm`. */
@@ -101,7 +105,7 @@ export class Dialog {
     request: SipRequest,
     options: { readonly localTag: string; readonly contact?: NameAddr; readonly secure?: boolean },
   ): Dialog {
-    return new Dialog({
+    const dialog = new Dialog({
       callId: request.callId,
       localUri: request.to.tag ? request.to : request.to.withTag(options.localTag),
       remoteUri: request.from,
@@ -115,6 +119,8 @@ export class Dialog {
       role: 'uas',
       method: request.method,
     });
+    dialog.#noteAllow(request);
+    return dialog;
   }
 
   /**
@@ -165,8 +171,18 @@ export class Dialog {
     return this.#remoteSeq;
   }
 
+  /** 20.5: whether the peer takes a method; undefined when it never said. */
+  peerAllows(method: string): boolean | undefined {
+    return this.#allow?.includes(method);
+  }
+
+  #noteAllow(message: SipMessage): void {
+    if (message.headers.has('Allow')) this.#allow = message.allow;
+  }
+
   /** An answer to a request of ours in this dialog, or to the one that made it. */
   update(response: SipResponse): void {
+    this.#noteAllow(response);
     const { method, number } = response.cseq;
     this.noteSent(number);
     const making = this.role === 'uac' && this.#state === 'early' && method === this.#method;
@@ -199,6 +215,7 @@ export class Dialog {
     const { number } = request.cseq;
     if (this.#remoteSeq !== undefined && number <= this.#remoteSeq) return 'out-of-order';
     this.#remoteSeq = number;
+    this.#noteAllow(request);
     const contact = request.contacts[0]?.uri;
     if (contact && TARGET_REFRESH.has(request.method)) this.#remoteTarget = contact;
     return 'ok';

@@ -106,7 +106,7 @@ async function perform(world: TestWorld, peers: PeerCall[], { what, at }: Step):
     case 'owner hangs up':
       return attempt(() => call?.hangup());
     case 'owner modifies':
-      return attempt(() => call?.modify(at % 2 === 0 ? 'sendonly' : 'sendrecv'));
+      return attempt(() => void (at % 2 === 0 ? call?.hold() : call?.resume()));
     case 'owner dials digits':
       return attempt(() => call?.sendDtmf('1'));
     case 'wait':

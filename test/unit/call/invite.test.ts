@@ -28,6 +28,7 @@ const FIELDS = {
   callId: 'c1',
   fromTag: 'f1',
   cseq: 1,
+  session: [],
   sdp: Buffer.from('v=0\r\n'),
 };
 

@@ -159,7 +159,7 @@ test('a re-INVITE with a bad description: 400, and the call goes on', async () =
 test('our own change: offered by re-INVITE, acknowledged, in force', async () => {
   const talk = await talking();
   const { world, call } = talk;
-  call.modify('sendonly');
+  void call.hold();
   await world.advance(5);
   const invite = world.peer.last('INVITE');
   assert.match(String(invite.body), /a=sendonly/);
@@ -167,7 +167,7 @@ test('our own change: offered by re-INVITE, acknowledged, in force', async () =>
   await world.peer.reply(invite, 200, { tag: invite.to.tag ?? '', body: sdp({ direction: 'recvonly' }) });
   assert.is(world.peer.requests('ACK').length, 1);
   assert.is(call.snapshot.hold, 'local');
-  assert.is(world.media.streams[0]?.last?.send, true);
+  assert.is(world.media.streams[0]?.last?.send, false, 'the held party hears nothing of us');
   assert.is(world.media.streams[0]?.last?.receive, false);
   await end(talk);
 });
@@ -175,7 +175,7 @@ test('our own change: offered by re-INVITE, acknowledged, in force', async () =>
 test('[MD-2.2.5b] glare: both re-INVITE, each meets 491, ours comes again after its wait', async () => {
   const talk = await talking();
   const { world, call, peer } = talk;
-  call.modify('sendonly');
+  void call.hold();
   await world.advance(1);
   await peer.send('INVITE', sdp({ direction: 'sendonly', version: 2 }));
   assert.is(peer.statuses().at(-1), 491);
@@ -197,7 +197,7 @@ test('as owner of the Call-ID we wait 2.1 to 4 seconds after a 491', async () =>
   const call = world.manager.dial({ to: `sip:bob@${PEER.host}:${PEER.port}` });
   await world.advance(5);
   await world.peer.reply(world.peer.last('INVITE'), 200, { tag: 'b', body: sdp() });
-  call.modify('sendonly');
+  void call.hold();
   await world.advance(5);
   await world.peer.reply(world.peer.last('INVITE'), 491, { tag: 'b' });
   // Repetitions are no new request.
@@ -216,7 +216,7 @@ for (const status of [481, 408]) {
   test(`our re-INVITE meets ${status}: the dialog is lost, BYE`, async () => {
     const talk = await talking();
     const { world, call } = talk;
-    call.modify('sendonly');
+    void call.hold();
     await world.advance(5);
     await world.peer.reply(world.peer.last('INVITE'), status);
     await world.peer.reply(world.peer.last('BYE'), 481);
@@ -229,7 +229,7 @@ for (const status of [481, 408]) {
 test('our re-INVITE is refused otherwise: the call goes on', async () => {
   const talk = await talking();
   const { world, call } = talk;
-  call.modify('sendonly');
+  void call.hold();
   await world.advance(5);
   await world.peer.reply(world.peer.last('INVITE'), 488);
   assert.is(call.snapshot.state, 'active');
@@ -249,7 +249,7 @@ test('our re-INVITE in an encrypted call is refused by 488: it is not sent again
   call.answer();
   await world.advance(5);
   await peer.ack();
-  call.modify('sendonly');
+  void call.hold();
   await world.advance(5);
   const refused = world.peer.last('INVITE');
   await world.peer.reply(refused, 488);
@@ -262,7 +262,7 @@ test('our re-INVITE in an encrypted call is refused by 488: it is not sent again
 test('hung up while our re-INVITE is out: nothing stays behind', async () => {
   const talk = await talking();
   const { world, call } = talk;
-  call.modify('sendonly');
+  void call.hold();
   await world.advance(5);
   call.hangup();
   await world.advance(5);

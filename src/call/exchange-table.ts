@@ -1,0 +1,168 @@
+// RFC 3261 14, RFC 3311 5, RFC 6337: who changes a call now, as one table: state × event → next state, actions.
+
+/**
+ * `idle` · `inviting` our re-INVITE is out · `asked` theirs came without offer, ours stands in the 200 and the ACK owes the
+ * answer · `unacknowledged` theirs is answered, its ACK has not come · `over`. An UPDATE without offer, theirs or ours,
+ * goes beside all of them.
+ */
+export const EXCHANGE_STATES = ['idle', 'inviting', 'asked', 'unacknowledged', 'over'] as const;
+export type ExchangeState = (typeof EXCHANGE_STATES)[number];
+
+export const EXCHANGE_EVENTS = [
+  /** Ours: an offer by re-INVITE, as RFC 3311 5.1 recommends once the call stands; or a refresh alone. */
+  'invite',
+  'refresh',
+  /** The INVITE that set the call up is answered by us. */
+  'set-up',
+  /** Theirs. */
+  'invite-offer',
+  'invite-empty',
+  'update-offer',
+  'update-empty',
+  /** Our answer to their re-INVITE was no 2xx. */
+  'declined',
+  /** To our offer: 2xx; 491; 500 and 503 that name a time; another refusal; what ends the call, or silence. */
+  'success',
+  'pending',
+  'later',
+  'refused',
+  'lost',
+  /** To our refresh. */
+  'refreshed',
+  'not-refreshed',
+  /** To our 200. */
+  'ack',
+  'no-ack',
+  /** The call is over. */
+  'stop',
+] as const;
+export type ExchangeEvent = (typeof EXCHANGE_EVENTS)[number];
+
+export const EXCHANGE_ACTIONS = [
+  'send',
+  'send-refresh',
+  /** It is sent when the other exchange is done. */
+  'note',
+  'next',
+  /** 200 with the answer to their offer, or what the offer deserves. */
+  'answer',
+  /** 200 with our offer. */
+  'offer',
+  /** 200 to an UPDATE without offer. */
+  'accept',
+  'refuse-491',
+  'refuse-481',
+  /** The answer in the 2xx, or in the ACK, is put in force. */
+  'settle',
+  'settle-ack',
+  /** Our offer is forgotten; what is in force stays. */
+  'rollback',
+  /** RFC 3261 14.1; Retry-After. */
+  'wait',
+  'wait-longer',
+  'tell-refused',
+  'tell-refreshed',
+  'tell-not-refreshed',
+  'release',
+  /** A re-INVITE of ours that the peer keeps pending would never end by itself (RFC 3261 17.1.1). */
+  'cancel',
+] as const;
+export type ExchangeAction = (typeof EXCHANGE_ACTIONS)[number];
+
+export interface ExchangeTransition {
+  readonly next: ExchangeState;
+  readonly actions: readonly ExchangeAction[];
+}
+
+const to = (next: ExchangeState, ...actions: ExchangeAction[]): ExchangeTransition => ({ next, actions });
+
+type Row = Readonly<Record<ExchangeEvent, ExchangeTransition | 'ignored'>>;
+
+const NOTHING: Row = {
+  invite: 'ignored',
+  refresh: 'ignored',
+  'set-up': 'ignored',
+  'invite-offer': 'ignored',
+  'invite-empty': 'ignored',
+  'update-offer': 'ignored',
+  'update-empty': 'ignored',
+  declined: 'ignored',
+  success: 'ignored',
+  pending: 'ignored',
+  later: 'ignored',
+  refused: 'ignored',
+  lost: 'ignored',
+  refreshed: 'ignored',
+  'not-refreshed': 'ignored',
+  ack: 'ignored',
+  'no-ack': 'ignored',
+  stop: 'ignored',
+};
+
+/** What holds in every state that is not over, unless its row says otherwise. */
+const row = (state: ExchangeState, own: Partial<Row>): Row => ({
+  ...NOTHING,
+  invite: to(state, 'note'),
+  refresh: to(state, 'send-refresh'),
+  'update-empty': to(state, 'accept'),
+  lost: to('over', 'rollback', 'release'),
+  refreshed: to(state, 'tell-refreshed'),
+  'not-refreshed': to(state, 'tell-not-refreshed'),
+  'no-ack': to('over', 'rollback', 'release'),
+  stop: to('over', 'rollback', 'cancel'),
+  ...own,
+});
+
+/** An offer of ours waits for its answer: theirs is refused (RFC 3261 14.2, RFC 3311 5.2). */
+const offering = (state: ExchangeState): Partial<Row> => ({
+  'invite-offer': to(state, 'refuse-491'),
+  'invite-empty': to(state, 'refuse-491'),
+  'update-offer': to(state, 'refuse-491'),
+});
+
+export const EXCHANGE_TABLE: Readonly<Record<ExchangeState, Row>> = {
+  idle: row('idle', {
+    invite: to('inviting', 'send'),
+    'set-up': to('unacknowledged'),
+    'invite-offer': to('unacknowledged', 'answer'),
+    'invite-empty': to('asked', 'offer'),
+    'update-offer': to('idle', 'answer'),
+  }),
+  inviting: row('inviting', {
+    ...offering('inviting'),
+    success: to('idle', 'settle', 'next'),
+    pending: to('idle', 'rollback', 'wait'),
+    later: to('idle', 'rollback', 'wait-longer'),
+    refused: to('idle', 'tell-refused', 'next'),
+  }),
+  asked: row('asked', { ...offering('asked'), ack: to('idle', 'settle-ack', 'next') }),
+  unacknowledged: row('unacknowledged', {
+    // Who sends another one has the 200 of the first; only its ACK was lost.
+    'invite-offer': to('unacknowledged', 'answer'),
+    'invite-empty': to('asked', 'offer'),
+    'update-offer': to('unacknowledged', 'answer'),
+    declined: to('idle', 'next'),
+    ack: to('idle', 'next'),
+  }),
+  over: {
+    ...NOTHING,
+    'invite-offer': to('over', 'refuse-481'),
+    'invite-empty': to('over', 'refuse-481'),
+    'update-offer': to('over', 'refuse-481'),
+    'update-empty': to('over', 'refuse-481'),
+  },
+};
+
+/** The picture for the README: one arrow for each pair of different states. */
+export function exchangeDiagram(): string {
+  const arrows = EXCHANGE_STATES.flatMap((from) => {
+    const events = new Map<ExchangeState, string[]>();
+    for (const event of EXCHANGE_EVENTS) {
+      const found = EXCHANGE_TABLE[from][event];
+      if (found === 'ignored' || found.next === from) continue;
+      events.set(found.next, [...(events.get(found.next) ?? []), event]);
+    }
+    return [...events].map(([next, names]) => `  ${from} --> ${next}: ${names.join(', ')}`);
+  });
+  return ['stateDiagram-v2', '  [*] --> idle', ...arrows].join('\n');
+}
