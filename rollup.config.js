@@ -35,7 +35,7 @@ export default [
   },
   {
     input: 'src/web/page/main.ts',
-    plugins: [resolveAs((id) => !isOwn(id)), stripTypes, page],
+    plugins: [resolveAs((id) => !/^[./]/.test(id)), stripTypes, page],
     output: { file: 'dist/page.js', format: 'es' },
   },
 ];

@@ -13,6 +13,7 @@ import { DialogSet, type Leg } from './dialogs.ts';
 import { Digits, type NotedDigit, type ReceivedDigit } from './digits.ts';
 import { endOf, isTold } from './ending.ts';
 import type { AnswerChoice, CallContext, Facts, Refusal } from './facts.ts';
+import { Findings } from './findings.ts';
 import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
@@ -67,6 +68,7 @@ export class Call {
   readonly #dialogs: DialogSet;
   readonly #digits: Digits;
   readonly #notes: DetailNotes;
+  readonly #findings: Findings;
   readonly #modifications: Modifications;
   readonly #caller: CallerRole | undefined;
   readonly #callee: CalleeRole | undefined;
@@ -89,6 +91,9 @@ export class Call {
     this.#media = new CallMediaSet(world, intro.id);
     this.#digits = new Digits(world.clock);
     this.#notes = new DetailNotes(world.clock, () => this.#changed());
+    const { line } = world;
+    const trusted = (): boolean => line.flow !== undefined && line.trusts(line.flow);
+    this.#findings = new Findings(this.#notes, trusted);
     this.#media.sound.onDtmf.on((event) => this.#heard(event));
     this.#media.onTrouble.on((error) => this.onTrouble.emit(error));
     this.#media.onUnusable.on((error) => this.#unusable(error));
@@ -112,6 +117,7 @@ export class Call {
       end: (event, facts) => this.#endNow(event, facts),
       finish: () => this.#finish(),
     });
+    if (origin.direction === 'in') this.#findings.invited(origin.incoming.request);
   }
 
   #holdSettled(error: TandemError | undefined): void {
@@ -355,6 +361,7 @@ export class Call {
     }
     this.#world.log.debug({ call: this.id, state: this.#state, event, next: found.next }, 'call event');
     this.#state = found.next;
+    if (facts.response) this.#findings.answered(facts.response);
     for (const action of found.actions) this.#actions[action](facts, event);
     this.#changed();
   }
@@ -368,6 +375,7 @@ export class Call {
         answered: this.#answered !== undefined,
         status: facts.response?.status ?? facts.refusal?.status ?? facts.status,
         reasons: said?.reasons,
+        warning: facts.response?.typed('Warning')[0]?.text,
         error: facts.error,
       },
       this.#world.clock.date().toISOString(),
@@ -421,6 +429,7 @@ export class Call {
       if (leg.state === 'confirmed') this.#dialogs.terminate(leg);
       this.#dispatch('bye', { request: incoming.request, leg });
     } else if (method === 'INVITE' || method === 'UPDATE') {
+      this.#findings.inDialog(incoming.request);
       this.#dispatch('modify', { incoming, leg });
     } else {
       const digit = answerInDialog(incoming, this.#world, this.#state === 'active');

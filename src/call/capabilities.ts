@@ -5,10 +5,10 @@ import type { SdpProfile } from '#src/sdp/capabilities.ts';
 export const CALL_METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE', 'INFO', 'PRACK'] as const;
 
 /** RFC 3261 20.37. 100rel and precondition are not built: a Require of them is answered 420. */
-export const CALL_OPTION_TAGS: readonly string[] = ['replaces', 'timer'];
+export const CALL_OPTION_TAGS: readonly string[] = ['from-change', 'replaces', 'timer'];
 
 /** In a re-INVITE or UPDATE of ours. 100rel does not stand here: no change of a call needs a provisional response. */
-export const IN_DIALOG_OPTION_TAGS: readonly string[] = ['replaces', 'timer'];
+export const IN_DIALOG_OPTION_TAGS: readonly string[] = ['from-change', 'replaces', 'timer'];
 
 /** Sent in our INVITE only: a fork may be told to end by 199 (RFC 6228 4, NG.114 2.2.7). */
 export const INVITE_OPTION_TAGS = ['199'] as const;

@@ -13,6 +13,8 @@ export interface EndingFacts {
   /** Final response to our INVITE, or the one that we gave. */
   readonly status?: number | undefined;
   readonly reasons?: readonly ReasonValue[] | undefined;
+  /** Of the response that ended it (RFC 3261 20.43). */
+  readonly warning?: string | undefined;
   readonly error?: TandemError | undefined;
 }
 
@@ -24,6 +26,10 @@ const ownReason = (error: TandemError | undefined, cause: number | undefined): C
   error && isTold(error)
     ? { protocol: 'SIP', ...(cause === undefined ? {} : { cause }), text: error.message }
     : undefined;
+
+/** What a barring or another service says without a Reason. */
+const warned = (text: string | undefined, cause: number | undefined): CallEnd['reason'] =>
+  text === undefined ? undefined : { protocol: 'SIP', ...(cause === undefined ? {} : { cause }), text };
 
 type Ending = Pick<CallEnd, 'by' | 'label'> & { readonly sip?: number | undefined };
 
@@ -40,7 +46,7 @@ const NOT_RUNG: readonly number[] = [TEMPORARILY_UNAVAILABLE, BUSY_HERE];
 export function endOf(facts: EndingFacts, at: string): CallEnd {
   const { by, label, sip } = ending(facts);
   const reason = decidingReason(facts.reasons ?? []);
-  const why = reason ? reasonSnapshot(reason) : ownReason(facts.error, sip);
+  const why = reason ? reasonSnapshot(reason) : (ownReason(facts.error, sip) ?? warned(facts.warning, sip));
   return { at, by, ...(sip === undefined ? {} : { sip }), ...(why ? { reason: why } : {}), label };
 }
 

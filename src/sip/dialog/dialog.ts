@@ -43,7 +43,7 @@ export class Dialog {
   readonly remoteTag: string;
   /** With its tag, as it stands in our From. */
   readonly localUri: NameAddr;
-  readonly remoteUri: NameAddr;
+  #remoteUri: NameAddr;
   /** Both sides use TLS for it (12.1.1): the request came over TLS to a sips URI. */
   readonly secure: boolean;
   /** Which side we were when it was made. */
@@ -64,7 +64,7 @@ export class Dialog {
   private constructor(parts: DialogParts) {
     this.callId = parts.callId;
     this.localUri = parts.localUri;
-    this.remoteUri = parts.remoteUri;
+    this.#remoteUri = parts.remoteUri;
     this.localTag = parts.localUri.tag ?? '';
     this.remoteTag = parts.remoteUri.tag ?? '';
     this.id = dialogId(this.callId, this.localTag, this.remoteTag);
@@ -148,6 +148,11 @@ export class Dialog {
     return this.#state;
   }
 
+  /** With its tag; the peer may call itself otherwise as the dialog goes on. */
+  get remoteUri(): NameAddr {
+    return this.#remoteUri;
+  }
+
   get remoteTarget(): Uri {
     return this.#remoteTarget;
   }
@@ -217,7 +222,10 @@ export class Dialog {
     this.#remoteSeq = number;
     this.#noteAllow(request);
     const contact = request.contacts[0]?.uri;
-    if (contact && TARGET_REFRESH.has(request.method)) this.#remoteTarget = contact;
+    if (!TARGET_REFRESH.has(request.method)) return 'ok';
+    if (contact) this.#remoteTarget = contact;
+    // RFC 4916 4.3: our requests from now on are to whoever is there now.
+    if (request.from.tag === this.remoteTag) this.#remoteUri = request.from;
     return 'ok';
   }
 

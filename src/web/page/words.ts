@@ -1,4 +1,5 @@
 // The words of the page.
+import { failureWords } from '#src/call/failures.ts';
 import type { Call, Outcome, Phone, Status } from './model.ts';
 
 export const REGISTRATION: Readonly<Record<Status['registration']['state'], string>> = {
@@ -20,22 +21,9 @@ const ENDS: Readonly<Record<string, string>> = {
   pulled: 'moved to another device',
 };
 
-/** Why an outgoing call failed, where the status says it plainly (RFC 3261 21). */
-const FAILURES: Readonly<Record<number, string>> = {
-  404: 'no such number',
-  408: 'no answer',
-  480: 'not available',
-  484: 'number incomplete',
-  486: 'busy',
-  488: 'no codec in common',
-  600: 'busy',
-  603: 'declined',
-  604: 'no such number',
-};
-
 export function endWords(end: Outcome | undefined): string {
   if (end?.label !== 'failed' || end.sip === undefined) return ENDS[end?.label ?? ''] ?? end?.label ?? '';
-  return FAILURES[end.sip] ?? `failed (SIP ${end.sip})`;
+  return failureWords(end.sip).brief;
 }
 
 export function callWords(call: Call): string {
