@@ -10,6 +10,8 @@ export interface Account {
   readonly role: 'primary' | 'secondary';
   /** The first is the default one. */
   readonly identities: readonly Uri[];
+  /** Of others, outside the registration set, that it may use and is called under (24.174). */
+  readonly shared: readonly Uri[];
 }
 
 export class Accounts {
@@ -17,11 +19,12 @@ export class Accounts {
   readonly #accounts: Account[];
 
   constructor(config: OperatorConfig) {
-    this.#accounts = config.accounts.map(({ impi, password, role, impus }) => ({
+    this.#accounts = config.accounts.map(({ impi, password, role, impus, shared }) => ({
       impi,
       password,
       role,
       identities: impus.map(readUri),
+      shared: shared.map(readUri),
     }));
     this.domain = config.listen.domain ?? this.#firstHost() ?? 'tandem.invalid';
   }
@@ -46,6 +49,11 @@ export class Accounts {
   /** Everyone who shares an identity. */
   byIdentity(identity: Uri): readonly Account[] {
     return this.#accounts.filter(({ identities }) => identities.some((own) => sameIdentity(own, identity)));
+  }
+
+  /** Everyone who is called under an identity of somebody else (24.174 4.5.3.5). */
+  sharingWith(identity: Uri): readonly Account[] {
+    return this.#accounts.filter(({ shared }) => shared.some((one) => sameIdentity(one, identity)));
   }
 
   /** Whether the operator answers for names of this host. */

@@ -2,11 +2,12 @@
 import type { Clock, Timer } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Milliseconds, type Seconds, toMilliseconds } from '#src/base/units.ts';
-import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import { hasToken, SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ClientTransaction, ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
+import type { Account } from './accounts.ts';
 import type { MediaExchange } from './edge/edge.ts';
 import { bestOf, RELEASE_REASONS, type ReleaseCause, releasedBy } from './fork-policy.ts';
 
@@ -14,8 +15,8 @@ export interface LegPlan {
   /** Ready to leave: Request-URI, Route and Record-Route of this leg. */
   readonly request: SipRequest;
   readonly to: Target | Flow;
-  /** The primary device of the federation. */
-  readonly primary: boolean;
+  /** Whose device it is; undefined: of somebody outside. */
+  readonly account: Account | undefined;
   /** Its media pass the access edge. */
   readonly media: MediaExchange | undefined;
 }
@@ -33,6 +34,14 @@ export interface ForkOptions {
   readonly patience: Milliseconds;
   /** Every answer that makes or belongs to a dialog, with the flow it came over. */
   readonly onDialog: (response: SipResponse, flow: Flow) => void;
+  /** The first 180 of any leg. */
+  readonly onAlerting?: () => void;
+  /** The first 2xx of any leg. */
+  readonly onAnswered?: () => void;
+  /** The last word of all legs, unless one answered; true: somebody else goes on with the call. */
+  readonly onOutcome?: (best: SipResponse, alerted: boolean) => boolean;
+  /** What the caller sees of an answer. */
+  readonly dress?: (response: SipResponse, plan: LegPlan | undefined) => void;
   readonly onEnd: () => void;
 }
 
@@ -42,15 +51,22 @@ interface Leg {
   /** `cancel-due`: to be cancelled, but no provisional answer came yet (RFC 3261 9.1). */
   state: 'waiting' | 'calling' | 'proceeding' | 'cancel-due' | 'cancelled' | 'done';
   reason: string | undefined;
+  /** To tags of its early dialogs. */
+  readonly early: Set<string>;
 }
+
+const RINGING = 180;
+const EARLY_DIALOG_TERMINATED = 199;
 
 export class Fork {
   readonly #options: ForkOptions;
   readonly #legs: readonly Leg[];
-  readonly #answers: SipResponse[] = [];
+  readonly #answers: { readonly response: SipResponse; readonly plan: LegPlan }[] = [];
   #timer: Timer | undefined;
   #patience: Timer | undefined;
   #answered = false;
+  #alerted = false;
+  #muted = false;
   #over = false;
 
   constructor(options: ForkOptions) {
@@ -60,6 +76,7 @@ export class Fork {
       transaction: undefined,
       state: 'waiting',
       reason: undefined,
+      early: new Set(),
     }));
   }
 
@@ -72,6 +89,13 @@ export class Fork {
     if (this.#options.order === 'sequence') this.#next();
     else for (const leg of this.#legs) this.#call(leg);
     if (this.#options.order === 'parallel') this.#ring(() => this.release('timeout'));
+  }
+
+  /** The call goes on elsewhere (24.604 4.5.2.6.3): the legs are released, and only a 2xx still reaches the caller. */
+  leave(cause: ReleaseCause): void {
+    this.#muted = true;
+    for (const leg of this.#legs) this.#endEarly(leg);
+    this.release(cause);
   }
 
   /** Ends every leg that is left; the caller's CANCEL is one cause. */
@@ -122,15 +146,23 @@ export class Fork {
     if (status < 200) {
       if (leg.state === 'calling') leg.state = 'proceeding';
       else if (leg.state === 'cancel-due') this.#sendCancel(leg);
-      if (status > 100 && !this.#answered) this.#forward(response);
+      if (status > 100 && !this.#answered && !this.#muted) this.#forward(response, leg.plan);
+      if (status > 100 && response.to.tag !== undefined) leg.early.add(response.to.tag);
+      if (status === EARLY_DIALOG_TERMINATED && response.to.tag !== undefined)
+        leg.early.delete(response.to.tag);
+      if (status === RINGING && !this.#alerted) {
+        this.#alerted = true;
+        this.#options.onAlerting?.();
+      }
       return;
     }
     if (status < 300) {
       // 16.7 step 10: every 2xx goes back at once, late ones too.
       const first = !this.#answered;
       this.#answered = true;
-      this.#forward(response);
+      this.#forward(response, leg.plan);
       leg.state = 'done';
+      if (first) this.#options.onAnswered?.();
       if (first) this.release('answered');
       else this.#settle();
       return;
@@ -141,16 +173,26 @@ export class Fork {
   #conclude(leg: Leg, response: SipResponse): void {
     leg.state = 'done';
     leg.plan.media?.failed();
-    this.#answers.push(response);
+    this.#answers.push({ response, plan: leg.plan });
     const { busyEverywhere } = this.#options;
     const cause = this.#answered
       ? undefined
-      : releasedBy(response.status, { busyEverywhere, primary: leg.plan.primary });
+      : releasedBy(response.status, { busyEverywhere, primary: leg.plan.account?.role === 'primary' });
+    if (!cause && this.pending > 0 && !this.#answered) this.#endEarly(leg);
     if (cause) this.release(cause);
     else {
       if (this.#options.order === 'sequence' && !this.#answered) this.#next();
       this.#settle();
     }
+  }
+
+  /** RFC 6228 6: a caller who understands it hears that early dialogs are gone while others go on. */
+  #endEarly(leg: Leg): void {
+    const { request } = this.#options.server;
+    const told = request.method === 'INVITE' && hasToken(request.supported, '199');
+    for (const toTag of told ? leg.early : [])
+      this.#options.server.respond(SipResponse.reply(request, EARLY_DIALOG_TERMINATED, { toTag }));
+    leg.early.clear();
   }
 
   #cancel(leg: Leg, reason: string | undefined): void {
@@ -192,18 +234,23 @@ export class Fork {
     this.#over = true;
     this.#timer?.cancel();
     this.#patience?.cancel();
-    if (!this.#answered) {
-      const best = bestOf(this.#answers) ?? SipResponse.reply(this.#options.server.request, 480);
-      this.#forward(best);
-    }
+    if (!this.#answered && !this.#muted) this.#conclusion();
     this.#options.onEnd();
   }
 
+  #conclusion(): void {
+    const best = bestOf(this.#answers.map(({ response }) => response));
+    const from = this.#answers.find(({ response }) => response === best)?.plan;
+    const response = best ?? SipResponse.reply(this.#options.server.request, 480);
+    if (!this.#options.onOutcome?.(response, this.#alerted)) this.#forward(response, from);
+  }
+
   /** Without our own Via, when it has one. */
-  #forward(response: SipResponse): void {
-    const { server } = this.#options;
+  #forward(response: SipResponse, plan: LegPlan | undefined): void {
+    const { server, dress } = this.#options;
     const copy = response.clone();
     if (copy.vias.length > server.request.vias.length) copy.headers.removeFirst('Via');
+    dress?.(copy, plan);
     server.respond(copy);
   }
 }

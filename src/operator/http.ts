@@ -8,6 +8,14 @@ import type { Logger } from '#src/base/log.ts';
 import { answerFor, HttpError, listenError, notFound, unauthorized } from '#src/web/errors.ts';
 import { addAll, type Route } from '#src/web/routes/route.ts';
 import { changeFaults, describeFaults, FAULT_SHAPE } from './http-faults.ts';
+import { changePolicy, describePolicy, POLICY_SHAPE } from './http-policy.ts';
+import {
+  allServices,
+  changeServices,
+  describeServices,
+  SERVICES_SHAPE,
+  servedIdentity,
+} from './http-services.ts';
 import type { Operator } from './operator.ts';
 import type { Phone } from './phone.ts';
 
@@ -138,6 +146,33 @@ function routes(operator: Operator, prefix: string): Route[] {
     post('ring', object({}), (phone) => phone.ring()),
     post('hangup', object({}), (phone) => phone.hangup()),
     post('call', object({ to: TEXT }, ['to']), (phone, { to }) => void phone.call(String(to))),
+    { method: 'GET', path: `${prefix}/services`, handle: () => allServices(operator) },
+    {
+      method: 'GET',
+      path: `${prefix}/services/:identity`,
+      handle: ({ params }) =>
+        describeServices(operator.services.of(servedIdentity(operator, params.identity ?? ''))),
+    },
+    {
+      method: 'POST',
+      path: `${prefix}/services/:identity`,
+      body: SERVICES_SHAPE,
+      // The shape has been checked.
+      handle: ({ params, body }) =>
+        changeServices(
+          operator,
+          servedIdentity(operator, params.identity ?? ''),
+          body as Record<string, unknown>,
+        ),
+    },
+    { method: 'GET', path: `${prefix}/policy`, handle: () => describePolicy(operator.policy) },
+    {
+      method: 'POST',
+      path: `${prefix}/policy`,
+      body: POLICY_SHAPE,
+      // The shape has been checked.
+      handle: ({ body }) => changePolicy(operator.policy, body as Record<string, unknown>),
+    },
     { method: 'GET', path: `${prefix}/faults`, handle: () => describeFaults(operator.faults.settings) },
     {
       method: 'POST',

@@ -6,6 +6,7 @@ import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { type Uri, uriEquals } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import { type Account, type Accounts, sameIdentity } from './accounts.ts';
+import type { Place } from './services/place.ts';
 
 /** RFC 3680 5.3.2. */
 export type BindingEvent =
@@ -32,6 +33,8 @@ export interface Binding {
   readonly pubGruu: string | undefined;
   /** Announced end-to-access-edge protection, and so did we (24.229 5.2.2). */
   readonly mediaSecurity: boolean;
+  /** Where the device is, as its latest request tells. */
+  readonly place: Place;
   readonly ends: Milliseconds;
 }
 
@@ -71,6 +74,12 @@ export class Location {
     return this.all.filter(({ account }) => sharing.has(account));
   }
 
+  /** Of those to whom somebody else's identity is lent. */
+  ofShared(identity: Uri): readonly Binding[] {
+    const sharing = new Set(this.#accounts.sharingWith(identity));
+    return this.all.filter(({ account }) => sharing.has(account));
+  }
+
   /** RFC 5626 6: by instance and reg-id, else by contact address; within one account. */
   find(account: Account, fields: Pick<Binding, 'contact' | 'instance' | 'regId'>): Binding | undefined {
     return this.ofAccount(account).find((binding) =>
@@ -106,6 +115,12 @@ export class Location {
       expires,
       known ? 'refreshed' : 'registered',
     );
+  }
+
+  /** The device has moved, or tells for the first time where it is. */
+  moved(binding: Binding, place: Place): void {
+    const entry = this.#bindings.get(binding.id);
+    if (entry) this.#bindings.set(binding.id, { ...entry, binding: { ...entry.binding, place } });
   }
 
   shorten(binding: Binding, expires: Seconds): Binding {

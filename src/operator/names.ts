@@ -21,7 +21,7 @@ export class Names {
   identity(uri: Uri): Uri {
     if (!isSipUri(uri) || uri.user === undefined || !this.isHome(uri)) return uri;
     const [user = ''] = uri.user.split(';', 1);
-    const own = this.#accounts.all.flatMap(({ identities }) => identities);
+    const own = this.#accounts.all.flatMap(({ identities, shared }) => [...identities, ...shared]);
     const known = own.find((each) => isSipUri(each) && each.user === user && this.#accounts.isHome(each));
     return known ?? own.find((each) => each.scheme === 'tel' && each.number === user) ?? uri;
   }

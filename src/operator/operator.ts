@@ -9,7 +9,7 @@ import { Milliseconds, Seconds } from '#src/base/units.ts';
 import type { CallMedia } from '#src/call/media.ts';
 import { MediaEngine } from '#src/media/engine.ts';
 import { Params } from '#src/sip/message/params.ts';
-import { isSipUri, parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
+import { isSipUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import { Resolver } from '#src/sip/resolver/resolver.ts';
 import { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import { SIP_TIMERS } from '#src/sip/transaction/timers.ts';
@@ -30,13 +30,17 @@ import { openNgSocket } from './edge/ng-socket.ts';
 import { type FaultSettings, Faults } from './faults.ts';
 import { FaultyTransport } from './faulty-transport.ts';
 import { OperatorWeb } from './http.ts';
+import { Legs } from './legs.ts';
 import { Location } from './location.ts';
 import { Names } from './names.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { Phone } from './phone.ts';
+import { Policy } from './policy.ts';
 import { RegEventServer } from './reg-event-server.ts';
 import { Registrar } from './registrar.ts';
 import { Router } from './router.ts';
+import { Services } from './services/service-data.ts';
+import { initialPolicy, readServices, readUri } from './settings.ts';
 
 export interface OperatorDeps {
   readonly clock: Clock;
@@ -58,6 +62,9 @@ export class Operator {
   readonly accounts: Accounts;
   readonly location: Location;
   readonly faults: Faults;
+  readonly policy: Policy;
+  readonly names: Names;
+  readonly services: Services;
   readonly #deps: OperatorDeps;
   readonly #resolver: Resolver;
   readonly #make: NonNullable<OperatorDeps['transport']>;
@@ -95,16 +102,22 @@ export class Operator {
     this.#edge = makeEdge(config, deps);
     const edge = this.#edge;
     const names = new Names(accounts, addresses);
-    const { expires, min_expires, algorithms, fork, busy_everywhere, ring_seconds } = config.policy;
+    this.names = names;
+    const { expires, min_expires, algorithms } = config.policy;
+    this.policy = new Policy(initialPolicy(config));
+    this.services = new Services(accounts);
+    for (const each of config.services)
+      this.services.set(names.identity(readUri(each.identity)), readServices(each));
     const registrar = new Registrar({
       ...{ ...parts, accounts, location, faults, names, edge: edge !== undefined },
       policy: { expires: Seconds(expires), minExpires: Seconds(min_expires), algorithms },
     });
     this.#regEvent = new RegEventServer({ ...parts, location });
     const patience = Milliseconds(TRANSACTION_LENGTH * SIP_TIMERS.t1);
+    const legs = new Legs({ ...parts, edge });
     new Router({
-      ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent, edge },
-      policy: { fork, busyEverywhere: busy_everywhere, ringing: Seconds(ring_seconds), patience },
+      ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent, edge, legs },
+      ...{ policy: this.policy, services: this.services, patience },
     });
   }
 
@@ -202,6 +215,7 @@ export class Operator {
       password: randomToken(random, 16),
       role: 'primary',
       identities: sharing?.identities ?? [uri],
+      shared: [],
     };
     this.accounts.add(account);
     return account;
@@ -219,12 +233,6 @@ function readListen(text: string): ListenAddress {
   const parsed = parseListen(text);
   if (parsed.ok) return parsed.value;
   throw new TandemError('caller', 'config.invalid', `listen.sip: ${parsed.error}.`);
-}
-
-function readUri(text: string): Uri {
-  const parsed = parseUri(text);
-  if (parsed.ok) return parsed.value;
-  throw new TandemError('caller', 'config.invalid', `"${text}" is no URI.`);
 }
 
 const userOf = (uri: Uri): string =>

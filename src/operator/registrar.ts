@@ -13,6 +13,7 @@ import type { Faults } from './faults.ts';
 import { type Binding, type Location, shares } from './location.ts';
 import type { Names } from './names.ts';
 import type { OwnAddresses } from './own-addresses.ts';
+import { NOWHERE, placeOf } from './services/place.ts';
 
 export interface RegistrarPolicy {
   readonly expires: Seconds;
@@ -166,7 +167,9 @@ export class Registrar {
     const { callId, cseq } = request;
     const mediaSecurity = this.#agrees(request);
     const ids = { instance, regId, callId, cseq: cseq.number, pubGruu: gruu };
-    const fields = { account, contact, flow, mediaSecurity, ...ids };
+    const known = location.find(account, { contact, instance, regId });
+    const place = placeOf(request) ?? known?.place ?? NOWHERE;
+    const fields = { account, contact, flow, mediaSecurity, place, ...ids };
     return location.bind(fields, expires);
   }
 

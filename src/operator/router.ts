@@ -3,7 +3,7 @@ import type { Clock } from '#src/base/clock.ts';
 import { describe } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
-import type { Milliseconds, Seconds } from '#src/base/units.ts';
+import type { Milliseconds } from '#src/base/units.ts';
 import { type SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { Params } from '#src/sip/message/params.ts';
@@ -13,25 +13,24 @@ import type { Resolver } from '#src/sip/resolver/resolver.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
-import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
-import { type Account, type Accounts, sameIdentity } from './accounts.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
+import type { Accounts } from './accounts.ts';
 import { type Edge, type MediaExchange, notUnderstood, stripAgreement } from './edge/edge.ts';
+import { alternativeService, IMS_XML, isCallBack, isEmergency } from './emergency.ts';
 import type { Faults } from './faults.ts';
-import { Fork, type LegPlan } from './fork.ts';
-import type { Binding, Location } from './location.ts';
+import { type Origin, originOf } from './identity-rules.ts';
+import { type Caller, type Legs, MAX_FORWARDS } from './legs.ts';
+import type { Location } from './location.ts';
 import type { Names } from './names.ts';
 import type { OwnAddresses } from './own-addresses.ts';
+import type { Policy } from './policy.ts';
 import type { RegEventServer } from './reg-event-server.ts';
 import type { Registrar } from './registrar.ts';
+import { barredOut } from './services/barring.ts';
+import { NOWHERE, placeOf } from './services/place.ts';
+import type { Services } from './services/service-data.ts';
+import { Setup } from './setup.ts';
 import { Whereabouts } from './whereabouts.ts';
-
-export interface RoutingPolicy {
-  readonly fork: 'parallel' | 'sequence';
-  readonly busyEverywhere: boolean;
-  readonly ringing: Seconds;
-  /** 64 × T1. */
-  readonly patience: Milliseconds;
-}
 
 export interface RouterDeps {
   readonly layer: TransactionLayer;
@@ -46,21 +45,18 @@ export interface RouterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly policy: RoutingPolicy;
+  readonly policy: Policy;
+  readonly services: Services;
+  readonly legs: Legs;
+  /** 64 × T1. */
+  readonly patience: Milliseconds;
   readonly edge: Edge | undefined;
-}
-
-const MAX_FORWARDS = 70;
-/** Who asks, as far as the operator knows. */
-interface Caller {
-  readonly account: Account;
-  readonly binding: Binding | undefined;
 }
 
 export class Router {
   readonly #deps: RouterDeps;
   readonly #whereabouts = new Whereabouts();
-  readonly #forks = new Map<ServerTransaction, Fork>();
+  readonly #setups = new Map<ServerTransaction, Setup>();
 
   constructor(deps: RouterDeps) {
     this.#deps = deps;
@@ -70,7 +66,7 @@ export class Router {
 
   /** Calls that are being set up. */
   get ringing(): number {
-    return this.#forks.size;
+    return this.#setups.size;
   }
 
   #receive(server: ServerTransaction): void {
@@ -100,14 +96,14 @@ export class Router {
   /** 16.10: the CANCEL is answered here; its legs are cancelled without a Reason of ours. */
   #cancel(server: ServerTransaction): void {
     const invite = this.#deps.layer.findInvite(server.request);
-    const fork = invite && this.#forks.get(invite);
+    const setup = invite && this.#setups.get(invite);
     this.#refuse(server, invite ? 200 : 481);
-    fork?.release('caller');
+    setup?.release();
   }
 
   #initial(server: ServerTransaction): void {
     const { request, flow } = server;
-    const { accounts, regEvent } = this.#deps;
+    const { regEvent } = this.#deps;
     const caller = this.#callerOf(request, flow);
     if (caller === 'unknown') {
       this.#refuse(server, 407, this.#deps.registrar.plainChallenge('proxy'));
@@ -118,23 +114,80 @@ export class Router {
       else this.#refuse(server, 489, [['Allow-Events', 'reg']]);
       return;
     }
-    const called = this.#deps.names.identity(request.requestUri);
-    const gruu = this.#deps.location.byGruu(request.requestUri);
-    const sharing = accounts.byIdentity(called);
-    if (!gruu && sharing.length === 0) {
-      this.#refuse(
-        server,
-        isSipUri(called) && called.user === undefined && request.method === 'OPTIONS' ? 200 : 404,
-      );
+    this.#originate(server, this.#noted(caller, request));
+  }
+
+  /** What a device tells of its place with this request counts from now on. */
+  #noted(caller: Caller | undefined, request: SipRequest): Caller | undefined {
+    const place = placeOf(request);
+    if (caller?.binding && place) this.#deps.location.moved(caller.binding, place);
+    return caller?.binding && place ? { ...caller, binding: { ...caller.binding, place } } : caller;
+  }
+
+  /** The caller's own services, then those of who is called. */
+  #originate(server: ServerTransaction, caller: Caller | undefined): void {
+    const { request } = server;
+    const { policy, services, names, accounts } = this.#deps;
+    const { psap, country, emergency } = policy.settings;
+    const called = names.identity(request.requestUri);
+    const sos = request.method === 'INVITE' && isEmergency(called, policy.settings);
+    if (sos && (emergency === 'alternative' || !psap)) {
+      this.#alternative(server);
       return;
     }
-    const bindings = gruu ? [gruu] : this.#deps.location.ofIdentity(called);
-    void this.#ring(
-      server,
-      caller,
-      called,
-      bindings.filter((binding) => binding !== caller?.binding),
-    );
+    const verdict = originOf(request, caller?.account, { native: sos });
+    if (!verdict.ok) {
+      this.#refuse(server, 403, [['Warning', `399 ${accounts.domain} "Identity not allowed"`]]);
+      return;
+    }
+    const [identity] = caller?.account.identities ?? [];
+    const barred =
+      request.method === 'INVITE' && !sos && identity
+        ? barredOut(services.of(identity), called, caller?.binding?.place ?? NOWHERE, {
+            country,
+            domain: accounts.domain,
+          })
+        : undefined;
+    if (barred) {
+      this.#refuse(server, barred.status, [['Warning', `399 ${accounts.domain} "${barred.text}"`]]);
+      return;
+    }
+    this.#terminate(server, caller, verdict.origin, sos && psap ? names.identity(psap) : called);
+  }
+
+  #terminate(server: ServerTransaction, caller: Caller | undefined, origin: Origin, called: Uri): void {
+    const { request } = server;
+    const { location, accounts, policy } = this.#deps;
+    const gruu = location.byGruu(request.requestUri);
+    if (!gruu && accounts.byIdentity(called).length === 0) {
+      const ping = isSipUri(called) && called.user === undefined && request.method === 'OPTIONS';
+      this.#refuse(server, ping ? 200 : 404);
+      return;
+    }
+    const setup = new Setup({
+      ...this.#deps,
+      ...{ server, caller, origin },
+      callBack: isCallBack(request, origin, policy.settings),
+      onDialog: (response, flow) => this.#whereabouts.note(response.callId, response.to.tag, flow),
+      onEnd: () => this.#setups.delete(server),
+    });
+    this.#whereabouts.note(request.callId, request.from.tag, server.flow);
+    this.#setups.set(server, setup);
+    if (gruu) setup.ringDevice(called, gruu);
+    else setup.ring(called);
+  }
+
+  /** 24.229 5.2.10: the device shall place the emergency call in another way. */
+  #alternative(server: ServerTransaction): void {
+    const { addresses, random } = this.#deps;
+    const response = SipResponse.reply(server.request, 380, {
+      toTag: randomToken(random),
+      headers: [
+        ['P-Asserted-Identity', NameAddr.of(addresses.facing(server.flow).withUser('term')).toString()],
+      ],
+    });
+    response.setBody(IMS_XML, alternativeService('emergency', 'emergency-registration', 'Emergency call'));
+    server.respond(response);
   }
 
   /** By its registered flow, else by credentials; undefined for a caller from elsewhere. */
@@ -151,140 +204,18 @@ export class Router {
     return accounts.byIdentity(uri).length > 0 || names.isHome(uri) ? 'unknown' : undefined;
   }
 
-  async #ring(
-    server: ServerTransaction,
-    caller: Caller | undefined,
-    called: Uri,
-    bindings: readonly Binding[],
-  ): Promise<void> {
-    const { layer, clock, log, policy } = this.#deps;
-    const { request } = server;
-    const plans = await Promise.all(bindings.map((binding) => this.#plan(server, caller, called, binding)));
-    const legs = plans
-      .filter((plan) => plan !== undefined)
-      .sort((a, b) => Number(b.primary) - Number(a.primary));
-    if (server.state === 'terminated' || server.state === 'completed') return;
-    if (legs.length === 0) {
-      this.#refuse(server, 480);
-      return;
-    }
-    this.#whereabouts.note(request.callId, request.from.tag, server.flow);
-    const fork = new Fork({
-      layer,
-      clock,
-      log,
-      server,
-      legs,
-      order: policy.fork,
-      busyEverywhere: policy.busyEverywhere,
-      ringing: policy.ringing,
-      patience: policy.patience,
-      onDialog: (response, flow) => this.#whereabouts.note(response.callId, response.to.tag, flow),
-      onEnd: () => this.#forks.delete(server),
-    });
-    this.#forks.set(server, fork);
-    fork.start();
-  }
-
-  async #plan(
-    server: ServerTransaction,
-    caller: Caller | undefined,
-    called: Uri,
-    binding: Binding,
-  ): Promise<LegPlan | undefined> {
-    const to = await this.#reach(binding);
-    if (!to) return undefined;
-    const { request } = server;
-    const copy = request.clone();
-    copy.requestUri = binding.contact.uri;
-    copy.headers.remove('Route');
-    copy.headers.remove('Proxy-Authorization');
-    copy.headers.remove('P-Access-Network-Info');
-    copy.headers.set('Max-Forwards', String((request.maxForwards ?? MAX_FORWARDS) - 1));
-    copy.headers.set('P-Called-Party-ID', NameAddr.of(called).toString());
-    this.#assert(copy, caller);
-    this.#recordRoute(copy, server.flow, to);
-    stripAgreement(copy);
-    const media = await this.#media(copy, caller, binding);
-    if (media === 'failed') return undefined;
-    return { request: copy, to, primary: binding.account.role === 'primary', media };
-  }
-
-  /** A leg whose media cannot be protected as was promised is not called. */
-  async #media(
-    request: SipRequest,
-    caller: Caller | undefined,
-    binding: Binding,
-  ): Promise<MediaExchange | undefined | 'failed'> {
-    const { edge, log, random } = this.#deps;
-    if (!edge || request.method !== 'INVITE') return undefined;
-    try {
-      return await edge.invite(request, {
-        legId: `${binding.id}-${randomToken(random, 4)}`,
-        callerAnnounced: caller?.binding?.mediaSecurity === true,
-        calledAnnounced: binding.mediaSecurity,
-      });
-    } catch (error) {
-      log.warn({ callId: request.callId, reason: describe(error) }, 'operator: no protected media for a leg');
-      return 'failed';
-    }
-  }
-
-  /** TS 24.229 5.2.6.3: the identity wished for when it is the caller's, else its default one; hidden on request. */
-  #assert(request: SipRequest, caller: Caller | undefined): void {
-    const wished = request.typed('P-Preferred-Identity')[0];
-    request.headers.remove('P-Preferred-Identity');
-    request.headers.remove('P-Asserted-Identity');
-    if (!caller || request.privacy.includes('id') || request.privacy.includes('header')) return;
-    const { identities } = caller.account;
-    const own = wished && identities.find((identity) => sameIdentity(identity, wished.uri));
-    const identity = own ?? identities[0];
-    if (identity)
-      request.headers.add(
-        'P-Asserted-Identity',
-        NameAddr.of(identity, { displayName: wished?.displayName }).toString(),
-      );
-  }
-
-  /** RFC 5658: one Record-Route for each side where they differ, the one towards the callee on top. */
-  #recordRoute(request: SipRequest, from: Flow, to: Target | Flow): void {
-    if (request.method !== 'INVITE' && request.method !== 'SUBSCRIBE' && request.method !== 'REFER') return;
-    const towardsCaller = this.#deps.addresses.facing(from);
-    const towardsCallee = isFlow(to) ? this.#deps.addresses.facing(to) : towardsCaller;
-    request.headers.prepend('Record-Route', NameAddr.of(towardsCaller).toString());
-    if (towardsCallee.toString() !== towardsCaller.toString()) {
-      request.headers.prepend('Record-Route', NameAddr.of(towardsCallee).toString());
-    }
-  }
-
-  /** Its flow; the address of its contact when the flow has died and somebody may listen there. */
-  async #reach(binding: Binding): Promise<Target | Flow | undefined> {
-    if (binding.flow.alive) return binding.flow;
-    return this.#resolve(binding.contact.uri);
-  }
-
-  async #resolve(uri: Uri): Promise<Target | undefined> {
-    if (!isSipUri(uri)) return undefined;
-    try {
-      return (await this.#deps.resolver.resolve(uri))[0];
-    } catch (error) {
-      this.#deps.log.info({ uri: uri.toString(), reason: String(error) }, 'operator: no way to this address');
-      return undefined;
-    }
-  }
-
   /** 16.12: the next hop of a request within a dialog; takes our own Routes off. */
   async #nextHop(request: SipRequest): Promise<Target | Flow | undefined> {
     const { addresses, location } = this.#deps;
     while (request.routes[0] && addresses.isOwn(request.routes[0].uri)) request.headers.removeFirst('Route');
     const [route] = request.routes;
-    if (route) return this.#resolve(route.uri);
+    if (route) return this.#deps.legs.resolve(route.uri);
     const known = this.#whereabouts.find(request.callId, request.to.tag);
     const gruu = location.byGruu(request.requestUri);
     if (gruu) request.requestUri = gruu.contact.uri;
     if (known) return known;
     const binding = gruu ?? location.byContact(request.requestUri);
-    return binding ? this.#reach(binding) : this.#resolve(request.requestUri);
+    return binding ? this.#deps.legs.reach(binding) : this.#deps.legs.resolve(request.requestUri);
   }
 
   #inDialog(server: ServerTransaction): void {

@@ -26,6 +26,10 @@ export const operatorSchema = {
         minLength: 1,
       }),
     ),
+    shared: list(text({ doc: 'A URI.', format: is.userUri }), {
+      doc: 'Identities of others, outside the registration set, that it may use (Additional-Identity) and is called under.',
+      default: [],
+    }),
     role: choice(['primary', 'secondary'], { doc: 'Role in the federation.', default: 'secondary' }),
   }),
   phones: sections('Phones that the operator plays itself.', {
@@ -54,6 +58,22 @@ export const operatorSchema = {
       doc: "The primary's 486 cancels the other legs with cause 600 (MD-2.2.6c2).",
       default: false,
     }),
+    deflection: flag({
+      doc: 'A 302 of a device diverts the call to its Contact (communication deflection); else the caller gets the 302.',
+      default: false,
+    }),
+    diversion_limit: number({
+      doc: 'Diversions of one call before it is refused.',
+      min: 0,
+      max: 20,
+      whole: true,
+      default: 5,
+    }),
+    country: text({
+      doc: 'Where the network is at home, for barring: a country ("SE") or its calling code ("46").',
+      format: is.country,
+      default: 'SE',
+    }),
     ring_seconds: number({ doc: 'How long a call rings, in seconds.', min: 1, max: 3600, default: 60 }),
     expires: number({
       doc: 'Longest registration granted, in seconds.',
@@ -68,6 +88,45 @@ export const operatorSchema = {
       max: 2 ** 32 - 1,
       whole: true,
       default: 0,
+    }),
+  }),
+  services: sections(
+    'Services of a number: diversion (TS 24.604), barring (TS 24.611), restriction (TS 24.608).',
+    {
+      identity: required(
+        text({
+          doc: 'An identity of `accounts`; the set counts for all that are registered with it.',
+          format: is.userUri,
+        }),
+      ),
+      cfu: text({ doc: 'Every call goes there.', format: is.userUri }),
+      cfnl: text({ doc: 'Calls go there while no device is registered.', format: is.userUri }),
+      cfb: text({ doc: 'Calls go there when the number is busy.', format: is.userUri }),
+      cfnrc: text({ doc: 'Calls go there when no device can be reached.', format: is.userUri }),
+      cfnr: text({ doc: 'Calls go there when nobody answers.', format: is.userUri }),
+      no_reply_seconds: number({ doc: 'How long it rings before `cfnr`.', min: 1, max: 180, default: 20 }),
+      notify: flag({ doc: 'The caller is told by 181.', default: true }),
+      reveal: flag({ doc: 'The next one may see who diverted.', default: true }),
+      reveal_target: flag({ doc: 'The caller may see where to.', default: true }),
+      barred: list(choice(['baoc', 'boic', 'boic_exhc', 'baic', 'bic_roam', 'acr'], { doc: 'A barring.' }), {
+        doc: 'All out, international out, international out except home, all in, in while roaming, anonymous callers.',
+        default: [],
+      }),
+      restrict_answer: flag({ doc: 'The caller does not see who answered (TIR).', default: false }),
+    },
+  ),
+  emergency: section('Emergency calls and call-backs (NG.110 2.6).', {
+    psap: text({
+      doc: 'Identity of `accounts` or `phones` that answers emergency calls and calls back.',
+      format: is.userUri,
+    }),
+    handling: choice(['route', 'alternative'], {
+      doc: 'Emergency calls go to `psap`, or are answered 380 (alternative service). Without `psap` always 380.',
+      default: 'route',
+    }),
+    numbers: list(text({ doc: 'A number.', format: is.printable }), {
+      doc: 'Numbers that mean an emergency, beside `urn:service:sos`.',
+      default: ['112'],
     }),
   }),
   edge: section('The access edge: SRTP for devices that announced it (3GPP TS 33.328).', {
