@@ -100,6 +100,7 @@ test('[MD-2.4.6.2c2] a call to a lent identity rings its owner, and the borrower
   assert.is(phone.last('INVITE').header('Additional-Identity'), `<${BOSS}>`);
   assert.is(phone.last('INVITE').to.uri.toString(), BOSS);
   assert.is(tablet.requests('INVITE').length, 0);
+  await phone.reply(phone.last('INVITE'), 180);
   await boss.reply(boss.last('INVITE'), 200);
   assert.is(phone.last('CANCEL').header('Reason'), 'SIP;cause=200;text="Call completed elsewhere"');
 });
