@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "bridge.h"
 #include "device.h"
 #include "engine.h"
 #include "tm_resample.h"
@@ -24,6 +25,7 @@ typedef struct tm_source {
   int16_t *wide, *narrow;  // a file, at both rates
   size_t wide_count, position;  // position in wide samples, even
   tm_device_port *port;
+  tm_bridge_member *member;
   tm_resample *down;
 } tm_source;
 
@@ -34,21 +36,28 @@ typedef struct tm_sink {
   bool reported, told_behind;  // housekeeping thread
   atomic_uint_fast64_t dropped;  // samples, ring full
   tm_device_port *port;
+  tm_bridge_member *member;
   tm_resample *up;
 } tm_sink;
 
-/** Control thread. `trouble` is what a device calls, see device.h. */
-tm_engine_status tm_source_open(tm_source *source, const tm_endpoint *endpoint, tm_device_pool *devices,
+/** Where ends are found that streams share. */
+typedef struct {
+  tm_device_pool *devices;
+  tm_bridge_pool *bridges;
+} tm_audio_pools;
+
+/** Control thread. `listener` is what a device calls, see device.h; its context is the owner of the end. */
+tm_engine_status tm_source_open(tm_source *source, const tm_endpoint *endpoint, const tm_audio_pools *pools,
                                 const tm_device_listener *listener, tm_error *error);
-/** Codec thread: 20 ms at `hz` (TM_AUDIO_HZ or TM_NARROW_HZ). Silence when there is nothing. */
-void tm_source_read(tm_source *source, uint32_t hz, int16_t *pcm);
+/** Codec thread: 20 ms at `hz` (TM_AUDIO_HZ or TM_NARROW_HZ). Silence when there is nothing. `beat_ns`: the moment of the beat. */
+void tm_source_read(tm_source *source, uint32_t hz, int64_t beat_ns, int16_t *pcm);
 /** When the codec thread has let go of it. Waits for a device thread. */
 void tm_source_close(tm_source *source, tm_device_pool *devices);
 
-tm_engine_status tm_sink_open(tm_sink *sink, const tm_endpoint *endpoint, tm_device_pool *devices,
+tm_engine_status tm_sink_open(tm_sink *sink, const tm_endpoint *endpoint, const tm_audio_pools *pools,
                               const tm_device_listener *listener, tm_error *error);
 /** Codec thread: 20 ms at `hz`. */
-void tm_sink_write(tm_sink *sink, uint32_t hz, const int16_t *pcm);
+void tm_sink_write(tm_sink *sink, uint32_t hz, int64_t beat_ns, const int16_t *pcm);
 /** Housekeeping thread: moves what waits to the file. TM_OK, or the error the first time it occurs. */
 tm_status tm_sink_flush(tm_sink *sink);
 /** Housekeeping thread: true once, when sound was thrown away because the disk did not keep up. */

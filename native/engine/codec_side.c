@@ -101,7 +101,7 @@ static void tone_beat(tm_stream *stream, int64_t now)
   for (; side->tone_due_ns <= now; side->tone_due_ns += TM_UNIT_NS) {
     memset(pcm, 0, sizeof pcm);
     add_tone(side, pcm, TM_UNIT_WIDE, TM_AUDIO_HZ);
-    if (stream->sink->kind == TM_ENDPOINT_DEVICE) tm_sink_write(stream->sink, TM_AUDIO_HZ, pcm);
+    if (stream->sink->kind == TM_ENDPOINT_DEVICE) tm_sink_write(stream->sink, TM_AUDIO_HZ, side->tone_due_ns, pcm);
   }
 }
 
@@ -192,9 +192,10 @@ static void play(tm_stream *stream, uint64_t unit)
   take_received(stream);
   if (side->config.receive) tm_receiver_get(side->coding->receiver, moment, pcm);
   else memset(pcm, 0, sizeof pcm);
-  if (stream->sink->kind != TM_ENDPOINT_FILE) add_tone(side, pcm, info->encode_samples, info->sample_hz);
+  if (stream->sink->kind != TM_ENDPOINT_FILE && stream->sink->kind != TM_ENDPOINT_BRIDGE)
+    add_tone(side, pcm, info->encode_samples, info->sample_hz);
   tm_level_push(&side->level_out, pcm, info->encode_samples);
-  tm_sink_write(stream->sink, info->sample_hz, pcm);
+  tm_sink_write(stream->sink, info->sample_hz, tm_stream_due(stream, unit), pcm);
 }
 
 // Once a second: the peer is asked for a mode that suits the loss we see, and our coding suits the loss that it sees.
@@ -244,7 +245,7 @@ static void capture(tm_stream *stream, uint64_t unit)
   tm_codec_side *side = &stream->codec;
   const tm_codec_info *info = side->coding->info;
   int16_t pcm[TM_MAX_FRAME_SAMPLES];
-  tm_source_read(stream->source, info->sample_hz, pcm);
+  tm_source_read(stream->source, info->sample_hz, tm_stream_due(stream, unit), pcm);
   tm_level_push(&side->level_in, pcm, info->encode_samples);
   side->timestamp += info->encode_ticks;
   if (!side->config.send) return;

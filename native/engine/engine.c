@@ -76,6 +76,11 @@ tm_device_pool *tm_engine_device_pool(tm_engine *engine)
   return engine->devices;
 }
 
+tm_audio_pools tm_engine_audio_pools(const tm_engine *engine)
+{
+  return (tm_audio_pools){.devices = engine->devices, .bridges = engine->bridges};
+}
+
 uint64_t tm_stream_beat_after(const tm_stream *stream, int64_t now)
 {
   int64_t since = now - stream->base_ns;
@@ -110,6 +115,7 @@ static void release(tm_engine *engine)
   worker_stop(&engine->codec);
   worker_stop(&engine->house);
   tm_device_pool_destroy(engine->devices);
+  tm_bridge_pool_destroy(engine->bridges);
   tm_video_pool_destroy(engine->cameras);
   tm_queue_destroy(engine->events);
   free(engine);
@@ -128,7 +134,8 @@ tm_engine *tm_engine_create(const tm_engine_options *options, tm_error *error)
   engine->events = tm_queue_create(EVENTS, sizeof(tm_event));
   engine->devices = tm_device_pool_create(options->realtime, &options->room);
   engine->cameras = tm_video_pool_create(NULL);
-  int code = engine->events && engine->devices && engine->cameras ? 0 : -ENOMEM;
+  engine->bridges = tm_bridge_pool_create();
+  int code = engine->events && engine->devices && engine->cameras && engine->bridges ? 0 : -ENOMEM;
   if (!code) code = worker_start(engine, &engine->house, "tm-house", TM_PRIORITY_NONE, tm_house_thread);
   if (!code) code = worker_start(engine, &engine->codec, "tm-codec", TM_PRIORITY_CODEC, tm_codec_thread);
   if (!code) code = worker_start(engine, &engine->packet, "tm-packet", TM_PRIORITY_PACKET, tm_packet_thread);

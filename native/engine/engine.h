@@ -43,9 +43,10 @@ typedef struct {
   char text[TM_ENGINE_TEXT_OCTETS];
 } tm_error;
 
-typedef enum { TM_ENDPOINT_NULL, TM_ENDPOINT_TONE, TM_ENDPOINT_FILE, TM_ENDPOINT_DEVICE } tm_endpoint_kind;
+typedef enum { TM_ENDPOINT_NULL, TM_ENDPOINT_TONE, TM_ENDPOINT_FILE, TM_ENDPOINT_DEVICE, TM_ENDPOINT_BRIDGE } tm_endpoint_kind;
 
-/** Where sound comes from or goes to. `name`: path of a WAV file, or ALSA PCM name. `hertz`: of a tone (source only). */
+/** Where sound comes from or goes to. `name`: path of a WAV file, ALSA PCM name, or bridge: a stream hears all others whose source
+ * and sink have the same bridge. `hertz`: of a tone (source only). */
 typedef struct {
   tm_endpoint_kind kind;
   const char *name;

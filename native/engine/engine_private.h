@@ -60,6 +60,7 @@ struct tm_engine {
   tm_worker packet, codec, house;
   tm_queue *events;
   tm_device_pool *devices;
+  tm_bridge_pool *bridges;
   struct tm_video_pool *cameras;
   atomic_bool ending;  // what measures gives up
   atomic_uint holds;   // until which the engine is not destroyed
@@ -88,6 +89,7 @@ bool tm_engine_emit(tm_engine *engine, const tm_event *event);
  */
 void tm_engine_discard(tm_engine *engine, void (*destroy)(void *object), void *object);
 tm_device_pool *tm_engine_device_pool(tm_engine *engine);
+tm_audio_pools tm_engine_audio_pools(const tm_engine *engine);
 /** Control thread. NULL for an id that is not open, or (second one) is no audio stream. */
 tm_session *tm_session_by_id(const tm_engine *engine, uint32_t id);
 tm_stream *tm_stream_by_id(const tm_engine *engine, uint32_t id);

@@ -1,4 +1,4 @@
-// Sound sinks: nothing, a WAV file, a device.
+// Sound sinks: nothing, a WAV file, a device, a bridge.
 #include <string.h>
 
 #include "audio.h"
@@ -17,7 +17,7 @@ static tm_engine_status open_file(tm_sink *sink, const char *path, tm_error *err
   return tm_error_set(error, TM_ENGINE_FILE, 0, "%s: %s", path, tm_status_text(status));
 }
 
-tm_engine_status tm_sink_open(tm_sink *sink, const tm_endpoint *endpoint, tm_device_pool *devices,
+tm_engine_status tm_sink_open(tm_sink *sink, const tm_endpoint *endpoint, const tm_audio_pools *pools,
                               const tm_device_listener *listener, tm_error *error)
 {
   tm_engine_status status = TM_ENGINE_OK;
@@ -30,15 +30,18 @@ tm_engine_status tm_sink_open(tm_sink *sink, const tm_endpoint *endpoint, tm_dev
     return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a resampler");
   if (endpoint->kind == TM_ENDPOINT_FILE) {
     status = open_file(sink, endpoint->name, error);
+  } else if (endpoint->kind == TM_ENDPOINT_BRIDGE) {
+    sink->member = tm_bridge_join(pools->bridges, endpoint->name, listener->context, error);
+    if (!sink->member) status = error->status;
   } else {
-    sink->port = tm_device_attach(devices, endpoint->name, false, listener, error);
+    sink->port = tm_device_attach(pools->devices, endpoint->name, false, listener, error);
     if (!sink->port) status = error->status;
   }
-  if (status != TM_ENGINE_OK) (void)tm_sink_close(sink, devices);
+  if (status != TM_ENGINE_OK) (void)tm_sink_close(sink, pools->devices);
   return status;
 }
 
-void tm_sink_write(tm_sink *sink, uint32_t hz, const int16_t *pcm)
+void tm_sink_write(tm_sink *sink, uint32_t hz, int64_t beat_ns, const int16_t *pcm)
 {
   int16_t wide[TM_UNIT_WIDE];
   size_t count = TM_UNIT_WIDE, consumed = 0;
@@ -47,7 +50,11 @@ void tm_sink_write(tm_sink *sink, uint32_t hz, const int16_t *pcm)
     (void)tm_resample_process(sink->up, pcm, TM_UNIT_NARROW, wide, TM_UNIT_WIDE, &consumed, &count);
     pcm = wide;
   }
-  if (sink->kind == TM_ENDPOINT_DEVICE) tm_device_write(sink->port, pcm, count);
+  if (sink->kind == TM_ENDPOINT_BRIDGE) {
+    // A resampler may give less at its first turn.
+    if (pcm == wide) memset(wide + count, 0, (TM_UNIT_WIDE - count) * sizeof *wide);
+    tm_bridge_say(sink->member, beat_ns, pcm);
+  } else if (sink->kind == TM_ENDPOINT_DEVICE) tm_device_write(sink->port, pcm, count);
   else if (tm_ring_write_pcm(sink->ring, pcm, count) != TM_OK) tm_count(&sink->dropped, count);
 }
 
@@ -81,6 +88,7 @@ tm_status tm_sink_close(tm_sink *sink, tm_device_pool *devices)
     if (status == TM_OK && !reported) status = closed;
   }
   if (sink->port) tm_device_detach(devices, sink->port);
+  if (sink->member) tm_bridge_leave(sink->member);
   tm_resample_destroy(sink->up);
   tm_ring_destroy(sink->ring);
   memset(sink, 0, sizeof *sink);

@@ -1,4 +1,4 @@
-// Sound sources: silence, a tone, a WAV file that loops, a device.
+// Sound sources: silence, a tone, a WAV file that loops, a device, a bridge.
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,24 +83,29 @@ static tm_engine_status open_tone(tm_source *source, double hertz, tm_error *err
   return TM_ENGINE_OK;
 }
 
-static tm_engine_status open_device(tm_source *source, const char *name, tm_device_pool *devices,
+// What is kept at TM_AUDIO_HZ and read at either rate.
+static tm_engine_status open_shared(tm_source *source, const tm_endpoint *endpoint, const tm_audio_pools *pools,
                                     const tm_device_listener *listener, tm_error *error)
 {
   if (tm_resample_create(TM_AUDIO_HZ, TM_NARROW_HZ, TM_RESAMPLE_QUALITY, &source->down) != TM_OK)
     return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a resampler");
-  source->port = tm_device_attach(devices, name, true, listener, error);
-  return source->port ? TM_ENGINE_OK : error->status;
+  if (endpoint->kind == TM_ENDPOINT_DEVICE)
+    source->port = tm_device_attach(pools->devices, endpoint->name, true, listener, error);
+  else
+    source->member = tm_bridge_join(pools->bridges, endpoint->name, listener->context, error);
+  return source->port || source->member ? TM_ENGINE_OK : error->status;
 }
 
-tm_engine_status tm_source_open(tm_source *source, const tm_endpoint *endpoint, tm_device_pool *devices,
+tm_engine_status tm_source_open(tm_source *source, const tm_endpoint *endpoint, const tm_audio_pools *pools,
                                 const tm_device_listener *listener, tm_error *error)
 {
   tm_engine_status status = TM_ENGINE_OK;
   *source = (tm_source){.kind = endpoint->kind};
   if (endpoint->kind == TM_ENDPOINT_FILE) status = open_file(source, endpoint->name, error);
   if (endpoint->kind == TM_ENDPOINT_TONE) status = open_tone(source, endpoint->hertz, error);
-  if (endpoint->kind == TM_ENDPOINT_DEVICE) status = open_device(source, endpoint->name, devices, listener, error);
-  if (status != TM_ENGINE_OK) tm_source_close(source, devices);
+  if (endpoint->kind == TM_ENDPOINT_DEVICE || endpoint->kind == TM_ENDPOINT_BRIDGE)
+    status = open_shared(source, endpoint, pools, listener, error);
+  if (status != TM_ENGINE_OK) tm_source_close(source, pools->devices);
   return status;
 }
 
@@ -120,11 +125,12 @@ static void read_file(tm_source *source, uint32_t hz, int16_t *pcm)
   }
 }
 
-static void read_device(tm_source *source, uint32_t hz, int16_t *pcm)
+static void read_shared(tm_source *source, uint32_t hz, int64_t beat_ns, int16_t *pcm)
 {
   int16_t wide[TM_UNIT_WIDE];
   size_t consumed = 0, produced = 0;
-  tm_device_read(source->port, wide, TM_UNIT_WIDE);
+  if (source->port) tm_device_read(source->port, wide, TM_UNIT_WIDE);
+  else tm_bridge_hear(source->member, beat_ns, wide);
   if (hz == TM_AUDIO_HZ) {
     memcpy(pcm, wide, sizeof wide);
     return;
@@ -133,7 +139,7 @@ static void read_device(tm_source *source, uint32_t hz, int16_t *pcm)
   memset(pcm + produced, 0, (TM_UNIT_NARROW - produced) * sizeof *pcm);
 }
 
-void tm_source_read(tm_source *source, uint32_t hz, int16_t *pcm)
+void tm_source_read(tm_source *source, uint32_t hz, int64_t beat_ns, int16_t *pcm)
 {
   size_t count = hz == TM_AUDIO_HZ ? TM_UNIT_WIDE : TM_UNIT_NARROW;
   switch (source->kind) {
@@ -141,7 +147,8 @@ void tm_source_read(tm_source *source, uint32_t hz, int16_t *pcm)
       tm_tone_read(hz == TM_AUDIO_HZ ? &source->wide_tone : &source->narrow_tone, pcm, count);
       return;
     case TM_ENDPOINT_FILE: read_file(source, hz, pcm); return;
-    case TM_ENDPOINT_DEVICE: read_device(source, hz, pcm); return;
+    case TM_ENDPOINT_DEVICE:
+    case TM_ENDPOINT_BRIDGE: read_shared(source, hz, beat_ns, pcm); return;
     case TM_ENDPOINT_NULL: memset(pcm, 0, count * sizeof *pcm); return;
   }
 }
@@ -149,6 +156,7 @@ void tm_source_read(tm_source *source, uint32_t hz, int16_t *pcm)
 void tm_source_close(tm_source *source, tm_device_pool *devices)
 {
   if (source->port) tm_device_detach(devices, source->port);
+  if (source->member) tm_bridge_leave(source->member);
   tm_resample_destroy(source->down);
   free(source->wide);
   free(source->narrow);

@@ -43,9 +43,10 @@ static void on_recovered(void *context)
 tm_source *tm_stream_open_source(tm_stream *stream, const tm_endpoint *endpoint, tm_error *error)
 {
   tm_device_listener listener = {.trouble = on_trouble, .recovered = on_recovered, .context = stream};
+  tm_audio_pools pools = tm_engine_audio_pools(stream->session.engine);
   tm_source *source = calloc(1, sizeof *source);
   if (!source) (void)tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a source of sound");
-  else if (tm_source_open(source, endpoint, tm_engine_device_pool(stream->session.engine), &listener, error) == TM_ENGINE_OK)
+  else if (tm_source_open(source, endpoint, &pools, &listener, error) == TM_ENGINE_OK)
     return source;
   free(source);
   return NULL;
@@ -54,9 +55,10 @@ tm_source *tm_stream_open_source(tm_stream *stream, const tm_endpoint *endpoint,
 tm_sink *tm_stream_open_sink(tm_stream *stream, const tm_endpoint *endpoint, tm_error *error)
 {
   tm_device_listener listener = {.trouble = on_trouble, .recovered = on_recovered, .context = stream};
+  tm_audio_pools pools = tm_engine_audio_pools(stream->session.engine);
   tm_sink *sink = calloc(1, sizeof *sink);
   if (!sink) (void)tm_error_set(error, TM_ENGINE_MEMORY, 0, "no memory for a sink of sound");
-  else if (tm_sink_open(sink, endpoint, tm_engine_device_pool(stream->session.engine), &listener, error) == TM_ENGINE_OK)
+  else if (tm_sink_open(sink, endpoint, &pools, &listener, error) == TM_ENGINE_OK)
     return sink;
   free(sink);
   return NULL;

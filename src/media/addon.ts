@@ -8,7 +8,7 @@ import { describe, TandemError } from '#src/base/errors.ts';
 export type EngineHandle = object & { readonly brand: 'tandem media engine' };
 
 /** The numbers of tm_endpoint_kind. */
-export const ENDPOINT_KINDS = { null: 0, tone: 1, file: 2, device: 3 } as const;
+export const ENDPOINT_KINDS = { null: 0, tone: 1, file: 2, device: 3, bridge: 4 } as const;
 /** The numbers of tm_codec_name. */
 export const CODEC_NUMBERS = { PCMU: 0, PCMA: 1, 'AMR-WB': 2, AMR: 3, G722: 4, opus: 5 } as const;
 /** The numbers of tm_progress_tone. */

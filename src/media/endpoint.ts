@@ -7,7 +7,9 @@ export type Endpoint =
   | { readonly kind: 'null' }
   | { readonly kind: 'tone'; readonly hertz: number }
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'device'; readonly name: string };
+  | { readonly kind: 'device'; readonly name: string }
+  /** Streams at the same bridge hear each other; for the test operator's conferences, never in a configuration. */
+  | { readonly kind: 'bridge'; readonly name: string };
 
 /** Highest tone that wide-band sound carries. */
 const MAX_TONE_HZ = 8000;
@@ -18,11 +20,12 @@ export function parseCapture(text: string): Result<Endpoint, string> {
   const colon = text.indexOf(':');
   const scheme = colon < 0 ? text : text.slice(0, colon);
   const rest = colon < 0 ? '' : text.slice(colon + 1);
-  if (!['alsa', 'file', 'tone'].includes(scheme))
+  if (!(scheme in SCHEME_NEEDS))
     return err(`"${text}" is none of "alsa:NAME", "file:PATH", "tone:HZ", "null"`);
   if (rest === '') return err(`"${text}" lacks ${SCHEME_NEEDS[scheme] ?? 'its value'} after the colon`);
   if (rest.includes('\0')) return err(`"${scheme}:" with a zero octet in it`);
   if (scheme === 'alsa') return ok({ kind: 'device', name: rest });
+  if (scheme === 'bridge') return ok({ kind: 'bridge', name: rest });
   if (scheme === 'file') return ok({ kind: 'file', path: rest });
   const hertz = /^\d+(\.\d+)?$/.test(rest) ? Number(rest) : Number.NaN;
   if (!(hertz > 0 && hertz < MAX_TONE_HZ))
@@ -34,6 +37,7 @@ const SCHEME_NEEDS: Readonly<Record<string, string>> = {
   alsa: 'the name of a device',
   file: 'a path',
   tone: 'a frequency in Hz',
+  bridge: 'a name',
 };
 
 /** As parseCapture; a tone cannot be played into. */
@@ -46,7 +50,7 @@ export function parsePlayback(text: string): Result<Endpoint, string> {
 function toNative(endpoint: Endpoint): NativeEndpoint {
   return {
     kind: ENDPOINT_KINDS[endpoint.kind],
-    name: endpoint.kind === 'file' ? endpoint.path : endpoint.kind === 'device' ? endpoint.name : '',
+    name: 'path' in endpoint ? endpoint.path : 'name' in endpoint ? endpoint.name : '',
     hertz: endpoint.kind === 'tone' ? endpoint.hertz : 0,
   };
 }
