@@ -21,6 +21,7 @@ enum {
   TM_ENGINE_MAX_DIGITS = 64,    // DTMF digits that wait in one request
   TM_ENGINE_TEXT_OCTETS = 160,  // of an error or event text
   TM_ENGINE_MAX_PLACES = 40,    // further early dialogs whose NAT bindings are kept
+  TM_ENGINE_ADDRESS_OCTETS = 48,  // IP literal with the final zero
 };
 
 /** Who or what went wrong; `code` of tm_error is the errno or ALSA code behind it, 0 if none. */
@@ -147,13 +148,14 @@ typedef struct {
 } tm_stream_stats;
 
 typedef enum {
-  TM_EVENT_FIRST_PACKET,  // first RTP packet since the stream was opened
+  TM_EVENT_FIRST_PACKET,  // first RTP packet since the stream was opened, or was given another remote
   TM_EVENT_DTMF,          // digit, duration_ms
   TM_EVENT_TROUBLE,       // error: device gone, file full; the stream goes on with silence
   TM_EVENT_RECOVERED,     // the device is back
   TM_EVENT_CLOSED,        // the last event of a stream: its file is whole, its ports are free
   TM_EVENT_FIRST_FRAME,   // video: the first picture that can be decoded since the stream was opened; width, height
   TM_EVENT_FRAMES,        // video: pictures wait for tm_video_next_frame; told once until one was asked for
+  TM_EVENT_ELSEWHERE,     // media comes from a further place and none from the remote: address, port; at most once a second
 } tm_event_kind;
 
 typedef struct {
@@ -162,6 +164,8 @@ typedef struct {
   char digit;
   uint32_t duration_ms;
   uint32_t width, height;
+  char address[TM_ENGINE_ADDRESS_OCTETS];
+  uint16_t port;
   tm_error error;
 } tm_event;
 

@@ -61,6 +61,16 @@ static uint16_t port_of(const struct sockaddr_storage *storage)
                                               : ((const struct sockaddr_in *)(const void *)storage)->sin_port);
 }
 
+bool tm_address_write(const tm_address *address, char *text, size_t octets, uint16_t *port)
+{
+  const struct sockaddr_storage *storage = &address->storage;
+  bool v6 = storage->ss_family == AF_INET6;
+  const void *host = v6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)storage)->sin6_addr
+                        : (const void *)&((const struct sockaddr_in *)(const void *)storage)->sin_addr;
+  *port = port_of(storage);
+  return inet_ntop(v6 ? AF_INET6 : AF_INET, host, text, (socklen_t)octets) != NULL;
+}
+
 static uint16_t bound_port(int fd)
 {
   struct sockaddr_storage storage;

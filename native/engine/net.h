@@ -18,6 +18,9 @@ bool tm_address_same_host(const tm_address *a, const tm_address *b);
 /** 0.0.0.0 or ::, the address of SDP that wants nothing. */
 bool tm_address_unspecified(const tm_address *address);
 
+/** The IP literal, without zone, and the port. False: it does not fit. */
+bool tm_address_write(const tm_address *address, char *text, size_t octets, uint16_t *port);
+
 /** Parses an IP literal (IPv6 without brackets, `%zone` allowed). 0 or -EINVAL. */
 int tm_address_parse(const char *text, uint16_t port, tm_address *address);
 

@@ -7,6 +7,7 @@ enum {
   MAX_DATAGRAMS = 16,   // in one go, so that a flood does not hold up the beats
   MAX_IN_A_BEAT = 400,  // 20,000 a second: some percent of a core, whatever comes
   PRESENT_MS = 100,     // a source that was heard since is not replaced
+  TELL_AGAIN_MS = 1000, // that another early dialog sends
 };
 
 static void discard(tm_session *session)
@@ -45,7 +46,7 @@ static bool follow_source(tm_session *session, const tm_rtp_packet *packet, cons
   session->has_candidate = false;
   session->source_heard_ns = now;
   tm_origin_heard(&session->origin, from, now);
-  if (tm_origin_certain(&session->origin) && !session->connected)
+  if (tm_origin_certain(&session->origin) && !session->connected && !session->config.further)
     session->connected = tm_socket_connect(session->sockets.rtp, &session->config.remote);
   return true;
 }
@@ -70,9 +71,35 @@ static void account(tm_session *session, const tm_rtp_packet *packet, tm_packet_
                         memory_order_relaxed);
 }
 
+static bool is_further(const tm_session *session, const tm_address *from)
+{
+  const tm_further_paths *further = session->config.further;
+  for (unsigned i = 0; further && i < further->count; i++)
+    if (tm_address_equal(&further->paths[i].remote, from)) return !tm_address_equal(&session->config.remote, from);
+  return false;
+}
+
+// Media of another early dialog of the same offer, whose codec and keys are others: who set the stream decides whom it follows.
+static void elsewhere(tm_session *session, const uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
+{
+  tm_rtp_packet packet;
+  if (tm_rtp_parse(datagram, octets, &packet) != TM_OK || packet.payload_bytes == 0) return;
+  if (packet.payload_type == session->config.keepalive.payload_type || !session->config.receive) return;
+  if (session->has_source && now - session->source_heard_ns < PRESENT_MS * TM_NS_PER_MS) return;
+  if (session->elsewhere_told_ns && now - session->elsewhere_told_ns < TELL_AGAIN_MS * TM_NS_PER_MS) return;
+  tm_event event = {.kind = TM_EVENT_ELSEWHERE, .stream = session->id};
+  if (tm_address_write(from, event.address, sizeof event.address, &event.port) && tm_engine_emit(session->engine, &event))
+    session->elsewhere_told_ns = now;
+}
+
 void tm_session_take(tm_session *session, uint8_t *datagram, size_t octets, const tm_address *from, int64_t now)
 {
   tm_rtp_packet packet;
+  if (is_further(session, from)) {
+    elsewhere(session, datagram, octets, from, now);
+    discard(session);
+    return;
+  }
   // Opened before it may mean anything: a forged or replayed one makes no source and no origin.
   if (!tm_origin_takes(&session->origin, from, now) || !tm_secure_open(session, TM_PLAIN_RTP, datagram, &octets, now) ||
       tm_rtp_parse(datagram, octets, &packet) != TM_OK) {

@@ -222,7 +222,12 @@ void tm_session_configure(tm_session *session, const tm_session_config *config, 
     tm_origin_init(&session->origin, &config->remote);
     if (session->connected) tm_socket_disconnect(session->sockets.rtp);
     session->connected = false;
+    session->heard = false;
     tm_keepalive_moved(&session->keepalive, us(now));
+  }
+  if (session->connected && config->further) {
+    tm_socket_disconnect(session->sockets.rtp);
+    session->connected = false;
   }
   configure_further(session, config, now);
   keep_alive(session, &session->keepalive, config, now);

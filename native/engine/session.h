@@ -150,7 +150,7 @@ struct tm_session {
   bool has_source, heard;
   tm_rtp_source source;
   uint64_t lost_before;  // of earlier sources
-  int64_t source_heard_ns;
+  int64_t source_heard_ns, elsewhere_told_ns;
   uint32_t candidate_ssrc;
   uint16_t candidate_sequence;
   bool has_candidate;

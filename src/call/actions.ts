@@ -40,7 +40,14 @@ export function callActions(parts: CallParts): CallActions {
     'keep-dialog': ({ response }) => {
       if (response) caller?.keepDialog(response);
     },
-    'drop-dialog': ({ leg, response }) => caller?.dropDialog(leg?.remoteTag ?? response?.to.tag),
+    'drop-dialog': ({ leg, response }) => caller?.dropDialog(leg, response),
+    acknowledge: ({ response }) => {
+      if (response) caller?.acknowledge(response);
+    },
+    'negotiate-early': ({ incoming, leg }) => {
+      if (incoming && leg && incoming.request.method === 'UPDATE') caller?.update(incoming, leg);
+      else if (incoming) modifications.refuse(incoming);
+    },
     confirm: ({ response }) => {
       if (response) caller?.confirm(response);
     },

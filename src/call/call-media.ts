@@ -7,7 +7,7 @@ import type { LocalMedia, LocalPorts } from '#src/sdp/capabilities.ts';
 import { Picture } from './picture.ts';
 import { notEncrypted, wantedPolicy } from './security.ts';
 import { isLiteral, Sound } from './sound.ts';
-import type { Placed, Stage } from './stream-settings.ts';
+import type { Gate, Placed, Stage } from './stream-settings.ts';
 import type { CallWorld } from './world.ts';
 
 /** RFC 7022 4.2: at least 96 random bits. One name for both streams: they are shown together (RFC 3550 6.5.1). */
@@ -18,6 +18,14 @@ export interface Applied {
   readonly stage: Stage;
   /** Other early dialogs: keep-alives go there too. */
   readonly others?: readonly MediaAgreement[];
+  /** Before the answer: whether we listen there, and whether our own sound goes out (24.628 4.7.2.1). */
+  readonly gate?: Gate;
+}
+
+/** A further place from which media comes (`alsoTo` of a stream). */
+export interface HeardFrom {
+  readonly address: string;
+  readonly port: number;
 }
 
 type Numbers = ReadonlyMap<string, string | undefined>;
@@ -28,6 +36,8 @@ export class CallMediaSet {
   readonly onTrouble = new Signal<TandemError>();
   /** The audio cannot be: `call.media-address`, its name is unknown; `call.not-encrypted`, though it must be. */
   readonly onUnusable = new Signal<TandemError>();
+  /** Sound of the far end that is set came in for the first time; or, with a place, media from another early dialog. */
+  readonly onHeard = new Signal<HeardFrom | undefined>();
   readonly #world: CallWorld;
   #address: string | undefined;
   #audio: LocalPorts | undefined;
@@ -38,7 +48,10 @@ export class CallMediaSet {
     const cname = randomToken(world.random, CNAME_OCTETS);
     this.sound = new Sound(world, callId, cname);
     this.picture = new Picture(world, callId, cname);
-    for (const part of [this.sound, this.picture]) part.onTrouble.on((error) => this.onTrouble.emit(error));
+    for (const part of [this.sound, this.picture]) {
+      part.onTrouble.on((error) => this.onTrouble.emit(error));
+      part.onHeard.on((from) => this.onHeard.emit(from));
+    }
   }
 
   /** Takes the audio's ports, once. Throws `media.ports`, `media.address`. */
@@ -78,12 +91,12 @@ export class CallMediaSet {
    * Sets both streams as agreed; what is not agreed is muted, and a picture that an established call does not have gives
    * its ports back. Domain names are resolved first; a later agreement overtakes them.
    */
-  apply(media: MediaAgreement | undefined, { stage, others = [] }: Applied): void {
+  apply(media: MediaAgreement | undefined, { stage, others = [], gate }: Applied): void {
     this.#round += 1;
     const all = media ? [media, ...others] : [];
     const names = new Map(all.flatMap(namesIn).map(({ host, family }) => [host, family] as const));
     if (names.size === 0) {
-      this.#set(media, { stage, others }, new Map());
+      this.#set(media, { stage, others, ...(gate ? { gate } : {}) }, new Map());
       return;
     }
     const round = this.#round;
@@ -91,38 +104,47 @@ export class CallMediaSet {
       [...names].map(async ([host, family]) => [host, await this.#world.resolveHost(host, family)] as const),
     )
       .then((found) => {
-        if (round === this.#round) this.#set(media, { stage, others }, new Map(found));
+        if (round === this.#round)
+          this.#set(media, { stage, others, ...(gate ? { gate } : {}) }, new Map(found));
       })
       .catch((cause: unknown) => this.onTrouble.emit(TandemError.from(cause, 'call.media-address')));
   }
 
-  #set(media: MediaAgreement | undefined, { stage, others = [] }: Applied, numbers: Numbers): void {
-    this.#setAudio(media?.audio, { stage, others }, numbers);
-    this.#setVideo(media?.video, { stage, others }, numbers);
+  #set(media: MediaAgreement | undefined, { stage, others = [], gate }: Applied, numbers: Numbers): void {
+    this.#setAudio(media?.audio, { stage, others, ...(gate ? { gate } : {}) }, numbers);
+    this.#setVideo(media?.video, { stage, others, ...(gate ? { gate } : {}) }, numbers);
   }
 
-  #setAudio(agreement: AudioAgreement | undefined, { stage, others = [] }: Applied, numbers: Numbers): void {
+  #setAudio(
+    agreement: AudioAgreement | undefined,
+    { stage, others = [], gate }: Applied,
+    numbers: Numbers,
+  ): void {
     const placed = agreement && place(agreement, numbers);
     if (agreement && !this.#mayGo(agreement)) {
       this.sound.mute();
       this.onUnusable.emit(notEncrypted('nothing was agreed'));
     } else if (placed) {
       const also = others.flatMap(({ audio }) => this.#further(audio, numbers));
-      this.sound.set(placed, stage, also);
+      this.sound.set(placed, stage, also, gate);
     } else {
       this.sound.mute();
       if (agreement) this.onUnusable.emit(unknownHost(agreement.remote.address));
     }
   }
 
-  #setVideo(agreement: VideoAgreement | undefined, { stage, others = [] }: Applied, numbers: Numbers): void {
+  #setVideo(
+    agreement: VideoAgreement | undefined,
+    { stage, others = [], gate }: Applied,
+    numbers: Numbers,
+  ): void {
     const placed = agreement && place(agreement, numbers);
     if (agreement && !this.#mayGo(agreement)) {
       this.picture.mute();
       this.onTrouble.emit(notEncrypted('nothing was agreed for the video'));
     } else if (placed) {
       const also = others.flatMap(({ video }) => this.#further(video, numbers));
-      this.picture.set(placed, stage, also);
+      this.picture.set(placed, stage, also, gate);
     } else {
       this.picture.mute();
       if (agreement) this.onTrouble.emit(unknownHost(agreement.remote.address));

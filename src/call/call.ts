@@ -216,7 +216,8 @@ export class Call {
 
   /** `0` to `9`, `*`, `#`, `A` to `D`. */
   sendDtmf(digits: string): void {
-    if (this.#state !== 'active') throw this.#wrongState('dtmf');
+    const mayTalk = this.#state === 'active' || (this.#state === 'early' && this.#caller?.mayTalk);
+    if (!mayTalk) throw this.#wrongState('dtmf');
     this.#media.sound.sendDtmf(digits);
   }
 

@@ -1,19 +1,19 @@
 // The calling side of a call: INVITE, its forks, CANCEL, the 2xx (RFC 3261 13.2, 9.1; IR.92 2.2.5).
 import { TandemError } from '#src/base/errors.ts';
 import { randomToken } from '#src/base/random.ts';
-import type { OfferOptions } from '#src/sdp/capabilities.ts';
+import type { MediaWish, OfferOptions } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
-import { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import type { Part } from '#src/sip/message/multipart.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import type { Sending } from '#src/sip/ua/user-agent.ts';
+import type { Incoming, Sending } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
+import { EarlyDialogs, type Origin } from './early-dialogs.ts';
 import type { CallContext, HeaderPairs } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
@@ -21,7 +21,7 @@ import { mediaAddress, newOffers } from './offers.ts';
 import { hides, type Privacy } from './privacy.ts';
 import { faultOf, notEncrypted, wantedPolicy } from './security.ts';
 import { shownDirection, type VideoWish } from './video-policy.ts';
-import { connectionOf, literalTarget } from './way.ts';
+import { literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 export interface OutgoingCall {
@@ -40,7 +40,6 @@ export interface OutgoingCall {
   readonly parts?: readonly Part[];
 }
 
-const RINGING = 180;
 const RINGING_FREED = 199;
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
@@ -52,6 +51,7 @@ export class CallerRole {
   readonly #media: CallMediaSet;
   readonly #outgoing: OutgoingCall;
   readonly #fromTag: string;
+  readonly #early: EarlyDialogs;
   #way: Flow | Target | undefined;
   #targets: readonly Target[] | undefined;
   #offers: OfferAnswer | undefined;
@@ -60,8 +60,6 @@ export class CallerRole {
   #sending: Sending | undefined;
   /** Of the last answer. */
   #flow: Flow | undefined;
-  /** The dialog whose early media plays. */
-  #playing: Leg | undefined;
   #over = false;
 
   constructor(
@@ -77,6 +75,20 @@ export class CallerRole {
     this.#media = media;
     this.#outgoing = outgoing;
     this.#fromTag = randomToken(world.random);
+    this.#early = new EarlyDialogs(world, call, dialogs, media, {
+      origin: () => this.#origin,
+      wish: () => this.#wish,
+    });
+  }
+
+  get #origin(): Origin | undefined {
+    const request = this.#request;
+    const offers = this.#offers;
+    return request && offers ? { request, offers, flow: this.#flow } : undefined;
+  }
+
+  get #wish(): MediaWish {
+    return { audio: 'sendrecv', video: this.#video };
   }
 
   /** What our offer asks for. */
@@ -140,7 +152,7 @@ export class CallerRole {
       fromTag: this.#fromTag,
       cseq: (this.#request?.cseq.number ?? 0) + 1,
       session: this.#call.session.requestHeaders(),
-      sdp: offers.offer({ audio: 'sendrecv', video: this.#video }, options),
+      sdp: offers.offer(this.#wish, options),
       headers,
       parts,
       boundary: randomToken(this.#world.random),
@@ -191,9 +203,7 @@ export class CallerRole {
     const offers = this.#offers;
     if (response.status !== 422 || !offers || this.#over || !this.#call.session.refused(response))
       return false;
-    this.#dialogs.forgetEarly();
-    this.#playing = undefined;
-    this.#media.mute();
+    this.#early.forget();
     this.#offer(offers, this.#options);
     return true;
   }
@@ -206,9 +216,7 @@ export class CallerRole {
     const plain = before.mayRetryPlain;
     if (!plain && this.#video === 'none') return false;
     if (!plain) this.#video = 'none';
-    this.#dialogs.forgetEarly();
-    this.#playing = undefined;
-    this.#media.mute();
+    this.#early.forget();
     this.#offers = newOffers(this.#world, this.#media.open(mediaAddress(this.#world, way)), way);
     this.#offer(this.#offers, { plain });
     return true;
@@ -223,89 +231,56 @@ export class CallerRole {
       : {};
   }
 
-  /** A 18x: its dialog is kept; the first one with a description is heard, each gets its keep-alives. */
+  /** A 18x. */
   keepDialog(response: SipResponse): void {
-    const leg = this.#legOf(response);
-    if (response.status === RINGING) this.#media.sound.tone('ringback');
-    const body = sdpBytes(response);
-    if (!leg || !body || leg.preview || !this.#offers) return;
-    const preview = this.#offers.fork();
-    if (!preview.answer(body).ok) return;
-    leg.preview = preview;
-    this.#playing ??= leg;
-    this.#applyEarly();
+    this.#early.keep(response);
   }
 
-  #applyEarly(): void {
-    const others = this.#dialogs.early.filter((leg) => leg !== this.#playing);
-    this.#media.apply(this.#playing?.preview?.media, {
-      stage: 'early',
-      others: others.flatMap(({ preview }) => preview?.media ?? []),
-    });
+  /** A 18x to an INVITE that was given up. */
+  acknowledge(response: SipResponse): void {
+    this.#early.acknowledge(response);
   }
 
-  #legOf(response: SipResponse): Leg | undefined {
-    // A peer of RFC 2543 answers without a tag (RFC 3261 12.1.2); its 2xx wants an ACK all the same.
-    const tag = response.to.tag ?? (response.isSuccess ? '' : undefined);
-    const request = this.#request;
-    if (tag === undefined || !request || !this.#offers) return undefined;
-    const known = this.#dialogs.find(tag);
-    if (known && known.state !== 'terminated') {
-      known.dialog.update(response);
-      return known;
-    }
-    // One that was given up comes back only with a 2xx, which must be acknowledged.
-    if (!response.isSuccess && (known || this.#dialogs.isFull)) return undefined;
-    const dialog = Dialog.uac(request, response);
-    if (this.#flow) dialog.flow = connectionOf(dialog, this.#flow);
-    return this.#dialogs.add(dialog, this.#offers.fork(), 'early');
+  /** UPDATE of the callee before the answer. */
+  update(incoming: Incoming, leg: Leg): void {
+    this.#early.update(incoming, leg);
   }
 
   /** 199, or a BYE of the callee: this dialog only. */
-  dropDialog(tag: string | undefined): void {
-    const leg = tag === undefined ? undefined : this.#dialogs.find(tag);
-    if (leg?.state !== 'early') return;
-    this.#dialogs.terminate(leg);
-    if (!leg.preview) return;
-    if (this.#playing === leg)
-      this.#playing = this.#dialogs.early.find(({ preview }) => preview !== undefined);
-    this.#applyEarly();
+  dropDialog(leg: Leg | undefined, response: SipResponse | undefined): void {
+    this.#early.drop(leg, response);
+  }
+
+  /** Tones of the owner may go out before the answer. */
+  get mayTalk(): boolean {
+    return this.#early.mayTalk;
   }
 
   /** The first 2xx: ACK, the answer, sound; what cannot be used ends the call at once. */
   confirm(response: SipResponse): void {
-    const leg = this.#legOf(response);
+    const leg = this.#early.legOf(response);
     const request = this.#request;
     if (!leg || !request) {
       this.#call.dispatch('unusable', {});
       return;
     }
     leg.state = 'confirmed';
-    this.#dialogs.terminateOthers(leg);
     this.#world.ua.ack(leg.dialog, request, { flow: this.#world.line.flow });
-    const body = sdpBytes(response);
-    if (body) {
-      const settled = leg.offers.answer(body);
-      if (!settled.ok) {
-        this.#call.dispatch('unusable', { error: faultOf(settled.error) });
-        return;
-      }
-    } else if (leg.preview) {
-      leg.offers = leg.preview;
-    } else {
-      this.#call.dispatch('unusable', {});
+    const fault = settle(leg, sdpBytes(response));
+    if (fault) {
+      this.#dialogs.terminateOthers(leg);
+      this.#call.dispatch('unusable', fault);
       return;
     }
     this.#call.session.accepted(response);
     this.#call.answered(leg);
-    this.#media.sound.tone('none');
     this.#media.apply(leg.offers.media, { stage: 'established' });
-    this.#call.agreed(leg);
+    this.#early.confirm(leg);
   }
 
   /** A 2xx that nobody waits for: ACK and BYE (RFC 3261 13.2.2.4). */
   releaseLate(response: SipResponse): void {
-    const leg = this.#legOf(response);
+    const leg = this.#early.legOf(response);
     const request = this.#request;
     if (!leg || !request) return;
     leg.state = 'confirmed';
@@ -316,6 +291,7 @@ export class CallerRole {
   /** The user agent holds the CANCEL back until a provisional response came, and gives up after 64·T1 (9.1). */
   cancel(): void {
     this.#over = true;
+    this.#media.sound.tone('none');
     if (this.#sending) this.#sending.cancel();
     else this.#call.dispatch('failed');
   }
@@ -323,8 +299,24 @@ export class CallerRole {
   /** The call is over; a 2xx that still comes is released. */
   stop(): void {
     this.#over = true;
+    this.#early.stop();
     this.#dialogs.terminateEarly();
   }
+}
+
+/**
+ * What the 2xx settles. Its description is the answer unless a reliable 18x of this dialog brought one already (RFC 6337
+ * 2.1); without one an unreliable 18x counts (RFC 3261 13.2.1).
+ */
+function settle(leg: Leg, body: Buffer | undefined): { readonly error?: TandemError } | undefined {
+  if (leg.offers.settled) return undefined;
+  if (body) {
+    const settled = leg.offers.answer(body);
+    return settled.ok ? undefined : { error: faultOf(settled.error) };
+  }
+  if (!leg.preview) return {};
+  leg.offers = leg.preview;
+  return undefined;
 }
 
 const unreachable = (cause: unknown): TandemError =>

@@ -10,8 +10,8 @@ export const CALL_OPTION_TAGS: readonly string[] = ['from-change', 'replaces', '
 /** In a re-INVITE or UPDATE of ours. 100rel does not stand here: no change of a call needs a provisional response. */
 export const IN_DIALOG_OPTION_TAGS: readonly string[] = ['from-change', 'replaces', 'timer'];
 
-/** Sent in our INVITE only: a fork may be told to end by 199 (RFC 6228 4, NG.114 2.2.7). */
-export const INVITE_OPTION_TAGS = ['199'] as const;
+/** Sent in our INVITE only: 18x may be reliable (RFC 3262 4), a fork may be told to end by 199 (RFC 6228 4, NG.114 2.2.7). */
+export const INVITE_OPTION_TAGS = ['100rel', '199'] as const;
 
 export const SDP_TYPE = 'application/sdp';
 

@@ -24,6 +24,8 @@ export interface CallDetails {
   /** Who is really at the other end (TIP, RFC 4916), when the network said so. */
   readonly connected?: CallParty;
   readonly told?: readonly Told[];
+  /** The person called is in another call and hears that this one waits (24.615 4.5.5.3). */
+  readonly callee_waiting?: boolean;
   /** What the network says about how the call is to be shown. */
   readonly hints?: readonly string[];
 }

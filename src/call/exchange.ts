@@ -126,6 +126,9 @@ export class Exchange {
       incoming.respond(UNSUPPORTED_MEDIA_TYPE, { headers: [['Accept', SDP_TYPE]] });
     } else if (refusal) {
       incoming.respond(refusal.status, answerOf(refusal));
+    } else if (this.#state === 'idle' && leg.offers.offering && body.kind === 'sdp') {
+      // An UPDATE of the time before the answer is still under way (RFC 3311 5.2).
+      incoming.respond(REQUEST_PENDING);
     } else if (body.kind === 'sdp') {
       const event = request.method === 'INVITE' ? 'invite-offer' : 'update-offer';
       this.#fire(event, { leg, incoming, offer: body.bytes });

@@ -69,6 +69,8 @@ const ims: Contributor = ({ identity }, { profile }) =>
         ['P-Preferred-Identity', NameAddr.of(identity.uri, { displayName: identity.displayName }).toString()],
         ['P-Preferred-Service', PREFERRED_SERVICE],
         ['Accept-Contact', ACCEPT_CONTACT],
+        // RFC 5009 7, 24.229 5.1.3.1
+        ['P-Early-Media', 'supported'],
       ]
     : [];
 

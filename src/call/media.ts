@@ -37,6 +37,8 @@ export type CallStream = Pick<
   | 'tone'
   | 'stats'
   | 'onDtmf'
+  | 'onFirstPacket'
+  | 'onElsewhere'
   | 'onTrouble'
   | 'close'
 >;
@@ -51,6 +53,7 @@ export type CallVideoStream = Pick<
   | 'requestKeyFrame'
   | 'stats'
   | 'onFrame'
+  | 'onElsewhere'
   | 'onTrouble'
   | 'close'
 >;

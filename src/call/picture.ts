@@ -6,12 +6,23 @@ import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import type { CallVideoStream, VideoStats, VideoStreamConfig } from './media.ts';
 import { silenced } from './sound.ts';
-import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
+import {
+  alsoTo,
+  flowing,
+  type Gate,
+  keepAlive,
+  type Placed,
+  remoteOf,
+  type Stage,
+  securityOf,
+} from './stream-settings.ts';
 import { isTooLarge, tooLarge } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
 
 export class Picture {
   readonly onTrouble = new Signal<TandemError>();
+  /** Pictures of another early dialog come in. */
+  readonly onHeard = new Signal<{ readonly address: string; readonly port: number }>();
   /** As they came, with the parameter sets that the description told; the engine hands out only what somebody watches. */
   readonly onFrame = new Signal<Frame>({ onListened: () => this.#watch() });
   /** No more pictures: the video was dropped, or the call is over. */
@@ -47,6 +58,7 @@ export class Picture {
     const stream = this.#world.media.openVideo?.({ address, ports: this.#world.config.media.ports });
     if (!stream) return false;
     stream.onTrouble.on((error) => this.onTrouble.emit(error));
+    stream.onElsewhere.on((from) => this.onHeard.emit(from));
     this.#stream = stream;
     this.#ports = { port: stream.port, rtcpPort: stream.rtcpPort };
     this.#watch();
@@ -78,7 +90,12 @@ export class Picture {
   }
 
   /** `early`: no picture of ours before the answer. */
-  set(placed: Placed<VideoAgreement>, stage: Stage, others: readonly Placed<VideoAgreement>[] = []): void {
+  set(
+    placed: Placed<VideoAgreement>,
+    stage: Stage,
+    others: readonly Placed<VideoAgreement>[] = [],
+    gate?: Gate,
+  ): void {
     const { agreement } = placed;
     const { codec, cvo, bandwidthKbps, imageattr } = agreement;
     const before = this.#agreement?.codec.packetizationMode;
@@ -103,8 +120,11 @@ export class Picture {
       ...(cvo ? { cvo } : {}),
       ...(bandwidthKbps === undefined ? {} : { bandwidthKbps }),
       ...(imageattr ? { sizes: imageattr.receive } : {}),
-      send: agreement.send && isCarried && stage === 'established',
-      receive: agreement.receive,
+      ...flowing(
+        { ...agreement, send: agreement.send && isCarried },
+        stage,
+        gate && { ...gate, send: false },
+      ),
       rtcp: agreement.rtcp,
       cname: this.#cname,
       ...securityOf(agreement),

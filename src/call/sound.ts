@@ -8,7 +8,16 @@ import type { AudioAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import type { CallStream, StreamConfig, StreamStats, Tone } from './media.ts';
 import type { CallAudioSnapshot } from './snapshot.ts';
-import { alsoTo, keepAlive, type Placed, remoteOf, type Stage, securityOf } from './stream-settings.ts';
+import {
+  alsoTo,
+  flowing,
+  type Gate,
+  keepAlive,
+  type Placed,
+  remoteOf,
+  type Stage,
+  securityOf,
+} from './stream-settings.ts';
 import type { CallWorld } from './world.ts';
 
 const DEVICE = /^alsa:/;
@@ -20,6 +29,8 @@ const UNRATED = 0;
 export class Sound {
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
   readonly onTrouble = new Signal<TandemError>();
+  /** See CallMediaSet. */
+  readonly onHeard = new Signal<{ readonly address: string; readonly port: number } | undefined>();
   readonly #world: CallWorld;
   readonly #callId: string;
   readonly #cname: string;
@@ -45,6 +56,8 @@ export class Sound {
     const stream = this.#world.media.openStream({ address, ports: this.#world.config.media.ports });
     stream.onDtmf.on((event) => this.onDtmf.emit(event));
     stream.onTrouble.on((error) => this.onTrouble.emit(error));
+    stream.onFirstPacket.on(() => this.onHeard.emit(undefined));
+    stream.onElsewhere.on((from) => this.onHeard.emit(from));
     this.#stream = stream;
     return { port: stream.port, rtcpPort: stream.rtcpPort };
   }
@@ -93,7 +106,12 @@ export class Sound {
   }
 
   /** Sets the stream as agreed. `early`: we say nothing before the answer. */
-  set(placed: Placed<AudioAgreement>, stage: Stage, others: readonly Placed<AudioAgreement>[] = []): void {
+  set(
+    placed: Placed<AudioAgreement>,
+    stage: Stage,
+    others: readonly Placed<AudioAgreement>[] = [],
+    gate?: Gate,
+  ): void {
     const { agreement } = placed;
     const { codec, dtmf } = agreement;
     this.#agreement = agreement;
@@ -120,8 +138,7 @@ export class Sound {
           }
         : {}),
       ptimeMs: agreement.ptime,
-      send: agreement.send && stage === 'established',
-      receive: agreement.receive,
+      ...flowing(agreement, stage, gate),
       rtcp: agreement.rtcp,
       cname: this.#cname,
       xr: agreement.voipMetrics,

@@ -7,6 +7,18 @@ import type { Secured, StreamConfig } from './media.ts';
 /** `early`: before the final answer to the INVITE. */
 export type Stage = 'early' | 'established';
 
+/** Before the answer: what of the stream is let through. */
+export interface Gate {
+  readonly receive: boolean;
+  readonly send: boolean;
+}
+
+/** Nothing of ours goes out before the answer unless the gate lets it; what comes in is taken unless it does not. */
+export const flowing = ({ send, receive }: Agreement, stage: Stage, gate: Gate | undefined): Gate => ({
+  send: send && (stage === 'established' || (gate?.send ?? false)),
+  receive: receive && (stage === 'established' || (gate?.receive ?? true)),
+});
+
 type Agreement = AudioAgreement | VideoAgreement;
 
 /** An agreement whose far end is known by number. */

@@ -82,6 +82,10 @@ export const CALL_ACTIONS = [
   /** Remembers the dialog of a 18x and plays its media if it is the first with any. */
   'keep-dialog',
   'drop-dialog',
+  /** PRACK, and nothing more: the call was given up. */
+  'acknowledge',
+  /** UPDATE of the callee in an early dialog is answered; a re-INVITE there is refused. */
+  'negotiate-early',
   /** The dialog of the 2xx becomes the call: ACK, answer, media; the other dialogs are forgotten. */
   'confirm',
   /** A dialog nobody needs: ACK and BYE. */
@@ -163,14 +167,21 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
     unanswerable: to('ended', 'refuse', 'end', 'finish'),
     taken: to('answering', 'admit', 'accept'),
   }),
-  calling: row({ ...INVITING, 'fork-gone': 'ignored', modify: to('calling', 'refuse-modify') }),
+  calling: row({
+    ...INVITING,
+    'fork-gone': to('calling', 'drop-dialog'),
+    modify: to('calling', 'refuse-modify'),
+  }),
   early: row({
     ...INVITING,
     'fork-gone': to('early', 'drop-dialog'),
     bye: to('early', 'drop-dialog'),
-    modify: to('early', 'refuse-modify'),
+    modify: to('early', 'negotiate-early'),
   }),
   cancelling: row({
+    progress: to('cancelling', 'acknowledge'),
+    'fork-gone': to('cancelling', 'drop-dialog'),
+    bye: to('cancelling', 'drop-dialog'),
     // The 200 was on its way: RFC 3261 9.1 has us acknowledge it and hang up at once.
     answered: to('releasing', 'release-late'),
     refused: to('ended', 'finish'),

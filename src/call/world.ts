@@ -10,6 +10,7 @@ import type { CodecName } from '#src/sdp/codecs.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { EarlyMediaMode } from './early-media-table.ts';
 import type { SwitchMemory } from './identity-book.ts';
 import type { Line } from './line.ts';
 import type { CallMedia } from './media.ts';
@@ -65,6 +66,8 @@ export interface CallConfig {
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;
+  /** What a caller hears before the answer; default `auto`. */
+  readonly earlyMedia?: EarlyMediaMode;
   /** URIs of callers, or everybody. */
   readonly autoAnswer: 'all' | readonly string[];
 }

@@ -130,6 +130,7 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
       alone: profile === 'ims',
     },
     ringTime: Seconds(call.ring_seconds),
+    earlyMedia: config.sip.early_media,
     waiting: call.waiting,
     autoAnswer: call.auto_answer,
   };

@@ -22,6 +22,7 @@ export const EVENT_KINDS = {
   closed: 4,
   firstFrame: 5,
   frames: 6,
+  elsewhere: 7,
 } as const;
 
 export interface NativeEndpoint {
@@ -254,6 +255,9 @@ export interface NativeEvent {
   /** Of the first picture. */
   readonly width: number;
   readonly height: number;
+  /** Where media came from, of `elsewhere`. */
+  readonly address: string;
+  readonly port: number;
   readonly code: string;
   readonly text: string;
   readonly errno: number;

@@ -32,8 +32,10 @@ export class AudioStream {
   readonly rtcpPort: number;
   /** A key was pressed at the other end; told when it is released. */
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
-  /** Once: sound of the negotiated codec came in. */
+  /** Once for each remote: sound of the negotiated codec came in. */
   readonly onFirstPacket = new Signal<void>();
+  /** Media comes from a place of `alsoTo` and none from the remote; told at most once a second. */
+  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
   /** `media.device`, `media.file`: the call goes on without that end of it. `media.limit`: digits were not sent. */
   readonly onTrouble = new Signal<TandemError>();
   /** The device that went away is back, by itself. */
@@ -114,6 +116,9 @@ export class AudioStream {
     switch (event.kind) {
       case EVENT_KINDS.firstPacket:
         this.onFirstPacket.emit();
+        return false;
+      case EVENT_KINDS.elsewhere:
+        this.onElsewhere.emit({ address: event.address, port: event.port });
         return false;
       case EVENT_KINDS.dtmf:
         this.onDtmf.emit({ digit: event.digit, durationMs: event.durationMs });

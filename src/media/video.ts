@@ -38,6 +38,8 @@ export class VideoStream {
   readonly rtcpPort: number;
   /** Once: video of the negotiated payload type came in. */
   readonly onFirstPacket = new Signal<void>();
+  /** Media comes from a place of `alsoTo` and none from the remote; told at most once a second. */
+  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
   /** Once: a picture that can be decoded came in; its size, 0 when unknown. */
   readonly onFirstFrame = new Signal<{ readonly width: number; readonly height: number }>();
   /** `media.device`, `media.file`, `media.codec`: the call goes on without that end of it. */
@@ -123,6 +125,9 @@ export class VideoStream {
     switch (event.kind) {
       case EVENT_KINDS.firstPacket:
         this.onFirstPacket.emit();
+        return false;
+      case EVENT_KINDS.elsewhere:
+        this.onElsewhere.emit({ address: event.address, port: event.port });
         return false;
       case EVENT_KINDS.firstFrame:
         this.onFirstFrame.emit({ width: event.width, height: event.height });

@@ -122,6 +122,7 @@ export const details = shape({
   'connected?': party,
   'told?': list(shape({ at: time, text })),
   'hints?': list(text),
+  'callee_waiting?': flag,
 });
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 

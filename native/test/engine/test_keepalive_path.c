@@ -1,4 +1,6 @@
 // Keep-alives on the wire: RFC 6263 packets from the port that receives, beside them an empty report, to every early dialog.
+#include <string.h>
+
 #include "clock.h"
 #include "support.h"
 #include "tm_test.h"
@@ -115,6 +117,63 @@ static void early_dialogs(void)
   stop();
 }
 
+static bool sends(const support_peer *from, uint8_t payload_type, size_t payload_octets)
+{
+  static uint16_t sequence;
+  uint8_t packet[12 + 160] = {0x80, payload_type, (uint8_t)(sequence >> 8), (uint8_t)sequence, [8] = 1, 2, 3, 4};
+  sequence++;
+  return support_peer_send(from->rtp, tm_stream_port(engine, stream), packet, 12 + payload_octets);
+}
+
+// 24.628 4.7.2.1: who really sends is heard, whatever its codec; keep-alives of another dialog are no media.
+static void early_media_elsewhere(void)
+{
+  tm_event event;
+  CHECK(start());
+  tm_stream_config config = held();
+  tm_place place = {.address = "127.0.0.1", .port = other.port};
+  config.receive = true;
+  config.path.keepalive.phase = TM_KEEPALIVE_EARLY;
+  config.path.also = &place;
+  config.path.also_count = 1;
+  CHECK(configure(&config));
+  CHECK(sends(&other, 20, 0));
+  CHECK(sends(&other, 20, 4));
+  CHECK(!support_event(engine, TM_EVENT_ELSEWHERE, &event, 100));
+  CHECK(sends(&other, 0, 160));
+  CHECK(support_event(engine, TM_EVENT_ELSEWHERE, &event, 500));
+  CHECK_INT(event.port, other.port);
+  CHECK(strcmp(event.address, "127.0.0.1") == 0);
+  CHECK(sends(&other, 0, 160));
+  CHECK(!support_event(engine, TM_EVENT_ELSEWHERE, &event, 100));
+  // Followed: its media is the first of a new remote, and the old one is the place elsewhere.
+  config.remote_port = other.port;
+  config.payload_type = config.receive_payload_type = 0;
+  config.codec = TM_CODEC_NAME_PCMU;
+  place.port = peer.port;
+  CHECK(configure(&config));
+  support_sleep(50);
+  CHECK(sends(&other, 0, 160));
+  CHECK(support_event(engine, TM_EVENT_FIRST_PACKET, &event, 500));
+  // While one is heard the other is not told, and not let in.
+  for (int i = 0; i < 20; i++) {
+    CHECK(sends(&other, 0, 160) && sends(&peer, 8, 160));
+    support_sleep(20);
+  }
+  CHECK(!support_event(engine, TM_EVENT_ELSEWHERE, &event, 0));
+  support_sleep(1200);
+  CHECK(sends(&peer, 8, 160));
+  CHECK(support_event(engine, TM_EVENT_ELSEWHERE, &event, 500));
+  CHECK_INT(event.port, peer.port);
+  // Who wants to hear nothing is told nothing.
+  config.receive = false;
+  CHECK(configure(&config));
+  support_sleep(1200);
+  CHECK(sends(&peer, 8, 160));
+  CHECK(!support_event(engine, TM_EVENT_ELSEWHERE, &event, 100));
+  stop();
+}
+
 static void off(void)
 {
   tm_rtp_packet packet;
@@ -157,6 +216,7 @@ int main(void)
 {
   tm_test_run("on hold, and taken up again", on_hold);
   tm_test_run("every early dialog is opened once", early_dialogs);
+  tm_test_run("media of another early dialog is told of", early_media_elsewhere);
   tm_test_run("switched off; RTCP switched off", off);
   tm_test_run("what is refused", refused);
   return tm_test_end();

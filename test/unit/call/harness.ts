@@ -86,6 +86,8 @@ class FakeEnd<Config, Ends> {
 }
 
 export class FakeStream extends FakeEnd<StreamConfig, AudioEnds> implements CallStream {
+  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
+  readonly onFirstPacket = new Signal<void>();
   readonly digits: string[] = [];
   readonly tones: Tone[] = [];
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
@@ -104,6 +106,7 @@ export class FakeStream extends FakeEnd<StreamConfig, AudioEnds> implements Call
 }
 
 export class FakeVideo extends FakeEnd<VideoStreamConfig, VideoEnds> implements CallVideoStream {
+  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
   readonly onFrame = new Signal<VideoFrame>();
   keyFramesAsked = 0;
 
