@@ -206,9 +206,14 @@ static void mind_loss(tm_stream *stream, uint64_t unit)
   if (unit % UNITS_A_SECOND != 0) return;
   tm_receiver_read_stats(side->coding->receiver, &stats);
   uint8_t cmr = tm_mode_ask_look(&side->ask, stats.jitter.frames_lost, stats.jitter.frames_played);
-  (void)tm_codec_ask_mode(side->coding->codec, cmr);  // codecs without modes ask for nothing
+  bool has_modes = tm_codec_ask_mode(side->coding->codec, cmr) == TM_OK;  // others ask for nothing
   int_fast64_t far = atomic_load_explicit(&stream->session.counters.far_loss_256, memory_order_relaxed);
-  if (far >= 0 && side->coding->config.fec) (void)tm_codec_expect_loss(side->coding->codec, (unsigned)(far * PERCENT / LOSS_UNIT));
+  uint64_t reports = atomic_load_explicit(&stream->session.counters.far_reports, memory_order_relaxed);
+  bool news = reports != side->far_reports;
+  side->far_reports = reports;
+  // Redundancy suits the latest report for as long as it stands; a mode steps down once for each.
+  bool concerned = side->coding->config.fec || (news && has_modes);
+  if (far >= 0 && concerned) (void)tm_codec_expect_loss(side->coding->codec, (unsigned)(far * PERCENT / LOSS_UNIT));
 }
 
 static void hand_over(tm_stream *stream, uint64_t unit)

@@ -4,12 +4,11 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "tm_amr_modes.h"
 #include "tm_rtp.h"
 
 enum {
   MAX_DTMF_CLOCK = 96000,
-  AMR_WB_START_MODE = 2,  // 12.65 kbit/s, the highest of the set that 26.114 prefers
-  AMR_START_MODE = 7,     // 12.2 kbit/s, likewise
   RTCP_MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   FEW_STREAMS = 8,        // that may well want to send at the same moment
 };
@@ -93,7 +92,7 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   tm_codec_config wanted = {.id = codec_ids[config->codec],
                             .octet_aligned = config->octet_aligned,
                             .mode_set = config->mode_set,
-                            .initial_mode = config->codec == TM_CODEC_NAME_AMR ? AMR_START_MODE : AMR_WB_START_MODE,
+                            .initial_mode = TM_AMR_BY_RULE,
                             .mode_change_period = config->mode_change_period,
                             .any_mode_change = config->any_mode_change,
                             .dtx = config->dtx,

@@ -164,6 +164,7 @@ static void take_report(tm_session *session, const tm_rtcp_report *report, int64
   uint32_t rtt = 0;
   if (report->ssrc != session->ssrc) return;
   atomic_store_explicit(&session->counters.far_loss_256, report->fraction_lost, memory_order_relaxed);
+  tm_count(&session->counters.far_reports, 1);
   if (tm_rtcp_round_trip(report, ntp_now(), &rtt))
     atomic_store_explicit(&session->counters.rtt_us, rtt, memory_order_relaxed);
   if (session->kind->report) session->kind->report(session, report, now);

@@ -81,6 +81,7 @@ typedef struct {
   atomic_uint_fast64_t packets_sent, octets_sent, packets_received, octets_received, packets_lost, packets_discarded;
   atomic_uint_fast64_t rtcp_sent, rtcp_received, send_errors, keepalives_sent;
   atomic_uint_fast64_t srtp_failures;
+  atomic_uint_fast64_t far_reports;  // blocks about our SSRC
   atomic_uint_fast32_t jitter_us, remote_ssrc;
   atomic_int_fast64_t rtt_us, far_loss_256;  // negative: unknown
 } tm_session_counters;

@@ -113,6 +113,7 @@ typedef struct {
   unsigned frame_count;
   bool spoke;  // the last frame handed over was sound
   tm_mode_ask ask;
+  uint64_t far_reports;  // that were looked at
   tm_progress progress;
   int64_t tone_due_ns;  // of the next 20 ms of a tone before there is a configuration
   bool covers, yields;  // the tone takes the place of the far sound; it ends with the first packet of it

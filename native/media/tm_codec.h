@@ -51,7 +51,7 @@ typedef struct tm_codec_config {
   // AMR, AMR-WB.
   bool octet_aligned;          // octet-align=1
   uint16_t mode_set;           // mask of allowed modes, in both directions; 0 means all
-  uint8_t initial_mode;        // first mode sent; the nearest lower one of the set is taken (26.114 7.5.2.1.2)
+  uint8_t initial_mode;        // first mode sent: the nearest lower one of the set; TM_AMR_BY_RULE: as 26.114 7.5.2.1.6 has it
   uint8_t mode_change_period;  // frames between possible changes, 1 or 2; 0 means 2, the 26.114 default
   bool any_mode_change;        // false: only to the neighbour in the set (26.114 default)
   // AMR, AMR-WB, Opus.
@@ -83,8 +83,8 @@ uint8_t tm_codec_mode(const tm_codec *codec);
 /// AMR, AMR-WB: the codec mode request that every payload carries from now on, TM_AMR_CMR_NONE (15, as at first): none.
 /// Sending half. Errors: ARGUMENT; UNSUPPORTED without modes.
 tm_status tm_codec_ask_mode(tm_codec *codec, uint8_t cmr);
-/// Opus: the loss in percent that the peer reports; forward error correction is sent accordingly. Sending half.
-/// Others: UNSUPPORTED.
+/// The loss in percent that the peer reports. Opus: forward error correction is sent accordingly. AMR, AMR-WB: once for each report,
+/// tm_amr_modes_reported. Sending half. Others: UNSUPPORTED.
 tm_status tm_codec_expect_loss(tm_codec *codec, unsigned percent);
 /// Joins frames that follow one another in time into one RTP payload. Errors: ARGUMENT, SPACE.
 tm_status tm_codec_pack(tm_codec *codec, const tm_frame *frames, size_t count, uint8_t *out, size_t capacity,

@@ -107,6 +107,11 @@ static tm_status ask_mode(tm_codec *codec, uint8_t cmr) {
   return TM_OK;
 }
 
+static tm_status expect_loss(tm_codec *codec, unsigned percent) {
+  tm_amr_modes_reported(&((amr *)codec)->modes, percent);
+  return TM_OK;
+}
+
 static tm_status pack(tm_codec *codec, const tm_frame *frames, size_t count, uint8_t *out, size_t capacity,
                       size_t *written) {
   const amr *self = (const amr *)codec;
@@ -156,7 +161,8 @@ static void destroy(tm_codec *codec) {
 
 static const tm_codec_ops OPS = {
   .encode = encode, .pack = pack, .unpack = unpack, .decode = decode, .conceal = conceal,
-  .set_mode = set_mode, .mode = current_mode, .ask_mode = ask_mode, .destroy = destroy};
+  .set_mode = set_mode, .mode = current_mode, .ask_mode = ask_mode, .expect_loss = expect_loss,
+  .destroy = destroy};
 
 tm_status tm_codec_create_amr(const tm_codec_config *config, tm_codec **codec) {
   const amr_library *library = config->id == TM_CODEC_AMR ? &NARROW : &WIDE;

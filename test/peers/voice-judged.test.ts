@@ -214,6 +214,49 @@ for (const [name, set, other] of [
   );
 }
 
+/** Packets of 20 ms: 600 ms, the waiting times of the clause. */
+const CLIMB_PACKETS = 30;
+
+/** What the device sends while nobody asks for a mode (26.114 7.5.2.1.6): the second of a set of four, the next one after each 600 ms. */
+async function beginning(name: AmrName, set: readonly number[], asked: boolean): Promise<void> {
+  const form = 'bandwidth-efficient';
+  const rules = [`mode-set=${set}`, 'mode-change-period=2', 'mode-change-neighbor=1'];
+  const talk = asked
+    ? asking(name, form, [{ mode: set.at(-1) ?? 0, times: 40 }])
+    : (): Promise<void> => wait(CLIMB_PACKETS * set.length * 20);
+  const { capture, port } = await once(`${name} beginning ${asked}`, () =>
+    farCall(capturePath(`${name} beginning ${asked}`), { codecs: [name] }, audioOf(name, form, rules), talk),
+  );
+  const modes = capture
+    .packets(`rtp.p_type == 97 && udp.dstport == ${port}`, AMR_FIELDS, tsharkForm(form))
+    .map((packet) => frameTypes(packet)[0] ?? -1);
+  const starts = set.map((mode) => modes.indexOf(mode));
+  assert.is(modes[0], set[1], 'the second lowest');
+  assert.is(starts[0], -1, 'never the lowest');
+  for (const [at, start] of starts.entries()) {
+    const before = starts[at - 1] ?? 0;
+    if (at < 2) continue;
+    // A change waits for the other half of its period.
+    assert.ok(
+      start - before >= CLIMB_PACKETS - 2 && start - before <= CLIMB_PACKETS + 2,
+      `changes at ${starts}`,
+    );
+  }
+  assert.is(modes.at(-1), set.at(-1), 'the highest in the end');
+}
+
+for (const [name, set] of [
+  ['AMR', [0, 2, 4, 7]],
+  ['AMR-WB', [0, 1, 2, 8]],
+] as const) {
+  test.proof(`[MD-2.4.3e] ${name}: a stream begins low and climbs every 600 ms, unless it is asked`, {
+    peers: ['tshark', 'SIPp'],
+    timeoutMs: 60_000,
+    run: () => beginning(name, set, false),
+    control: () => beginning(name, set, true),
+  });
+}
+
 const EVENT_FIELDS = [
   'frame.time_epoch',
   'rtp.seq',
