@@ -7,6 +7,7 @@ import type { Random } from '#src/base/random.ts';
 import type { Store } from '#src/base/store.ts';
 import { openCallLog } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
+import { Transfers } from '#src/call/transfer/transfers.ts';
 import { resolveMediaHost } from '#src/call/world.ts';
 import { AudioTest, roomOptions } from '#src/device/acoustics.ts';
 import {
@@ -87,11 +88,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
+    const transfers = new Transfers({ ...parts, ...line }, calls);
     registration.onRejected.on(() => calls.releaseAll());
-    ua.onRequest((incoming) => void (calls.handle(incoming) || refuseUnknown(incoming)));
+    ua.onRequest((incoming) => {
+      if (!calls.handle(incoming) && !transfers.handle(incoming)) refuseUnknown(incoming);
+    });
     const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
     const measure = () => test.measure();
-    const ports = webPorts({ ...options, ...parts, registration, calls, log: rows, measure });
+    const ports = webPorts({ ...options, ...parts, registration, calls, transfers, log: rows, measure });
     const { host, port } = webAddress(config.web.listen);
     const web = new WebServer({ ...options, ports, host, port: options.webPort ?? port });
     closing.unshift(() => ua.stop());

@@ -3,6 +3,8 @@ import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
+import type { Dialog } from '#src/sip/dialog/dialog.ts';
+import type { SipResponse } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { type CallActions, callActions } from './actions.ts';
 import { CallMediaSet } from './call-media.ts';
@@ -18,6 +20,7 @@ import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
 import type { Picture } from './picture.ts';
+import type { Privacy } from './privacy.ts';
 import { type CallQuality, qualityOf } from './quality.ts';
 import type { Replaceable } from './replaces.ts';
 import type { SessionTimer } from './session-timer.ts';
@@ -59,10 +62,15 @@ export class Call {
   readonly onChange = new Signal<CallSnapshot>();
   readonly onDtmf = new Signal<ReceivedDigit>();
   readonly onTrouble = new Signal<TandemError>();
+  /** To our INVITE, each as the table takes it. */
+  readonly onResponse = new Signal<SipResponse>();
+  /** Takes what comes in its dialog and is not for the call itself (REFER and its NOTIFY): true when it did. */
+  onInDialog: ((incoming: Incoming) => boolean) | undefined;
   /** Once, when nothing of the call is left but its memory. */
   readonly onEnded = new Signal<LogRow>();
 
   readonly #intro: CallIntro;
+  readonly #origin: CallOrigin;
   readonly #world: CallWorld;
   readonly #media: CallMediaSet;
   readonly #dialogs: DialogSet;
@@ -84,6 +92,7 @@ export class Call {
   constructor(world: CallWorld, intro: CallIntro, origin: CallOrigin) {
     this.#world = world;
     this.#intro = intro;
+    this.#origin = origin;
     this.id = intro.id;
     this.direction = origin.direction;
     this.sipCallId = origin.direction === 'in' ? origin.incoming.request.callId : origin.outgoing.callId;
@@ -246,6 +255,21 @@ export class Call {
     return this.#digits.noted;
   }
 
+  /** That of the conversation. */
+  get dialog(): Dialog | undefined {
+    return this.#dialogs.confirmed?.dialog;
+  }
+
+  /** What our INVITE said of it; undefined for a call that came in. */
+  get privacy(): Privacy | undefined {
+    return this.#origin.direction === 'out' ? this.#origin.outgoing.privacy : undefined;
+  }
+
+  /** For whoever has more to tell of it. */
+  get notes(): DetailNotes {
+    return this.#notes;
+  }
+
   get dialogNames(): Replaceable['dialogNames'] {
     return this.#dialogs.names;
   }
@@ -363,6 +387,7 @@ export class Call {
     this.#world.log.debug({ call: this.id, state: this.#state, event, next: found.next }, 'call event');
     this.#state = found.next;
     if (facts.response) this.#findings.answered(facts.response);
+    if (facts.response) this.onResponse.emit(facts.response);
     for (const action of found.actions) this.#actions[action](facts, event);
     this.#changed();
   }
@@ -433,6 +458,7 @@ export class Call {
       this.#findings.inDialog(incoming.request);
       this.#dispatch('modify', { incoming, leg });
     } else {
+      if (this.onInDialog?.(incoming)) return;
       const digit = answerInDialog(incoming, this.#world, this.#state === 'active');
       if (digit) this.#heard(digit);
     }

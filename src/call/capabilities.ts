@@ -1,14 +1,38 @@
 // What a call of Tandem understands, as data: methods, option tags, bodies. Only what is built is named.
 import type { SdpProfile } from '#src/sdp/capabilities.ts';
 
-/** RFC 3261 20.5. PRACK stands here because one that matches nothing gets its 481 (RFC 3262 3) instead of 405. */
-export const CALL_METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE', 'INFO', 'PRACK'] as const;
+/** RFC 3261 20.5. SUBSCRIBE is that to what a REFER began (RFC 3515 2.4.4). PRACK stands here because one that matches nothing gets its 481 (RFC 3262 3) instead of 405. */
+export const CALL_METHODS = [
+  'INVITE',
+  'ACK',
+  'CANCEL',
+  'BYE',
+  'OPTIONS',
+  'UPDATE',
+  'INFO',
+  'PRACK',
+  'REFER',
+  'NOTIFY',
+  'SUBSCRIBE',
+] as const;
 
 /** RFC 3261 20.37. 100rel and precondition are not built: a Require of them is answered 420. */
-export const CALL_OPTION_TAGS: readonly string[] = ['from-change', 'replaces', 'timer'];
+export const CALL_OPTION_TAGS: readonly string[] = [
+  'from-change',
+  'norefersub',
+  'replaces',
+  'tdialog',
+  'timer',
+];
 
 /** In a re-INVITE or UPDATE of ours. 100rel does not stand here: no change of a call needs a provisional response. */
-export const IN_DIALOG_OPTION_TAGS: readonly string[] = ['from-change', 'replaces', 'timer'];
+export const IN_DIALOG_OPTION_TAGS: readonly string[] = [
+  'from-change',
+  'norefersub',
+  'replaces',
+  'tdialog',
+  'timer',
+];
 
 /** Sent in our INVITE only: 18x may be reliable (RFC 3262 4), a fork may be told to end by 199 (RFC 6228 4, NG.114 2.2.7). */
 export const INVITE_OPTION_TAGS = ['100rel', '199'] as const;

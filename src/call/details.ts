@@ -17,12 +17,23 @@ export interface DiversionStep extends CallParty {
   readonly reason: string;
 }
 
+/** The far end of this call is passed on to somebody else, by us or at its own word by us to them. */
+export interface TransferState {
+  readonly to: string;
+  readonly state: 'trying' | 'ringing' | 'done' | 'failed';
+  /** What the call there met, last. */
+  readonly status?: number;
+}
+
 /** Every member is there only when there is something to tell. */
 export interface CallDetails {
   /** In the order of the call's way. */
   readonly diversion?: readonly DiversionStep[];
   /** Who is really at the other end (TIP, RFC 4916), when the network said so. */
   readonly connected?: CallParty;
+  readonly transfer?: TransferState;
+  /** Who had us place this call (Referred-By). */
+  readonly referred_by?: string;
   readonly told?: readonly Told[];
   /** The person called is in another call and hears that this one waits (24.615 4.5.5.3). */
   readonly callee_waiting?: boolean;

@@ -8,6 +8,8 @@ const OK = 200;
 const METHOD_NOT_ALLOWED = 405;
 const UNSUPPORTED_MEDIA_TYPE = 415;
 const BAD_INFO_PACKAGE = 469;
+const BAD_EVENT = 489;
+const FORBIDDEN = 403;
 const CALL_DOES_NOT_EXIST = 481;
 
 /** What PBXs put into INFO instead of RFC 4733 events. */
@@ -32,10 +34,22 @@ export function answerInDialog(incoming: Incoming, world: CallWorld, active: boo
       return undefined;
     case 'INFO':
       return answerInfo(incoming, active);
+    case 'NOTIFY':
+      incoming.respond(CALL_DOES_NOT_EXIST);
+      return undefined;
+    case 'SUBSCRIBE':
+      refuseSubscribe(incoming);
+      return undefined;
     default:
       incoming.respond(METHOD_NOT_ALLOWED, { headers: [['Allow', CALL_METHODS.join(', ')]] });
       return undefined;
   }
+}
+
+/** RFC 6665 4.2.1.3, RFC 3515 2.4.4: the one package that we notify of begins with a REFER and with nothing else. */
+export function refuseSubscribe(incoming: Incoming): void {
+  if (incoming.request.event?.type.toLowerCase() === 'refer') incoming.respond(FORBIDDEN);
+  else incoming.respond(BAD_EVENT, { headers: [['Allow-Events', 'refer']] });
 }
 
 function answerInfo(incoming: Incoming, active: boolean): InfoDigit | undefined {

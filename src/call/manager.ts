@@ -61,6 +61,9 @@ export class CallManager {
   /** What went wrong beside the calls' own fate: a log row not written, a device that went away. */
   readonly onTrouble = new Signal<TandemError>();
 
+  /** Takes what comes in the dialog of a call and is not for the call itself: true when it did. */
+  onInDialog: ((incoming: Incoming, call: Call) => boolean) | undefined;
+
   readonly #world: CallWorld;
   readonly #log: CallLogStore;
   /** In the order of their beginning; a call that is over leaves its memory in its own place. */
@@ -92,6 +95,11 @@ export class CallManager {
 
   get(id: string): Call | EndedCall | undefined {
     return this.#calls.get(id);
+  }
+
+  /** Those that run, or still have ports and devices. */
+  get live(): readonly Call[] {
+    return [...this.#live];
   }
 
   get isCalling(): boolean {
@@ -250,6 +258,7 @@ export class CallManager {
   #adopt(call: Call): Call {
     this.#calls.set(call.id, call);
     this.#live.add(call);
+    call.onInDialog = (incoming) => this.onInDialog?.(incoming, call) ?? false;
     call.onChange.on((snapshot) => {
       this.#tellWaiting();
       this.onChange.emit(snapshot);

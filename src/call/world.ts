@@ -63,6 +63,8 @@ export interface CallConfig {
   readonly shared?: readonly string[];
   /** Default: RFC 4028 with half an hour. */
   readonly session?: SessionSettings;
+  /** What a REFER of the other side meets; default `accept`. */
+  readonly transfers?: 'accept' | 'refuse';
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;

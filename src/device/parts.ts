@@ -6,6 +6,7 @@ import { describe, TandemError } from '#src/base/errors.ts';
 import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
 import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { refuseSubscribe } from '#src/call/in-dialog.ts';
 import type { CallConfig } from '#src/call/world.ts';
 import type { AccessSetting } from '#src/ims/access-network.ts';
 import type { RegistrationConfig } from '#src/ims/registration-config.ts';
@@ -19,16 +20,18 @@ import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { isCellular } from './access.ts';
 import type { SoundChoice } from './sound.ts';
 
-/** What the user agent understands: calls, and the NOTIFY of its subscriptions. */
+/** What the user agent understands: calls, with the NOTIFY of its subscriptions. */
 export const SPOKEN = {
-  allow: [...CALL_METHODS, 'NOTIFY'],
+  allow: CALL_METHODS,
   supported: CALL_OPTION_TAGS,
   userAgent: `Tandem/${VERSION}`,
 };
 
 /** RFC 6665 4.1.3: a NOTIFY of no subscription is 481; whatever else is for nobody, 405. */
-export const refuseUnknown = (incoming: Incoming): boolean =>
-  incoming.respond(incoming.request.method === 'NOTIFY' ? 481 : 405);
+export function refuseUnknown(incoming: Incoming): void {
+  if (incoming.request.method === 'SUBSCRIBE') refuseSubscribe(incoming);
+  else incoming.respond(incoming.request.method === 'NOTIFY' ? 481 : 405);
+}
 
 /** Who calls when nothing was configured: nobody in particular. */
 const NOBODY = 'sip:anonymous@anonymous.invalid';
@@ -129,6 +132,7 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
       least: Seconds(sip.min_se),
       alone: profile === 'ims',
     },
+    transfers: call.transfer,
     ringTime: Seconds(call.ring_seconds),
     earlyMedia: config.sip.early_media,
     waiting: call.waiting,

@@ -9,6 +9,7 @@ import type { Call } from '#src/call/call.ts';
 import type { EndedCall } from '#src/call/ended-call.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import type { Transfers } from '#src/call/transfer/transfers.ts';
 import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
 import { formatListen } from '#src/sip/transport/address.ts';
 import { callMetrics } from './call-metrics.ts';
@@ -20,6 +21,7 @@ export interface WebParts extends MeasuredParts {
   readonly clock: Clock;
   readonly settings: AgentSettings;
   readonly log: CallLogStore;
+  readonly transfers: Transfers;
   readonly trace: TraceRing;
   /** Keeps the owner's settings and begins to use them. */
   readonly changeSettings: (changes: Readonly<Record<string, unknown>>) => Promise<AgentSettings>;
@@ -28,7 +30,7 @@ export interface WebParts extends MeasuredParts {
   readonly measure: () => Promise<DelayReport>;
 }
 
-function callPort({ calls }: WebParts): CallPort {
+function callPort({ calls, transfers }: WebParts): CallPort {
   const known = (id: string): Call | EndedCall => {
     const call = calls.get(id);
     if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
@@ -55,6 +57,8 @@ function callPort({ calls }: WebParts): CallPort {
     },
     reject: (id) => acted(id, (call) => call.reject()),
     hangup: (id) => acted(id, (call) => call.hangup()),
+    transfer: (id, request) =>
+      ('to' in request ? transfers.blind(id, request.to) : transfers.consultative(id, request.call)).snapshot,
     dtmf: (id, digits) => acted(id, (call) => call.sendDtmf(digits)),
     video: (id, enabled) => acted(id, (call) => call.video(enabled)),
     quality: (id) => known(id).quality,

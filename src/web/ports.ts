@@ -57,6 +57,9 @@ export interface AnswerRequest {
   readonly others?: 'hold' | 'end';
 }
 
+/** Whom the far end of a call shall talk with: somebody who is called anew, or the far end of another call. */
+export type TransferRequest = { readonly to: string } | { readonly call: string };
+
 /** Calls by id. Each throws TandemError; `errors.ts` says which status an error becomes. */
 export interface CallPort {
   list(): readonly CallSnapshot[];
@@ -65,6 +68,8 @@ export interface CallPort {
   answer(id: string, request: AnswerRequest): CallSnapshot | Promise<CallSnapshot>;
   reject(id: string): CallSnapshot | Promise<CallSnapshot>;
   hangup(id: string): CallSnapshot | Promise<CallSnapshot>;
+  /** Passes the far end on; how that goes is told in the details. */
+  transfer(id: string, request: TransferRequest): CallSnapshot | Promise<CallSnapshot>;
   dtmf(id: string, digits: string): CallSnapshot | Promise<CallSnapshot>;
   /** Adds video to an active call, or drops it. */
   video(id: string, enabled: boolean): CallSnapshot | Promise<CallSnapshot>;

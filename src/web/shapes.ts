@@ -123,6 +123,8 @@ export const details = shape({
   'told?': list(shape({ at: time, text })),
   'hints?': list(text),
   'callee_waiting?': flag,
+  'transfer?': shape({ to: text, state: word('trying', 'ringing', 'done', 'failed'), 'status?': whole }),
+  'referred_by?': text,
 });
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 

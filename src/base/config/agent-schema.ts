@@ -208,6 +208,10 @@ export const agentSchema = {
       max: 3600,
       default: 90,
     }),
+    transfer: choice(['accept', 'refuse'], {
+      doc: 'Whether the other side of a call may pass it on: this device then calls whom it is told to.',
+      default: 'accept',
+    }),
     waiting: flag({ doc: 'A second call may ring while one is active.', default: true }),
   }),
   web: section('HTTP API and page.', {

@@ -22,6 +22,8 @@ const DONE: Partial<
   reject: (calls, id) => calls.reject(id),
   hangup: (calls, id) => calls.hangup(id),
   video: (calls, id, { enabled }) => calls.video(id, enabled === true),
+  transfer: (calls, id, { to, call }) =>
+    calls.transfer(id, typeof to === 'string' ? { to } : { call: String(call) }),
   dtmf: (calls, id, { digits }) => calls.dtmf(id, String(digits).toUpperCase()),
 };
 

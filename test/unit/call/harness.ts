@@ -25,6 +25,7 @@ import type {
   VideoStreamConfig,
 } from '#src/call/media.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import { Transfers } from '#src/call/transfer/transfers.ts';
 import type { CallConfig, CallWorld } from '#src/call/world.ts';
 import { isRequest, SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
@@ -195,6 +196,8 @@ export interface ReplyOptions {
   readonly untagged?: boolean;
 }
 
+const has = (name: string, headers: Headers = []): boolean => headers.some(([each]) => each === name);
+
 /** The far end. It does nothing by itself. */
 export class RawPeer {
   readonly transport: Transport;
@@ -294,11 +297,13 @@ export class RawPeer {
         ['To', fields.to],
         ['Call-ID', fields.callId],
         ['CSeq', `${fields.cseq} ${method}`],
-        ...(method === 'INVITE' || method === 'UPDATE'
+        ...(['INVITE', 'UPDATE', 'REFER'].includes(method) && !has('Contact', fields.headers)
           ? [['Contact', `<sip:peer@${PEER.host}:${PEER.port}>`] as const]
           : []),
         ...(fields.headers ?? []),
-        ...(fields.body === undefined ? [] : [['Content-Type', 'application/sdp'] as const]),
+        ...(fields.body === undefined || has('Content-Type', fields.headers)
+          ? []
+          : [['Content-Type', 'application/sdp'] as const]),
       ],
       ...(fields.body === undefined ? {} : { body: fields.body }),
     });
@@ -414,6 +419,7 @@ export interface TestWorld {
   readonly log: MemoryLog;
   readonly ua: UserAgent;
   readonly manager: CallManager;
+  readonly transfers: Transfers;
   readonly peer: RawPeer;
   readonly troubles: TandemError[];
   advance(ms: number): Promise<void>;
@@ -472,22 +478,21 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
     autoAnswer: [],
     ...options.config,
   };
-  const manager = new CallManager(
-    {
-      ua,
-      line,
-      media,
-      clock,
-      random,
-      log,
-      config,
-      resolver,
-      resolveHost: options.resolveHost ?? (async () => '192.0.2.77'),
-    },
-    store,
-  );
+  const callWorld: CallWorld = {
+    ua,
+    line,
+    media,
+    clock,
+    random,
+    log,
+    config,
+    resolver,
+    resolveHost: options.resolveHost ?? (async () => '192.0.2.77'),
+  };
+  const manager = new CallManager(callWorld, store);
+  const transfers = new Transfers(callWorld, manager);
   ua.onRequest((incoming) => {
-    if (!manager.handle(incoming)) incoming.respond(405);
+    if (!manager.handle(incoming) && !transfers.handle(incoming)) incoming.respond(405);
   });
   const troubles: TandemError[] = [];
   manager.onTrouble.on((error) => troubles.push(error));
@@ -498,6 +503,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
     log: store,
     ua,
     manager,
+    transfers,
     peer: new RawPeer(peerTransport, clock),
     troubles,
     advance: (ms) => clock.advance(Milliseconds(ms)),

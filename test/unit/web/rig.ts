@@ -137,6 +137,7 @@ export class Rig {
         answer: act('answer', 'ringing', 'active'),
         reject: act('reject', 'ringing', 'ended'),
         hangup: act('hangup', 'active', 'ended'),
+        transfer: act('transfer', 'active', 'active'),
         dtmf: act('dtmf', 'active', 'active'),
         video: (id, enabled) => act('video', 'active', 'active')(id, enabled),
         quality: () => this.quality,
