@@ -13,6 +13,7 @@ import { AudioTest, roomOptions } from '#src/device/acoustics.ts';
 import {
   callConfig,
   listenAddresses,
+  quietSettings,
   refuseUnknown,
   registrationConfig,
   SPOKEN,
@@ -20,6 +21,7 @@ import {
   tlsSettings,
 } from '#src/device/parts.ts';
 import { chooseVideo } from '#src/device/picture.ts';
+import { Prompt } from '#src/device/prompt.ts';
 import { chooseSound } from '#src/device/sound.ts';
 import { Registration } from '#src/ims/registration.ts';
 import { MediaEngine } from '#src/media/engine.ts';
@@ -56,6 +58,8 @@ export interface Agent {
   readonly web: WebServer;
   /** SIP addresses with the ports that were given, and the web's. */
   readonly listening: readonly string[];
+  /** Takes what `differsOnlyLive` lets through, without a new beginning. */
+  adjust(settings: AgentSettings): void;
   /** Ends the calls, de-registers, closes. */
   stop(): Promise<void>;
 }
@@ -80,22 +84,35 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const ua = new UserAgent({ ...base, ...SPOKEN, transport, resolver, timers: timers(config) });
     const parts = { ...base, ua, resolver, media, trace };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
+    const prompt = new Prompt({ media, clock, playback: sound.playback, log });
     const line = {
       line: registration,
       config: callConfig(config, sound, source),
       resolveHost: resolveMediaHost,
       memory: store,
+      alarm: () => prompt.alarm(),
     };
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
     const transfers = new Transfers({ ...parts, ...line }, calls);
+    calls.quiet = quietSettings(config);
     registration.onRejected.on(() => calls.releaseAll());
     ua.onRequest((incoming) => {
       if (!calls.handle(incoming) && !transfers.handle(incoming)) refuseUnknown(incoming);
     });
     const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
     const measure = () => test.measure();
-    const ports = webPorts({ ...options, ...parts, registration, calls, transfers, log: rows, measure });
+    let current = settings;
+    const adjust = (next: AgentSettings): void => {
+      current = next;
+      calls.quiet = quietSettings(next.config);
+    };
+    const ports = webPorts({
+      ...options,
+      ...parts,
+      ...{ registration, calls, transfers, log: rows, measure },
+      settings: () => current,
+    });
     const { host, port } = webAddress(config.web.listen);
     const web = new WebServer({ ...options, ports, host, port: options.webPort ?? port });
     closing.unshift(() => ua.stop());
@@ -105,7 +122,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // From here on: calls first, which need the registration, which needs the user agent.
     closing.unshift(() => calls.close().then(() => registration.stop()));
     registration.start();
-    return { calls, registration, web, listening: [...transport.listening.map(formatListen), web.url], stop };
+    return {
+      calls,
+      registration,
+      web,
+      adjust,
+      listening: [...transport.listening.map(formatListen), web.url],
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -13,6 +13,7 @@ import { CallerRole, type OutgoingCall } from './caller.ts';
 import { type CallDetails, DetailNotes } from './details.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
 import { Digits, type NotedDigit, type ReceivedDigit } from './digits.ts';
+import { emergencyFailed } from './emergency/rules.ts';
 import { endOf, isTold } from './ending.ts';
 import type { AnswerChoice, CallContext, Facts, Refusal } from './facts.ts';
 import { Findings } from './findings.ts';
@@ -38,6 +39,8 @@ export interface CallIntro {
   readonly identity: string;
   readonly calledIdentity?: string;
   readonly waiting: boolean;
+  /** We call in an emergency. */
+  readonly emergency?: boolean;
 }
 
 export type CallOrigin =
@@ -288,6 +291,12 @@ export class Call {
    * TandemError `call.state`.
    */
   hold(firm = false): Promise<TandemError | undefined> {
+    if (this.isEmergency)
+      throw new TandemError(
+        'caller',
+        'call.emergency-kept',
+        'An emergency call is neither held nor passed on.',
+      );
     return this.#changeHold('hold', firm);
   }
 
@@ -311,6 +320,11 @@ export class Call {
       off();
       patience.cancel();
     });
+  }
+
+  /** Neither held nor passed on (24.229 5.1.6.8, 34.229-5). */
+  get isEmergency(): boolean {
+    return this.#intro.emergency === true;
   }
 
   /** Talked in: answered, and not held by the owner. */
@@ -407,6 +421,11 @@ export class Call {
       this.#world.clock.date().toISOString(),
     );
     if (facts.error && isTold(facts.error)) this.onTrouble.emit(facts.error);
+    if (this.isEmergency && this.#answered === undefined && event !== 'hangup' && event !== 'abandon') {
+      const failed = emergencyFailed(facts.error);
+      this.#notes.tell(failed.message);
+      this.onTrouble.emit(failed);
+    }
     this.#pulse?.cancel();
     this.#modifications.stop();
     this.#media.mute();

@@ -32,6 +32,8 @@ export interface OutgoingCall {
   readonly additional?: NameAddr | undefined;
   readonly privacy: Privacy;
   readonly video: boolean;
+  /** An emergency call: neither held nor passed on, and its failure is told loudly. */
+  readonly emergency?: boolean | undefined;
   /** Of the INVITE. */
   readonly callId: string;
   /** More header fields of the INVITE: Replaces, Require, Referred-By, Additional-Identity. */

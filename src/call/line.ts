@@ -8,6 +8,8 @@ export interface Line {
   readonly profile: 'ims' | 'sip';
   /** An INVITE that comes neither over the registered flow nor from the P-CSCF is refused (contract `register`). */
   readonly register: boolean;
+  /** `+sip.instance`, a URN. */
+  readonly instance?: string;
   /** Home domain, for dialled numbers. */
   readonly domain?: string | undefined;
   /** Ours to use, the default one first; empty while not registered. */

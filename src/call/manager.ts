@@ -12,6 +12,7 @@ import { Call, type CallIntro } from './call.ts';
 import type { OutgoingCall } from './caller.ts';
 import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
 import type { ReceivedDigit } from './digits.ts';
+import { dialledEmergency, isCallBack, NO_EMERGENCY } from './emergency/rules.ts';
 import { EndedCall } from './ended-call.ts';
 import type { Refusal } from './facts.ts';
 import { answerOf } from './headers.ts';
@@ -22,6 +23,7 @@ import type { CallLogStore } from './log.ts';
 import { checkOffer, type Refused } from './offers.ts';
 import { type DialRequest, wantedCall } from './outgoing.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
+import { isQuiet, LOUD, type QuietSettings } from './quiet.ts';
 import { findReplaced } from './replaces.ts';
 import { SESSION_DEFAULTS, tooSmall } from './session-expires.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
@@ -56,6 +58,8 @@ export class CallManager {
   readonly onChange = new Signal<CallSnapshot>();
   /** As whom calls are made and taken. */
   readonly identities: IdentityBook;
+  /** Do not disturb; the owner changes it at any time. */
+  quiet: QuietSettings = LOUD;
   readonly onLog = new Signal<LogRow>();
   readonly onDtmf = new Signal<ReceivedDigit & { readonly call: string }>();
   /** What went wrong beside the calls' own fate: a log row not written, a device that went away. */
@@ -116,13 +120,30 @@ export class CallManager {
    * the call.
    */
   dial(request: DialRequest): Call {
-    return this.place(wantedCall(this.#world, this.identities, request));
+    try {
+      return this.place(wantedCall(this.#world, this.identities, request));
+    } catch (cause) {
+      const error = TandemError.from(cause, 'call.media');
+      if (this.#isEmergency(request.to)) this.#alarm(error);
+      throw error;
+    }
+  }
+
+  #isEmergency(to: string): boolean {
+    const { line, config } = this.#world;
+    return dialledEmergency(to, line, config.emergency ?? NO_EMERGENCY) !== undefined;
+  }
+
+  /** Heard as well as seen: whoever dials in need looks at no page. */
+  #alarm(error: TandemError): void {
+    this.#trouble(error);
+    this.#world.alarm?.();
   }
 
   /** As `dial`, for what need not be read any more: a transfer, a conference, a call pulled here. */
   place(wanted: Omit<OutgoingCall, 'callId'>): Call {
     if (this.#isClosed) throw new TandemError('ours', 'call.closed', 'Tandem is closing.');
-    if (this.#liveCount >= LIVE_CALL_LIMIT) {
+    if (!wanted.emergency && this.#liveCount >= LIVE_CALL_LIMIT) {
       throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
     }
     if (wanted.video && shownDirection(this.#world) === 'none') throw noVideo();
@@ -131,6 +152,7 @@ export class CallManager {
       remote: { uri: shownUri(wanted.target) },
       identity: this.identities.shown(wanted),
       waiting: false,
+      emergency: wanted.emergency ?? false,
     };
     const outgoing = { ...wanted, callId: randomToken(this.#world.random, 16) };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'out', outgoing }));
@@ -183,9 +205,10 @@ export class CallManager {
       return;
     }
     // Switched off here: the other devices go on ringing.
-    const refused = active
-      ? this.#refusalOf(incoming, replaced !== undefined)
-      : { refusal: TEMPORARILY_UNAVAILABLE };
+    const refused =
+      active || isCallBack(request)
+        ? this.#refusalOf(incoming, replaced !== undefined)
+        : { refusal: TEMPORARILY_UNAVAILABLE };
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: callingParty(request, trusted),
@@ -229,7 +252,11 @@ export class CallManager {
   /** Why it cannot even ring. */
   #refusalOf(incoming: Incoming, replaces: boolean): Refused | undefined {
     if (this.#isClosed) return { refusal: TEMPORARILY_UNAVAILABLE };
-    if (this.#isBusy && !replaces) return { refusal: BUSY_HERE };
+    // The emergency services get through whatever is switched off or going on here (MD-2.6c).
+    const isUrgent = isCallBack(incoming.request);
+    if (this.#isBusy && !replaces && !isUrgent) return { refusal: BUSY_HERE };
+    if (!replaces && !isUrgent && isQuiet(this.quiet, this.#world.clock.date()))
+      return { refusal: TEMPORARILY_UNAVAILABLE };
     const body = sdpBody(incoming.request);
     if (body.kind === 'foreign') return { refusal: UNSUPPORTED_MEDIA_TYPE };
     if (body.kind === 'none') return undefined;
@@ -264,7 +291,10 @@ export class CallManager {
       this.onChange.emit(snapshot);
     });
     call.onDtmf.on((digit) => this.#heard(call, digit));
-    call.onTrouble.on((error) => this.#trouble(error));
+    call.onTrouble.on((error) => {
+      if (error.id === 'call.emergency-failed') this.#alarm(error);
+      else this.#trouble(error);
+    });
     call.onEnded.on((row) => this.#ended(call, row));
     return call;
   }

@@ -1,6 +1,7 @@
 // What an owner asks for, as an INVITE to send: whom, as whom, hidden or not (24.229 5.1.3.1; contract `POST calls`).
 import type { OutgoingCall } from './caller.ts';
 import { dialTarget } from './dial.ts';
+import { dialledEmergency, emergencyCall, NO_EMERGENCY } from './emergency/rules.ts';
 import type { IdentityBook } from './identity-book.ts';
 import { OPEN, privacyOf } from './privacy.ts';
 import type { CallWorld } from './world.ts';
@@ -14,12 +15,17 @@ export interface DialRequest {
   readonly video?: boolean | undefined;
 }
 
-/** Throws TandemError `call.target`, `call.identity`, `call.identity-off`, `call.not-registered`. */
+/** Throws TandemError `call.emergency` where it is one and such calls are not allowed, `call.target`, `call.identity`, `call.identity-off`, `call.not-registered`. */
 export function wantedCall(
-  { line, config }: CallWorld,
+  world: CallWorld,
   book: IdentityBook,
   request: DialRequest,
 ): Omit<OutgoingCall, 'callId'> {
+  const { line, config, random, clock } = world;
+  const settings = config.emergency ?? NO_EMERGENCY;
+  const emergency = dialledEmergency(request.to, line, settings);
+  if (emergency)
+    return emergencyCall(request.to, emergency, { line, random, at: clock.date(), settings, book });
   const target = dialTarget(request.to, {
     profile: line.profile,
     ...(line.domain === undefined ? {} : { domain: line.domain }),

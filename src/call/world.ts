@@ -11,6 +11,7 @@ import type { SipUri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import type { EarlyMediaMode } from './early-media-table.ts';
+import type { EmergencySettings } from './emergency/rules.ts';
 import type { SwitchMemory } from './identity-book.ts';
 import type { Line } from './line.ts';
 import type { CallMedia } from './media.ts';
@@ -65,6 +66,8 @@ export interface CallConfig {
   readonly session?: SessionSettings;
   /** What a REFER of the other side meets; default `accept`. */
   readonly transfers?: 'accept' | 'refuse';
+  /** Default: no emergency calls. */
+  readonly emergency?: EmergencySettings;
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;
@@ -82,6 +85,8 @@ export interface CallWorld {
   readonly random: Random;
   readonly log: Logger;
   readonly config: CallConfig;
+  /** The loudspeaker says that an emergency call does not get through. */
+  readonly alarm?: () => void;
   /** Keeps what the owner switched; absent: until the restart. */
   readonly memory?: SwitchMemory;
   readonly resolver: { resolve(uri: SipUri): Promise<readonly Target[]> };

@@ -1,6 +1,7 @@
 // Keeps one agent running with the configuration in force: takes a new one whole or not at all, and stops in time.
 import { type Agent, startAgent } from '#src/agent.ts';
 import type { Clock } from '#src/base/clock.ts';
+import { differsOnlyLive } from '#src/base/config/live.ts';
 import { type AgentSettings, loadAgent } from '#src/base/config/load.ts';
 import { describe, TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
@@ -176,6 +177,12 @@ export class Supervisor {
   async #exchange(next: AgentSettings, change: string | undefined): Promise<void> {
     const before = this.#settings;
     if (JSON.stringify(next.config) === JSON.stringify(before.config)) {
+      this.#keep(change);
+      return;
+    }
+    if (this.#agent && differsOnlyLive(before.config, next.config)) {
+      this.#agent.adjust(next);
+      this.#settings = next;
       this.#keep(change);
       return;
     }

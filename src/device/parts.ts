@@ -6,7 +6,10 @@ import { describe, TandemError } from '#src/base/errors.ts';
 import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
 import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { civicOf } from '#src/call/emergency/location.ts';
+import type { EmergencySettings } from '#src/call/emergency/rules.ts';
 import { refuseSubscribe } from '#src/call/in-dialog.ts';
+import { type QuietSettings, quietHours } from '#src/call/quiet.ts';
 import type { CallConfig } from '#src/call/world.ts';
 import type { AccessSetting } from '#src/ims/access-network.ts';
 import type { RegistrationConfig } from '#src/ims/registration-config.ts';
@@ -106,6 +109,19 @@ export function registrationConfig(config: Config): RegistrationConfig {
 export const hasVideo = ({ media, video }: Config): boolean =>
   media.codecs.includes('H264') && (video.capture !== 'none' || video.sink !== 'none');
 
+function emergencySettings({ emergency, network }: Config): EmergencySettings {
+  const { allowed, numbers, latitude, longitude, uncertainty, civic } = emergency;
+  const point =
+    latitude === undefined || longitude === undefined ? undefined : { latitude, longitude, uncertainty };
+  const place = { civic: civicOf(civic), ...(point ? { point } : {}) };
+  return { allowed, numbers, country: network.country, place };
+}
+
+export const quietSettings = ({ call }: Config): QuietSettings => ({
+  always: call.dnd,
+  hours: call.dnd_hours === undefined ? undefined : quietHours(call.dnd_hours),
+});
+
 export function callConfig(config: Config, audio: SoundChoice, source?: VideoSource): CallConfig {
   const { media, call, video, identity, identities, sip, profile } = config;
   return {
@@ -127,6 +143,7 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
     security: { srtp: media.srtp, srtpCellular: media.srtp_cellular, e2ae: media.e2ae, isCellular },
     privacy: { calls: identity.privacy, answers: identity.hide_when_called },
     shared: identities.shared,
+    emergency: emergencySettings(config),
     session: {
       interval: Seconds(sip.session_expires),
       least: Seconds(sip.min_se),

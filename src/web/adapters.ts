@@ -19,7 +19,8 @@ import type { TraceRing } from './trace/ring.ts';
 
 export interface WebParts extends MeasuredParts {
   readonly clock: Clock;
-  readonly settings: AgentSettings;
+  /** Those in use now. */
+  readonly settings: () => AgentSettings;
   readonly log: CallLogStore;
   readonly transfers: Transfers;
   readonly trace: TraceRing;
@@ -139,7 +140,7 @@ export function webPorts(parts: WebParts): WebPorts {
       },
     },
     config: {
-      describe: () => describeSettings(parts.settings),
+      describe: () => describeSettings(parts.settings()),
       change: async (changes) => {
         const described = describeSettings(await parts.changeSettings(changes));
         onConfig.emit(described);

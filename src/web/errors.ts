@@ -60,6 +60,8 @@ const STATUS_BY_ID: Readonly<Record<string, number>> = {
   'call.unknown': 404,
   'call.state': 409,
   'call.no-dtmf': 409,
+  // Not allowed on this device, whatever its state.
+  'call.emergency': 409,
   // Of this device as it is configured: not the call's state, and not now.
   'call.no-video': 503,
   'audio.in-use': 409,

@@ -213,6 +213,15 @@ export const agentSchema = {
       default: 'accept',
     }),
     waiting: flag({ doc: 'A second call may ring while one is active.', default: true }),
+    dnd: flag({
+      doc: 'Do not disturb: calls do not ring here (480) and ring on at the other devices of the number. Takes effect at once. A call-back of the emergency services rings all the same.',
+      default: false,
+    }),
+    dnd_hours: text({
+      doc: 'The same every day between these local times.',
+      format: is.hours,
+      defaultDoc: 'none',
+    }),
   }),
   web: section('HTTP API and page.', {
     listen: text({
@@ -233,7 +242,25 @@ export const agentSchema = {
     smsc: text({ doc: 'Service centre.', format: is.anyUri }),
   }),
   emergency: section('Emergency calls.', {
-    allowed: flag({ doc: 'Emergency calls may be made from this device.', default: false }),
+    allowed: flag({
+      doc: 'Emergency calls may be made from this device. False: nothing is sent, and whoever dials is told to use a telephone. The numbers follow `network.country`; without it, those that a telephone without a SIM takes for emergency (112, 911, 000, 08, 110, 118, 119, 999).',
+      default: false,
+    }),
+    numbers: list(text({ doc: 'A number.', format: is.shortNumber }), {
+      doc: 'Further numbers that mean an emergency here.',
+      default: [],
+    }),
+    latitude: number({
+      doc: 'Where this device is, told in emergency calls: degrees north (WGS 84).',
+      min: -90,
+      max: 90,
+    }),
+    longitude: number({ doc: 'Degrees east.', min: -180, max: 180 }),
+    uncertainty: number({ doc: 'Radius around that point, in metres.', min: 1, max: 1_000_000 }),
+    civic: list(text({ doc: 'An element.', format: is.civicElement }), {
+      doc: 'The same as an address, told in emergency calls: elements of RFC 5139, such as `["country=SE", "A3=Stockholm", "RD=Storgatan", "HNO=1", "FLR=2"]`.',
+      default: [],
+    }),
   }),
   identity: section('What others see of us.', {
     privacy: choice(['none', 'id', 'header'], {

@@ -113,6 +113,17 @@ export const videoSource = format(
   (text) => text === 'none' || /^(?:v4l2|file):./.test(text),
 );
 
+export const hours = format('"HH:MM-HH:MM" ("22:00-07:00")', (text) =>
+  /^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/.test(text),
+);
+export const shortNumber = format('digits ("144")', (text) => /^[0-9*#]{1,15}$/.test(text));
+/** RFC 5139 3.1 */
+export const civicElement = format('an element of RFC 5139 and its value ("A3=Stockholm")', (text) =>
+  /^(?:country|A[1-6]|PRM|PRD|RD|STS|POD|POM|RDSEC|RDBR|RDSUBBR|HN[OS]|LMK|LOC|FLR|NAM|PC|BLD|UNIT|ROOM|SEAT|PLC|PCN|POBOX|ADDCODE)=[^\p{Cc}]{1,200}$/u.test(
+    text,
+  ),
+);
+
 /** RFC 6750 2.1 b64token: what can stand behind `Bearer`. */
 export const bearerToken = format('letters, digits and -._~+/ (a bearer token)', (text) =>
   /^[A-Za-z0-9\-._~+/]+=*$/.test(text),

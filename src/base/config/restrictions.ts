@@ -32,12 +32,6 @@ export const RESTRICTIONS: readonly Restriction[] = [
   },
   { key: 'sms.enabled', demand: '`true`', demanded: ({ sms }) => sms.enabled, lacks: 'has no SMS' },
   {
-    key: 'emergency.allowed',
-    demand: '`true`',
-    demanded: ({ emergency }) => emergency.allowed,
-    lacks: 'makes no emergency calls',
-  },
-  {
     key: 'identities.delegated',
     demand: 'a list that is not empty',
     demanded: ({ identities }) => identities.delegated.length > 0,

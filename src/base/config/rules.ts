@@ -94,6 +94,20 @@ export const RULES: readonly Rule[] = [
         : undefined,
   },
   {
+    key: 'emergency.latitude',
+    broken: ({ emergency }) =>
+      (emergency.latitude === undefined) === (emergency.longitude === undefined)
+        ? undefined
+        : 'and emergency.longitude go together',
+  },
+  {
+    key: 'emergency.uncertainty',
+    broken: ({ emergency }) =>
+      emergency.uncertainty !== undefined && emergency.latitude === undefined
+        ? 'needs emergency.latitude and emergency.longitude'
+        : undefined,
+  },
+  {
     key: 'sip.t2',
     broken: (config) => {
       const { t1, t2 } = timersOf(config);

@@ -58,7 +58,7 @@ for (const [input, rules, expected] of [
 for (const [input, rules] of [
   ['', IMS],
   ['   ', IMS],
-  ['urn:service:sos', IMS],
+  ['urn:service:counseling', IMS],
   ['http://example.com', IMS],
   ['sip:', IMS],
   ['sip:a b@c', IMS],

@@ -1,0 +1,53 @@
+// What the loudspeaker says without a call: a tone that nobody takes for ringing (TS 22.001 annex F, congestion).
+import type { Clock } from '#src/base/clock.ts';
+import { describe } from '#src/base/errors.ts';
+import type { Logger } from '#src/base/log.ts';
+import { Milliseconds } from '#src/base/units.ts';
+import type { CallMedia } from '#src/call/media.ts';
+
+/** Any free ports of the loopback: nothing is sent. */
+const NOWHERE = { address: '127.0.0.1', ports: { from: 0, to: 0 } } as const;
+const LENGTH = Milliseconds(3_000);
+
+export class Prompt {
+  readonly #media: CallMedia;
+  readonly #clock: Clock;
+  readonly #playback: string;
+  readonly #log: Logger;
+  #isPlaying = false;
+
+  /** `playback` as `[audio]` writes it; only a loudspeaker is spoken to. */
+  constructor(parts: {
+    readonly media: CallMedia;
+    readonly clock: Clock;
+    readonly playback: string;
+    readonly log: Logger;
+  }) {
+    this.#media = parts.media;
+    this.#clock = parts.clock;
+    this.#playback = parts.playback;
+    this.#log = parts.log;
+  }
+
+  /** Never throws; a prompt that plays already goes on. */
+  alarm(): void {
+    if (this.#isPlaying || !this.#playback.startsWith('alsa:')) return;
+    try {
+      const stream = this.#media.openStream(NOWHERE);
+      this.#isPlaying = true;
+      const close = (): void => {
+        this.#isPlaying = false;
+        stream.close().catch((cause: unknown) => this.#failed(cause));
+      };
+      this.#clock.after(LENGTH, close);
+      stream.attach({ playback: this.#playback });
+      stream.tone('congestion');
+    } catch (cause) {
+      this.#failed(cause);
+    }
+  }
+
+  #failed(cause: unknown): void {
+    this.#log.error({ reason: describe(cause) }, 'the loudspeaker cannot be used');
+  }
+}
