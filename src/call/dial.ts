@@ -3,12 +3,15 @@ import { isIP } from 'node:net';
 import { TandemError } from '#src/base/errors.ts';
 import { Params } from '#src/sip/message/params.ts';
 import { escapeUser, parseUri, SipUri, TelUri, type Uri } from '#src/sip/message/uri.ts';
+import { globalNumber, numberingPlan } from './numbering-plans.ts';
 
 export interface DialingRules {
   /** `ims` dials numbers as tel URIs, `sip` as users of the registrar. */
   readonly profile: 'ims' | 'sip';
   /** Home domain: the context of local numbers. Without it only full addresses can be dialled. */
   readonly domain?: string;
+  /** Where the owner lives: "SE" or "46". Without it a number without `+` stays as it was dialled. */
+  readonly country?: string | undefined;
 }
 
 /** RFC 3966 3: allowed between digits for people's eyes; blanks and slashes are what people type. */
@@ -29,7 +32,7 @@ export function dialTarget(input: string, rules: DialingRules): Uri {
   }
   const host = bareHost(text, rules);
   if (host) return host;
-  const number = text.replace(VISUAL_SEPARATORS, '');
+  const number = worldwide(text, rules);
   if (GLOBAL_NUMBER.test(number) || LOCAL_NUMBER.test(number)) return fromNumber(input, number, rules);
   return fromName(input, text, rules);
 }
@@ -47,12 +50,24 @@ function fromUri(input: string, text: string, rules: DialingRules): Uri {
   return uri;
 }
 
+/**
+ * Without visual separators, and with `+` where the country's prefixes tell what is meant. `(0)` in a number with `+` is
+ * for people inside the country (E.123 2.5).
+ */
+function worldwide(text: string, { country }: DialingRules): string {
+  const isGlobal = text.trimStart().startsWith('+');
+  const number = (isGlobal ? text.replace('(0)', '') : text).replace(VISUAL_SEPARATORS, '');
+  const plan = country === undefined ? undefined : numberingPlan(country);
+  return (plan && globalNumber(number, plan)) ?? number;
+}
+
 /** Without visual separators; a local number gets the context it lacks. */
 function normalTel(input: string, uri: TelUri, rules: DialingRules): TelUri {
-  const number = uri.number.replace(VISUAL_SEPARATORS, '');
+  const hasContext = uri.params.has('phone-context');
+  const number = hasContext ? uri.number.replace(VISUAL_SEPARATORS, '') : worldwide(uri.number, rules);
   if (GLOBAL_NUMBER.test(number)) return new TelUri(number, uri.params);
   if (!LOCAL_NUMBER.test(number)) throw undiallable(input, 'This is not a telephone number.');
-  if (uri.params.has('phone-context')) return new TelUri(number, uri.params);
+  if (hasContext) return new TelUri(number, uri.params);
   return new TelUri(number, uri.params.with('phone-context', domainOf(input, rules)));
 }
 

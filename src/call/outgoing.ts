@@ -29,6 +29,7 @@ export function wantedCall(
   const target = dialTarget(request.to, {
     profile: line.profile,
     ...(line.domain === undefined ? {} : { domain: line.domain }),
+    country: config.country,
   });
   return {
     target,

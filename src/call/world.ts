@@ -71,6 +71,8 @@ export interface CallConfig {
   readonly ringTime: Seconds;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;
+  /** Where the owner lives, for numbers dialled without `+`: "SE" or "46". */
+  readonly country?: string | undefined;
   /** What a caller hears before the answer; default `auto`. */
   readonly earlyMedia?: EarlyMediaMode;
   /** URIs of callers, or everybody. */

@@ -152,6 +152,7 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
     transfers: call.transfer,
     ringTime: Seconds(call.ring_seconds),
     earlyMedia: config.sip.early_media,
+    country: config.network.country,
     waiting: call.waiting,
     autoAnswer: call.auto_answer,
   };

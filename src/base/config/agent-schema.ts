@@ -120,7 +120,11 @@ export const agentSchema = {
   network: section('The access network, as P-Access-Network-Info tells it over protected signalling.', {
     access: choice(['wlan', 'ethernet', 'auto'], { doc: 'Kind of access.', default: 'auto' }),
     bssid: text({ doc: "The access point's MAC address, for `wlan`.", format: is.bssid }),
-    country: text({ doc: 'Country, for dialling.', format: is.country }),
+    country: text({
+      doc: 'Where the owner lives: numbers dialled with its prefixes go out with `+` and country code.',
+      format: is.country,
+      defaultDoc: 'numbers go out as they are dialled',
+    }),
   }),
   media: section('RTP.', {
     address: text({ doc: 'Local address of RTP.', format: is.mediaAddress, default: 'auto' }),
