@@ -18,8 +18,8 @@ export interface Grant {
   readonly outbound: boolean;
   /** Longest pause between keep-alives; undefined when nobody would answer them. */
   readonly keepAlive: Seconds | undefined;
-  /** The registrar announces the reg event package. */
-  readonly regEvent: boolean;
+  /** Event packages that the registrar announces, in lower case. */
+  readonly events: readonly string[];
 }
 
 /** RFC 5626 4.4.1 and 4.4.2: pauses when the registrar names none. */
@@ -43,7 +43,7 @@ export function readGrant(
     tempGruu: own?.params.get('temp-gruu') || undefined,
     outbound,
     keepAlive: keepAlive(response, outbound, transport === 'udp' ? KEEP_ALIVE_UDP : KEEP_ALIVE_RELIABLE),
-    regEvent: response.headerValues('Allow-Events').some((name) => name.toLowerCase() === 'reg'),
+    events: response.headerValues('Allow-Events').map((name) => name.toLowerCase()),
   };
 }
 

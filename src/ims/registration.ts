@@ -50,6 +50,8 @@ const USER_DIGITS = 32;
 export class Registration {
   readonly onChange = new Signal<RegistrationState>();
   readonly onFederation = new Signal<readonly FederatedDevice[]>();
+  /** A new binding lives: whatever was subscribed under another one begins anew (24.229 5.1.1.3). */
+  readonly onRegistered = new Signal<void>();
   /** A binding has ended: the dialogs made under it are lost (24.229 5.1.1.7). */
   readonly onReleased = new Signal<void>();
   /** The network forbids this device: its dialogs end (24.229 5.1.1.7). */
@@ -143,6 +145,11 @@ export class Registration {
     return this.#machine.binding?.identities.allows(uri) ?? false;
   }
 
+  /** Event packages that the registrar announced (RFC 6665 8.2.2), in lower case. */
+  get events(): readonly string[] {
+    return this.#machine.binding?.grant.events ?? [];
+  }
+
   /** For every request outside a dialog except REGISTER. */
   get route(): readonly NameAddr[] {
     const { binding } = this.#machine;
@@ -188,6 +195,25 @@ export class Registration {
     return this.#machine.binding !== undefined && this.#machine.procedure.security.agreed;
   }
 
+  /** TS 24.229 5.1.1.3: to the default public identity, whichever one was registered. */
+  subscribeParts(): SubscribeParts {
+    const { config } = this.#deps;
+    const identity = this.#machine.binding?.identities.subscribed ?? NameAddr.of(config.identity);
+    const plain = NameAddr.of(identity.uri);
+    const preferred: [string, string][] =
+      config.profile === 'ims' ? [['P-Preferred-Identity', plain.toString()]] : [];
+    return {
+      uri: identity.uri,
+      from: plain,
+      to: plain,
+      contact: this.contact({ privacy: false }),
+      routes: this.route,
+      headers: preferred,
+      digest: this.digest,
+      flow: this.flow,
+    };
+  }
+
   /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */
   accessNetworkInfo(flow: Flow | undefined): string | undefined {
     return flow?.secure && this.#deps.config.profile === 'ims' ? this.#access : undefined;
@@ -225,37 +251,23 @@ export class Registration {
     if (!initial) return;
     this.#regEvent?.stop();
     this.#regEvent = undefined;
+    this.#watchFederation(binding);
+    this.onRegistered.emit();
+  }
+
+  #watchFederation(binding: Binding): void {
     const { config } = this.#deps;
-    if (config.profile === 'sip' && !binding.grant.regEvent) return;
+    if (config.profile === 'sip' && !binding.grant.events.includes('reg')) return;
     this.#regEvent = new RegEvent({
       ...this.#deps,
       timers: config.timers,
       retry: config.backoff ?? DEFAULT_BACKOFF,
       self: { instance: this.instance, contact: binding.contact.uri.toString() },
-      parts: () => this.#subscribeParts(),
+      parts: () => this.subscribeParts(),
     });
     this.#regEvent.onFederation.on((devices) => this.onFederation.emit(devices));
     this.#regEvent.onOwn.on((change) => this.#networkSays(change));
     this.#regEvent.start();
-  }
-
-  /** TS 24.229 5.1.1.3: to the default public identity, whichever one was registered. */
-  #subscribeParts(): SubscribeParts {
-    const { config } = this.#deps;
-    const identity = this.#machine.binding?.identities.subscribed ?? NameAddr.of(config.identity);
-    const plain = NameAddr.of(identity.uri);
-    const preferred: [string, string][] =
-      config.profile === 'ims' ? [['P-Preferred-Identity', plain.toString()]] : [];
-    return {
-      uri: identity.uri,
-      from: plain,
-      to: plain,
-      contact: this.contact({ privacy: false }),
-      routes: this.route,
-      headers: preferred,
-      digest: this.digest,
-      flow: this.flow,
-    };
   }
 
   #released(): void {
