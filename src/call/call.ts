@@ -89,6 +89,7 @@ export class Call {
   #answered: string | undefined;
   #end: CallEnd | undefined;
   #hadVideo = false;
+  #pulled = false;
   #pulse: Timer | undefined;
   #closed: Promise<void> = Promise.resolve();
 
@@ -281,6 +282,16 @@ export class Call {
     return qualityOf(this.#media);
   }
 
+  /** A sentence for the owner, for the details. */
+  tell(sentence: string): void {
+    this.#notes.tell(sentence);
+  }
+
+  /** Another device of the number is taking it: the end that comes then is no end of the conversation. */
+  set pulled(on: boolean) {
+    this.#pulled = on;
+  }
+
   get details(): CallDetails {
     return this.#notes.snapshot;
   }
@@ -413,6 +424,7 @@ export class Call {
         event,
         direction: this.direction,
         answered: this.#answered !== undefined,
+        pulled: this.#pulled,
         status: facts.response?.status ?? facts.refusal?.status ?? facts.status,
         reasons: said?.reasons,
         warning: facts.response?.typed('Warning')[0]?.text,

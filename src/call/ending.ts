@@ -10,6 +10,8 @@ export interface EndingFacts {
   readonly direction: 'in' | 'out';
   /** A conversation had begun. */
   readonly answered: boolean;
+  /** Another device of the number was taking it. */
+  readonly pulled?: boolean;
   /** Final response to our INVITE, or the one that we gave. */
   readonly status?: number | undefined;
   readonly reasons?: readonly ReasonValue[] | undefined;
@@ -44,7 +46,8 @@ const NOT_ACCEPTABLE_HERE = 488;
 const NOT_RUNG: readonly number[] = [TEMPORARILY_UNAVAILABLE, BUSY_HERE];
 
 export function endOf(facts: EndingFacts, at: string): CallEnd {
-  const { by, label, sip } = ending(facts);
+  const { by, label: plain, sip } = ending(facts);
+  const label = facts.pulled && plain === 'answered' ? 'pulled' : plain;
   const reason = decidingReason(facts.reasons ?? []);
   const why = reason ? reasonSnapshot(reason) : (ownReason(facts.error, sip) ?? warned(facts.warning, sip));
   return { at, by, ...(sip === undefined ? {} : { sip }), ...(why ? { reason: why } : {}), label };

@@ -65,7 +65,7 @@ export function ownChange(info: RegInfo, table: RegInfoTable, self: Self): OwnCh
   return { kind: 'none' };
 }
 
-function sameUri(a: string, b: string): boolean {
+export function sameUri(a: string, b: string): boolean {
   const first = parseUri(a);
   const second = parseUri(b);
   return first.ok && second.ok ? uriEquals(first.value, second.value) : a === b;

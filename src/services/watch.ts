@@ -84,6 +84,11 @@ export class Watch {
     return this.#subscription.state;
   }
 
+  /** Of the subscription that is there or was. */
+  get callId(): string | undefined {
+    return this.#subscription.callId;
+  }
+
   /** Something that `wanted` asks about has changed. */
   consider(): void {
     if (this.#phase !== 'ready' || !this.#isWanted) return;

@@ -2,6 +2,7 @@
 import { err, ok, type Result } from '#src/base/result.ts';
 import { Seconds } from '#src/base/units.ts';
 import { attribute, childElements, childText, type Element, parseXml, xmlNumber } from '#src/base/xml.ts';
+import type { DialogName } from '#src/call/replaces.ts';
 
 export const DIALOG_INFO_TYPE = 'application/dialog-info+xml';
 export const DIALOG_INFO_NS = 'urn:ietf:params:xml:ns:dialog-info';
@@ -31,13 +32,6 @@ export interface NamedUri {
   readonly name?: string;
 }
 
-/** As a Replaces header names a dialog (RFC 3891), seen from the user agent that the document is about. */
-export interface DialogName {
-  readonly callId: string;
-  readonly localTag: string;
-  readonly remoteTag: string;
-}
-
 export interface DialogTarget {
   readonly uri: string;
   /** RFC 3840 parameters of the Contact; the value as it stands there, quotes included. */
@@ -60,6 +54,7 @@ export interface DialogInfoEntry {
   readonly event?: DialogInfoEvent;
   readonly code?: number;
   readonly duration?: Seconds;
+  /** The dialog whose place it took, seen from the user agent that the document is about. */
   readonly replaces?: DialogName;
   readonly referredBy?: NamedUri;
   readonly local: DialogParty;

@@ -109,6 +109,11 @@ export class Subscription {
     return this.#dialog;
   }
 
+  /** Of the SUBSCRIBE that began it. */
+  get callId(): string | undefined {
+    return this.#sending?.request.callId;
+  }
+
   /** Subscribes; whatever there was before is let go without a word. */
   start(): void {
     this.#failures = 0;
