@@ -22,6 +22,7 @@ import {
 } from '#src/device/parts.ts';
 import { chooseVideo } from '#src/device/picture.ts';
 import { Prompt } from '#src/device/prompt.ts';
+import { Services } from '#src/device/services.ts';
 import { chooseSound } from '#src/device/sound.ts';
 import { Registration } from '#src/ims/registration.ts';
 import { MediaEngine } from '#src/media/engine.ts';
@@ -100,6 +101,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ua.onRequest((incoming) => {
       if (!calls.handle(incoming) && !transfers.handle(incoming)) refuseUnknown(incoming);
     });
+    const services = new Services({ ...base, ua, registration, calls, config });
     const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
     const measure = () => test.measure();
     let current = settings;
@@ -110,7 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const ports = webPorts({
       ...options,
       ...parts,
-      ...{ registration, calls, transfers, log: rows, measure },
+      ...{ registration, calls, transfers, services, log: rows, measure },
       settings: () => current,
     });
     const { host, port } = webAddress(config.web.listen);
@@ -120,7 +122,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     closing.unshift(() => web.stop());
     await web.start();
     // From here on: calls first, which need the registration, which needs the user agent.
-    closing.unshift(() => calls.close().then(() => registration.stop()));
+    closing.unshift(() => {
+      services.stop();
+      return calls.close().then(() => registration.stop());
+    });
     registration.start();
     return {
       calls,

@@ -34,6 +34,8 @@ export interface CallDetails {
   readonly transfer?: TransferState;
   /** Who had us place this call (Referred-By). */
   readonly referred_by?: string;
+  /** The device of ours that has the call now, where dialog information told. */
+  readonly taken_by?: { readonly uri: string; readonly instance?: string };
   readonly told?: readonly Told[];
   /** The person called is in another call and hears that this one waits (24.615 4.5.5.3). */
   readonly callee_waiting?: boolean;

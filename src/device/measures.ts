@@ -4,12 +4,14 @@ import type { Registration } from '#src/ims/registration.ts';
 import type { MediaCounters, MediaEngine } from '#src/media/engine.ts';
 import type { CounterReading } from '#src/sip/transport/counters.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Services } from './services.ts';
 
 export interface MeasuredParts {
   readonly ua: UserAgent;
   readonly registration: Registration;
   readonly calls: CallManager;
   readonly media: MediaEngine;
+  readonly services: Services;
 }
 
 export interface Gauge {
@@ -66,7 +68,7 @@ export function counterReadings({ ua, registration, calls, media }: MeasuredPart
 const mediaReadings = (counters: MediaCounters): CounterReading[] =>
   entries(MEDIA_HELP).map(([name, help]) => ({ name, help, value: counters[name] }));
 
-export function gauges({ ua, registration, calls, media }: MeasuredParts): Gauge[] {
+export function gauges({ ua, registration, calls, media, services }: MeasuredParts): Gauge[] {
   const load = ua.load;
   const live = calls.list().filter(({ state }) => state !== 'ended').length;
   return [
@@ -77,6 +79,16 @@ export function gauges({ ua, registration, calls, media }: MeasuredParts): Gauge
     },
     { name: 'federation_devices', help: 'Devices of the federation.', value: registration.federation.length },
     { name: 'calls_live', help: 'Calls that have not ended.', value: live },
+    {
+      name: 'federation_calls',
+      help: 'Calls on other devices of the number.',
+      value: services.federation.list.length,
+    },
+    {
+      name: 'messages_waiting',
+      help: '1 while the mailbox has something new, as far as the network told.',
+      value: services.mailbox.state.waiting ? 1 : 0,
+    },
     { name: 'sip_dialogs', help: 'Dialogs.', value: load.dialogs },
     { name: 'sip_transactions', help: 'Transactions.', value: load.transactions },
     ...mediaReadings(media.counters).filter(({ name }) => !name.endsWith('_total')),

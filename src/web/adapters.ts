@@ -7,6 +7,7 @@ import { toSeconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
 import type { Call } from '#src/call/call.ts';
 import type { EndedCall } from '#src/call/ended-call.ts';
+import type { CallLabel } from '#src/call/labels.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { Transfers } from '#src/call/transfer/transfers.ts';
@@ -31,7 +32,10 @@ export interface WebParts extends MeasuredParts {
   readonly measure: () => Promise<DelayReport>;
 }
 
-function callPort({ calls, transfers }: WebParts): CallPort {
+/** Another device has it now. */
+const TAKEN: readonly (CallLabel | undefined)[] = ['completed elsewhere', 'pulled'];
+
+function callPort({ calls, transfers, services }: WebParts): CallPort {
   const known = (id: string): Call | EndedCall => {
     const call = calls.get(id);
     if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
@@ -63,7 +67,13 @@ function callPort({ calls, transfers }: WebParts): CallPort {
     dtmf: (id, digits) => acted(id, (call) => call.sendDtmf(digits)),
     video: (id, enabled) => acted(id, (call) => call.video(enabled)),
     quality: (id) => known(id).quality,
-    details: (id) => known(id).details,
+    details: (id) => {
+      const call = known(id);
+      const taker = TAKEN.includes(call.snapshot.end?.label)
+        ? services.federation.takenBy(call.sipCallId)
+        : undefined;
+      return { ...call.details, ...(taker ? { taken_by: taker } : {}) };
+    },
     digits: (id) => known(id).digits,
     watch: (id) => {
       const call = known(id);
@@ -115,7 +125,7 @@ function metrics(parts: WebParts): Metric[] {
 }
 
 export function webPorts(parts: WebParts): WebPorts {
-  const { ua, registration, calls, clock } = parts;
+  const { ua, registration, calls, services, clock } = parts;
   const start = clock.now();
   const status = (): StatusSnapshot => ({
     version: VERSION,
@@ -132,6 +142,11 @@ export function webPorts(parts: WebParts): WebPorts {
   return {
     status,
     calls: callPort(parts),
+    federation: {
+      list: () => services.federation.list,
+      pull: (id) => services.federation.pull(id).snapshot,
+    },
+    mailbox: () => services.mailbox.state,
     log: { list: (query) => parts.log.list(query) },
     identities: {
       setActive: (uri, active) => {
@@ -148,7 +163,11 @@ export function webPorts(parts: WebParts): WebPorts {
       },
     },
     audio: { measure: () => parts.measure() },
-    events: { onStatus, onCall: calls.onChange, onLog: logged, onConfig },
+    events: {
+      ...{ onStatus, onCall: calls.onChange, onLog: logged, onConfig },
+      onFederationCalls: services.federation.onChange,
+      onMailbox: services.mailbox.onChange,
+    },
     trace: parts.trace,
     metrics: () => metrics(parts),
     ...(parts.demo ? { demo: parts.demo } : {}),

@@ -58,7 +58,9 @@ const STATUS_BY_ID: Readonly<Record<string, number>> = {
   'call.digits': 400,
   'config.invalid': 400,
   'call.unknown': 404,
+  'federation.unknown': 404,
   'call.state': 409,
+  'federation.not-pullable': 409,
   'call.no-dtmf': 409,
   // Not allowed on this device, whatever its state.
   'call.emergency': 409,

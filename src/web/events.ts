@@ -4,8 +4,17 @@ import type { Clock, Timer } from '#src/base/clock.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import { Milliseconds } from '#src/base/units.ts';
 
-/** The contract's, and `demo` where the demonstration runs. */
-export type EventName = 'status' | 'call' | 'message' | 'log' | 'config' | 'update' | 'demo';
+/** The contract's, and beside it: calls on other devices, the mailbox, `demo` where the demonstration runs. */
+export type EventName =
+  | 'status'
+  | 'call'
+  | 'message'
+  | 'log'
+  | 'config'
+  | 'update'
+  | 'federation-calls'
+  | 'mwi'
+  | 'demo';
 
 interface Event {
   readonly number: number;

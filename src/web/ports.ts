@@ -6,6 +6,8 @@ import type { CallLabel } from '#src/call/labels.ts';
 import type { CallQuality } from '#src/call/quality.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { Frame } from '#src/media/mp4.ts';
+import type { FederationCall } from '#src/services/federation/federation-call.ts';
+import type { MailboxState } from '#src/services/message-waiting/mailbox.ts';
 import type { Metric } from './metrics.ts';
 import type { TraceRing } from './trace/ring.ts';
 
@@ -84,6 +86,13 @@ export interface CallPort {
   sipCallIds(id: string): readonly string[];
 }
 
+/** Calls on other devices of the number. Each throws TandemError. */
+export interface FederationPort {
+  list(): readonly FederationCall[];
+  /** The new call here. */
+  pull(id: string): CallSnapshot;
+}
+
 /** Received video, as whole pictures. */
 export interface Watched {
   readonly onFrame: Signal<Frame>;
@@ -128,11 +137,16 @@ export interface EventPort {
   readonly onCall: Signal<CallSnapshot>;
   readonly onLog: Signal<LogRow>;
   readonly onConfig: Signal<Readonly<Record<string, unknown>>>;
+  /** Besides the contract's. */
+  readonly onFederationCalls: Signal<readonly FederationCall[]>;
+  readonly onMailbox: Signal<MailboxState>;
 }
 
 export interface WebPorts {
   status(): StatusSnapshot;
   readonly calls: CallPort;
+  readonly federation: FederationPort;
+  mailbox(): MailboxState;
   readonly log: LogPort;
   readonly identities: IdentityPort;
   readonly config: ConfigPort;

@@ -17,6 +17,7 @@ import { laterRoutes } from './routes/later.ts';
 import { mediaRoutes } from './routes/media.ts';
 import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
+import { serviceRoutes } from './routes/services.ts';
 import { statusRoutes } from './routes/status.ts';
 import { Guard, SECURITY_HEADERS, setSecurityHeaders } from './security/guard.ts';
 import type { Sessions } from './security/session.ts';
@@ -61,6 +62,8 @@ export class WebServer {
     this.#hub = new EventHub(options.clock, options.random, {
       snapshot: () => [
         { name: 'status', data: ports.status() },
+        { name: 'federation-calls', data: ports.federation.list() },
+        { name: 'mwi', data: ports.mailbox() },
         ...ports.calls.list().map((data) => ({ name: 'call' as const, data })),
         ...(ports.demo ? [{ name: 'demo' as const, data: ports.demo.phones() }] : []),
       ],
@@ -92,12 +95,14 @@ export class WebServer {
     const given = app.server.address();
     const name = host.includes(':') ? `[${host}]` : host;
     this.#url = `http://${name}:${typeof given === 'object' && given ? given.port : port}`;
-    const { onStatus, onCall, onLog, onConfig } = ports.events;
+    const { onStatus, onCall, onLog, onConfig, onFederationCalls, onMailbox } = ports.events;
     this.#off = [
       onStatus.on((data) => this.#hub.emit('status', data)),
       onCall.on((data) => this.#hub.emit('call', data)),
       onLog.on((data) => this.#hub.emit('log', data)),
       onConfig.on((data) => this.#hub.emit('config', data)),
+      onFederationCalls.on((data) => this.#hub.emit('federation-calls', data)),
+      onMailbox.on((data) => this.#hub.emit('mwi', data)),
       ...(ports.demo ? [ports.demo.onChange.on((data) => this.#hub.emit('demo', data))] : []),
     ];
   }
@@ -168,6 +173,7 @@ export class WebServer {
       mediaRoutes,
       observeRoutes,
       configRoutes,
+      serviceRoutes,
       laterRoutes,
       demoRoutes,
     ].flatMap((make) => make(context));

@@ -1,5 +1,6 @@
 // The contract's objects as JSON Schemas: what a body is checked against, and what openapi.json shows.
 import { agentSchema } from '#src/base/config/agent-schema.ts';
+import { MESSAGE_CLASSES } from '#src/services/message-waiting/summary.ts';
 import { AUDIO_MEASURES, VIDEO_MEASURES } from './quality.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -77,6 +78,35 @@ const logRow = shape({ ...callMembers, state: word('ended'), end });
 export const calls = list(call);
 export const log = list(logRow);
 
+/** A call on another device, seen from there. */
+const federationCall = shape({
+  id: text,
+  'instance?': text,
+  uri: text,
+  'direction?': word('in', 'out'),
+  state: word('ringing', 'active'),
+  remote: party,
+  since: time,
+  pullable: flag,
+});
+export const federationCalls = list(federationCall);
+/** `known` is false until the network told. */
+export const mailbox = shape({
+  known: flag,
+  waiting: flag,
+  'account?': text,
+  messages: list(
+    shape({
+      kind: word(...MESSAGE_CLASSES.map(({ kind }) => kind)),
+      new: whole,
+      old: whole,
+      'urgent_new?': whole,
+      'urgent_old?': whole,
+    }),
+  ),
+  'at?': time,
+});
+
 const identityMembers = { uri: text, kind: word('default', 'irs', 'shared', 'delegated'), active: flag };
 export const identity = shape({ id: text, ...identityMembers });
 export const identities = list(identity);
@@ -125,6 +155,7 @@ export const details = shape({
   'callee_waiting?': flag,
   'transfer?': shape({ to: text, state: word('trying', 'ringing', 'done', 'failed'), 'status?': whole }),
   'referred_by?': text,
+  'taken_by?': shape({ uri: text, 'instance?': text }),
 });
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 

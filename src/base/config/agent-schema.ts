@@ -245,6 +245,23 @@ export const agentSchema = {
     enabled: flag({ doc: 'SMS over IP.', default: false }),
     smsc: text({ doc: 'Service centre.', format: is.anyUri }),
   }),
+  mwi: section('Message waiting (TS 24.606, RFC 3842).', {
+    subscribe: choice(['auto', 'always', 'never'], {
+      doc: 'Whether the mailbox is watched. `auto`: for `ims`; for `sip` when the registrar names `message-summary` in Allow-Events.',
+      default: 'auto',
+    }),
+    account: text({
+      doc: 'The message account.',
+      format: is.anyUri,
+      defaultDoc: 'our own default identity',
+    }),
+  }),
+  federation: section('Calls on other devices of the number (RFC 4235).', {
+    calls: choice(['auto', 'always', 'never'], {
+      doc: 'Whether calls on other devices are watched. `auto`: for `ims` while there are other devices; for `sip` when the registrar names `dialog` in Allow-Events.',
+      default: 'auto',
+    }),
+  }),
   emergency: section('Emergency calls.', {
     allowed: flag({
       doc: 'Emergency calls may be made from this device. False: nothing is sent, and whoever dials is told to use a telephone. The numbers follow `network.country`; without it, those that a telephone without a SIM takes for emergency (112, 911, 000, 08, 110, 118, 119, 999).',

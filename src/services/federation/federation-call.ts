@@ -100,7 +100,9 @@ function callable(text: string | undefined): Uri | undefined {
   const parsed = text === undefined ? undefined : readAddress(text);
   if (!parsed || (!isSipUri(parsed.uri) && parsed.uri.scheme !== 'tel')) return undefined;
   // RFC 3323 4.1.1.3: nobody is there.
-  return isSipUri(parsed.uri) && parsed.uri.host.toLowerCase() === 'anonymous.invalid' ? undefined : parsed.uri;
+  return isSipUri(parsed.uri) && parsed.uri.host.toLowerCase() === 'anonymous.invalid'
+    ? undefined
+    : parsed.uri;
 }
 
 /** Some servers write a name-addr where a URI belongs. */

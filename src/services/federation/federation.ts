@@ -2,17 +2,22 @@
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { Call } from '#src/call/call.ts';
-import { chooseIdentity, sameIdentity } from '#src/call/identity.ts';
-import type { Line } from '#src/call/line.ts';
+import type { ChosenIdentity } from '#src/call/identity-book.ts';
 import type { CallManager } from '#src/call/manager.ts';
 import { type DialogName, replacesValue } from '#src/call/replaces.ts';
 import type { CallSnapshot } from '#src/call/snapshot.ts';
 import type { FederatedDevice } from '#src/ims/federation.ts';
-import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
 import type { Home, WatchDeps, WatchPolicy } from '../watch.ts';
 import { DialogWatch } from './dialog-watch.ts';
-import { type FederationCall, isOurs, pullTarget, type Seen, seenCall, shownDevice } from './federation-call.ts';
+import {
+  type FederationCall,
+  isOurs,
+  pullTarget,
+  type Seen,
+  seenCall,
+  shownDevice,
+} from './federation-call.ts';
 import { known, ownCalls } from './own-calls.ts';
 import { pullFailure } from './pull-failures.ts';
 
@@ -23,7 +28,6 @@ export interface FederationHome extends Home {
 
 export interface FederationDeps extends WatchDeps {
   readonly home: FederationHome;
-  readonly line: Pick<Line, 'identities'>;
   readonly calls: CallManager;
 }
 
@@ -99,8 +103,8 @@ export class Federation {
     if (!seen.call.pullable || !seen.name || !target) throw notPullable(seen);
     const call = this.#deps.calls.place({
       target,
-      identity: this.#identityOf(seen),
-      privacy: false,
+      ...this.#identityOf(seen),
+      privacy: 'unsaid',
       video: false,
       headers: [
         ['Replaces', replacesValue(seen.name)],
@@ -125,11 +129,11 @@ export class Federation {
   }
 
   /** The one that the other device uses, where it is ours as well. */
-  #identityOf({ entry }: Seen): NameAddr {
-    const { identities } = this.#deps.line;
+  #identityOf({ entry }: Seen): ChosenIdentity {
+    const { identities } = this.#deps.calls;
     const used = parseUri(entry.local.identity?.uri ?? '');
-    const same = used.ok && identities.find(({ uri }) => sameIdentity(uri, used.value));
-    return same || chooseIdentity(identities, undefined);
+    const own = used.ok ? identities.find(used.value) : undefined;
+    return identities.choose(own && identities.isActive(own) ? own.toString() : undefined);
   }
 
   #ownChanged({ state }: CallSnapshot): void {
@@ -175,7 +179,10 @@ export class Federation {
   /** It rang here too (the same Call-ID), or was ours before (the dialog it replaced). */
   #noteTaker({ call, entry }: Seen): void {
     if (call.state !== 'active') return;
-    const taker = { uri: shownDevice(call), ...(call.instance === undefined ? {} : { instance: call.instance }) };
+    const taker = {
+      uri: shownDevice(call),
+      ...(call.instance === undefined ? {} : { instance: call.instance }),
+    };
     for (const callId of [entry.callId, entry.replaces?.callId]) {
       if (callId === undefined) continue;
       this.#taken.delete(callId);

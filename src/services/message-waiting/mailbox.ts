@@ -34,6 +34,7 @@ export class Mailbox {
   readonly #watch: Watch;
   #state: MailboxState = { known: false, waiting: false, messages: [] };
   #notices = 0;
+  readonly #off: () => void;
 
   constructor(deps: WatchDeps, config: MailboxConfig) {
     this.#deps = deps;
@@ -46,6 +47,7 @@ export class Mailbox {
       parts: () => this.#parts(config),
     });
     this.#watch.onNotify.on(({ request }) => void this.#told(request));
+    this.#off = deps.ua.onUnaskedNotify((incoming) => this.#unasked(incoming));
   }
 
   get state(): MailboxState {
@@ -61,25 +63,27 @@ export class Mailbox {
     return this.#notices;
   }
 
+  /** Un-subscribes. */
+  stop(): void {
+    this.#off();
+    this.#watch.stop();
+  }
+
   /**
    * A NOTIFY that belongs to no subscription: many plain servers tell so (Asterisk does). Only from whom we are
    * registered with. False: not for the mailbox.
    */
-  handle(incoming: Incoming): boolean {
+  #unasked(incoming: Incoming): boolean {
     const { request, flow } = incoming;
-    if (request.method !== 'NOTIFY' || request.event?.type.toLowerCase() !== MESSAGE_SUMMARY) return false;
-    // 24.606 knows no unasked NOTIFY, and a subscription that was refused was refused for a reason.
-    if (this.#deps.home.profile !== 'sip' || !this.#deps.home.trusts(flow)) incoming.respond(481);
-    else if (request.contentType?.value !== SUMMARY_TYPE) {
+    const { home } = this.#deps;
+    // 24.606 knows no unasked NOTIFY.
+    if (home.profile !== 'sip' || request.event?.type.toLowerCase() !== MESSAGE_SUMMARY) return false;
+    if (!home.trusts(flow)) return false;
+    if (request.contentType?.value !== SUMMARY_TYPE) {
       incoming.respond(415, { headers: [['Accept', SUMMARY_TYPE]] });
     } else if (this.#told(request)) incoming.respond(200);
     else incoming.respond(400, { reason: 'Bad Message Summary' });
     return true;
-  }
-
-  /** Un-subscribes. */
-  stop(): void {
-    this.#watch.stop();
   }
 
   #parts({ account }: MailboxConfig): SubscribeParts {

@@ -28,6 +28,7 @@ export class Reception {
   readonly #off: (() => void)[];
   #handler: Handler | undefined;
   #optionsHandler: Handler | undefined;
+  #unasked: ((incoming: Incoming) => boolean) | undefined;
 
   constructor(core: Core, abilities: Abilities) {
     this.#core = core;
@@ -58,6 +59,13 @@ export class Reception {
     this.#handler = handler;
     return () => {
       if (this.#handler === handler) this.#handler = undefined;
+    };
+  }
+
+  setUnaskedHandler(handler: (incoming: Incoming) => boolean): () => void {
+    this.#unasked = handler;
+    return () => {
+      if (this.#unasked === handler) this.#unasked = undefined;
     };
   }
 
@@ -120,8 +128,9 @@ export class Reception {
     if (request.method === 'OPTIONS') {
       if (this.#optionsHandler) this.#optionsHandler(incoming);
       else this.#answerOptions(incoming);
-    } else if (IN_DIALOG_ONLY.has(request.method)) this.#unknownDialog(incoming);
-    else if (this.#handler) this.#handler(incoming);
+    } else if (IN_DIALOG_ONLY.has(request.method)) {
+      if (request.method !== 'NOTIFY' || !this.#unasked?.(incoming)) this.#unknownDialog(incoming);
+    } else if (this.#handler) this.#handler(incoming);
     else incoming.respond(480);
   }
 

@@ -181,6 +181,14 @@ export class UserAgent {
     return this.#reception.setOptionsHandler(handler);
   }
 
+  /**
+   * A NOTIFY that nobody subscribed to, as plain servers send it: the handler answers it and says true, or leaves it to its
+   * 481 (RFC 6665 4.1.3). One handler; returns the function that takes it off.
+   */
+  onUnaskedNotify(handler: (incoming: Incoming) => boolean): () => void {
+    return this.#reception.setUnaskedHandler(handler);
+  }
+
   /** Requests of this dialog go to its user; call `detach` when the dialog is over. */
   attach(dialog: Dialog, user: DialogUser): void {
     this.#reception.attach(dialog, user);

@@ -4,13 +4,6 @@ import * as shapes from '../shapes.ts';
 import type { Route, RouteContext } from './route.ts';
 
 const LATER: readonly Pick<Route, 'method' | 'path' | 'what' | 'body' | 'query'>[] = [
-  { method: 'GET', path: '/api/v1/federation/calls', what: 'Calls on other devices' },
-  {
-    method: 'POST',
-    path: '/api/v1/federation/calls/:id/pull',
-    what: 'Take a call from another device',
-    body: shapes.nothing,
-  },
   {
     method: 'POST',
     path: '/api/v1/calls/:id/push',

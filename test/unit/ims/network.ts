@@ -147,7 +147,7 @@ export class Net {
       log: silentLogger(),
       userAgent: '',
       allow: ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'NOTIFY', 'REGISTER', 'SUBSCRIBE', 'MESSAGE'],
-      supported: ['path', 'outbound', 'gruu', 'mediasec'],
+      supported: ['path', 'outbound', 'gruu', 'mediasec', 'replaces'],
     });
   }
 }

@@ -211,7 +211,7 @@ test('our own defect is 500 and tells nothing of the inside', async () => {
 });
 
 test('what the contract knows and we cannot do is 503, not 404', async () => {
-  for (const [method, path, body] of ROUTES.filter(([, path]) => /federation|push|messages/.test(path))) {
+  for (const [method, path, body] of ROUTES.filter(([, path]) => /push|messages$/.test(path))) {
     const answer = await rig.raw(
       method,
       path,
@@ -220,6 +220,42 @@ test('what the contract knows and we cannot do is 503, not 404', async () => {
     );
     assert.equal([answer.status, errorId(answer.text)], [503, 'not-available'], path);
   }
+});
+
+test('calls on other devices are listed and taken; what cannot be taken is 404 or 409', async () => {
+  rig.federationCalls = [
+    {
+      ...{ id: 'f1', instance: 'urn:uuid:2', uri: 'sip:phone@192.0.2.5', direction: 'in', state: 'active' },
+      ...{ remote: { uri: 'sip:b@op.example' }, since: '2026-01-01T00:00:00.000Z', pullable: true },
+    },
+    {
+      ...{ id: 'ringing', uri: 'sip:phone@192.0.2.5', direction: 'out', state: 'ringing' },
+      ...{ remote: { uri: 'sip:b@op.example' }, since: '2026-01-01T00:00:01.000Z', pullable: false },
+    },
+  ];
+  assert.equal((await rig.api('GET', 'federation/calls')).body, rig.federationCalls);
+  const taken = await rig.api('POST', 'federation/calls/f1/pull');
+  assert.equal([taken.status, taken.body], [200, call('pulled', 'dialing')]);
+  const wrong = await rig.api('POST', 'federation/calls/ringing/pull', {});
+  assert.is(wrong.status, 409);
+  assert.match(JSON.stringify(wrong.body), /federation\.not-pullable/);
+  const unknown = await rig.api('POST', 'federation/calls/nobody/pull');
+  assert.is(unknown.status, 404);
+  assert.match(JSON.stringify(unknown.body), /federation\.unknown/);
+  assert.is((await rig.api('POST', 'federation/calls/f1/pull', { now: true })).status, 400);
+});
+
+test('the mailbox is shown as the network told', async () => {
+  assert.equal((await rig.api('GET', 'messages-waiting')).body, {
+    known: false,
+    waiting: false,
+    messages: [],
+  });
+  rig.mailbox = {
+    ...{ known: true, waiting: true, account: 'sip:box@op.example', at: '2026-01-01T00:00:00.000Z' },
+    messages: [{ kind: 'voice', new: 2, old: 8, urgent_new: 0, urgent_old: 2 }],
+  };
+  assert.equal((await rig.api('GET', 'messages-waiting')).body, rig.mailbox);
 });
 
 test('an identity is switched, and none that nobody knows', async () => {

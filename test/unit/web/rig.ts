@@ -6,6 +6,8 @@ import { Signal } from '#src/base/events.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
 import type { Frame } from '#src/media/mp4.ts';
+import type { FederationCall } from '#src/services/federation/federation-call.ts';
+import type { MailboxState } from '#src/services/message-waiting/mailbox.ts';
 import type { PageFiles } from '#src/web/page.ts';
 import type {
   CallPort,
@@ -85,6 +87,8 @@ export class Rig {
     onCall: new Signal<CallSnapshot>(),
     onLog: new Signal<LogRow>(),
     onConfig: new Signal<Readonly<Record<string, unknown>>>(),
+    onFederationCalls: new Signal<readonly FederationCall[]>(),
+    onMailbox: new Signal<MailboxState>(),
   };
   readonly calls = new Map<string, CallSnapshot>();
   /** What reached the agent. */
@@ -92,6 +96,8 @@ export class Rig {
   quality: CallQuality = {};
   digits: ReturnType<CallPort['digits']> = [];
   details: ReturnType<CallPort['details']> = {};
+  federationCalls: readonly FederationCall[] = [];
+  mailbox: MailboxState = { known: false, waiting: false, messages: [] };
   hasVideo = false;
   inUse = false;
   keyFramesAsked = 0;
@@ -146,6 +152,19 @@ export class Rig {
         watch: () => (this.hasVideo ? this.watched : undefined),
         sipCallIds: (id) => [`${id}@sip`],
       },
+      federation: {
+        list: () => this.federationCalls,
+        pull: (id) => {
+          this.asked.push(['pull', id]);
+          if (!this.federationCalls.some((each) => each.id === id))
+            throw new TandemError('caller', 'federation.unknown', 'No such call.');
+          if (id === 'ringing') throw new TandemError('caller', 'federation.not-pullable', 'It rings.');
+          const made = call('pulled', 'dialing');
+          this.calls.set('pulled', made);
+          return made;
+        },
+      },
+      mailbox: () => this.mailbox,
       identities: { setActive: (uri, active) => void this.asked.push(['identity', uri, active]) },
       log: {
         list: ({ before, limit }) => {

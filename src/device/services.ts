@@ -1,0 +1,57 @@
+// The services beside calls, put together: message waiting, and calls on other devices.
+import type { Clock } from '#src/base/clock.ts';
+import type { Config } from '#src/base/config/rules.ts';
+import type { Logger } from '#src/base/log.ts';
+import type { Random } from '#src/base/random.ts';
+import { Seconds } from '#src/base/units.ts';
+import type { CallManager } from '#src/call/manager.ts';
+import type { Registration } from '#src/ims/registration.ts';
+import { Federation } from '#src/services/federation/federation.ts';
+import { Mailbox } from '#src/services/message-waiting/mailbox.ts';
+import { parseUri, type Uri } from '#src/sip/message/uri.ts';
+import type { UserAgent } from '#src/sip/ua/user-agent.ts';
+import { timers } from './parts.ts';
+
+export interface ServiceParts {
+  readonly config: Config;
+  readonly ua: UserAgent;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly registration: Registration;
+  readonly calls: CallManager;
+}
+
+/** Lifetimes: made before the registration starts, stopped before it stops. */
+export class Services {
+  readonly mailbox: Mailbox;
+  readonly federation: Federation;
+
+  constructor({ config, registration, calls, ...base }: ServiceParts) {
+    const { sip, mwi, identities } = config;
+    const deps = {
+      ...base,
+      timers: timers(config),
+      retry: { base: Seconds(sip.retry_base), max: Seconds(sip.retry_max) },
+      home: registration,
+    };
+    this.mailbox = new Mailbox(deps, {
+      policy: mwi.subscribe,
+      account: read(mwi.account),
+      shared: identities.shared.flatMap((text) => read(text) ?? []),
+    });
+    this.federation = new Federation({ ...deps, calls }, { policy: config.federation.calls });
+  }
+
+  /** Un-subscribes; nobody waits for the answers. */
+  stop(): void {
+    this.mailbox.stop();
+    this.federation.stop();
+  }
+}
+
+/** The schema has judged it. */
+function read(text: string | undefined): Uri | undefined {
+  const parsed = text === undefined ? undefined : parseUri(text);
+  return parsed?.ok ? parsed.value : undefined;
+}
