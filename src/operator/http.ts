@@ -165,6 +165,7 @@ function routes(operator: Operator, prefix: string): Route[] {
           body as Record<string, unknown>,
         ),
     },
+    { method: 'GET', path: `${prefix}/conferences`, handle: () => operator.focus?.conferences ?? [] },
     { method: 'GET', path: `${prefix}/policy`, handle: () => describePolicy(operator.policy) },
     {
       method: 'POST',

@@ -102,8 +102,9 @@ export class Legs {
   /** RFC 5658: one Record-Route for each side where they differ, the one towards the callee on top. */
   #recordRoute(request: SipRequest, from: Flow, to: Target | Flow): void {
     if (request.method !== 'INVITE' && request.method !== 'SUBSCRIBE' && request.method !== 'REFER') return;
-    const towardsCaller = this.#deps.addresses.facing(from);
-    const towardsCallee = isFlow(to) ? this.#deps.addresses.facing(to) : towardsCaller;
+    const { addresses } = this.#deps;
+    const towardsCaller = addresses.facing(from);
+    const towardsCallee = isFlow(to) ? addresses.facing(to) : (addresses.towards(to, from) ?? towardsCaller);
     request.headers.prepend('Record-Route', NameAddr.of(towardsCaller).toString());
     if (towardsCallee.toString() !== towardsCaller.toString()) {
       request.headers.prepend('Record-Route', NameAddr.of(towardsCallee).toString());

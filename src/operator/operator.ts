@@ -29,6 +29,7 @@ import { NgClient, type NgSocket } from './edge/ng-client.ts';
 import { openNgSocket } from './edge/ng-socket.ts';
 import { type FaultSettings, Faults } from './faults.ts';
 import { FaultyTransport } from './faulty-transport.ts';
+import { Focus } from './focus/focus.ts';
 import { OperatorWeb } from './http.ts';
 import { Legs } from './legs.ts';
 import { Location } from './location.ts';
@@ -75,6 +76,7 @@ export class Operator {
   #phones: readonly Phone[] = [];
   #web: OperatorWeb | undefined;
   #engine: MediaEngine | undefined;
+  #focus: Focus | undefined;
 
   private constructor(config: OperatorConfig, deps: OperatorDeps) {
     const { clock, random, log } = deps;
@@ -118,6 +120,7 @@ export class Operator {
     new Router({
       ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent, edge, legs },
       ...{ policy: this.policy, services: this.services, patience },
+      serverAt: (uri) => this.#focus?.at(uri),
     });
   }
 
@@ -126,6 +129,8 @@ export class Operator {
     const operator = new Operator(config, deps);
     try {
       await operator.#transport.start();
+      operator.#focus = operator.#makeFocus(config);
+      await operator.#focus?.start();
       operator.#phones = config.phones.map((phone) => operator.#makePhone(phone));
       for (const phone of operator.#phones) await phone.start();
       if (deps.web !== false) {
@@ -151,6 +156,10 @@ export class Operator {
     return this.#phones;
   }
 
+  get focus(): Focus | undefined {
+    return this.#focus;
+  }
+
   /** Subscriptions to the reg event package. */
   get subscriptions(): number {
     return this.#regEvent.size;
@@ -164,6 +173,7 @@ export class Operator {
   async stop(): Promise<void> {
     await this.#web?.stop();
     await Promise.all(this.phones.map((phone) => phone.stop()));
+    await this.#focus?.stop();
     this.#edge?.stop();
     this.#regEvent.stop();
     this.location.stop();
@@ -172,33 +182,46 @@ export class Operator {
     await this.#engine?.close();
   }
 
+  /** Without TCP or UDP there is no way to it. */
+  #makeFocus({ conference }: OperatorConfig): Focus | undefined {
+    const { clock, random, log, media } = this.#deps;
+    const at = this.#ownAddress();
+    if (!conference.enabled || !at) return undefined;
+    return new Focus({
+      ...{ accounts: this.accounts, resolver: this.#resolver, clock, random, log },
+      transport: this.#make([{ ...at, port: 0 }], {}),
+      operator: addressUri(at),
+      media: () => media ?? this.#openEngine(log),
+      policy: () => ({
+        maximum: conference.maximum,
+        endsWithCreator: conference.ends_with_creator,
+      }),
+    });
+  }
+
   #makePhone(phone: OperatorConfig['phones'][number]): Phone {
     const { clock, random, log, media } = this.#deps;
     const id = phone.id ?? userOf(readUri(phone.uri));
     const account = this.#phoneAccount(id, readUri(phone.uri), random);
-    const at = this.#phoneAddress();
+    const at = this.#ownAddress();
+    if (!at) throw new TandemError('ours', 'operator.phone', 'The phones need a TCP or UDP address.');
     const { capture, playback, behaviour } = phone;
     return new Phone({
       ...{ id, account, behaviour, capture, playback, clock, random, log, resolver: this.#resolver },
       media: media ?? this.#openEngine(log),
       domain: this.accounts.domain,
-      registrar: SipUri.of({
-        host: at.host,
-        port: at.port,
-        params: Params.of([['transport', at.transport]]),
-      }),
+      registrar: addressUri(at),
       transport: this.#make([{ ...at, port: 0 }], {}),
     });
   }
 
   /** The operator's address that its own phones use: no certificate stands in the way there. */
-  #phoneAddress(): ListenAddress {
+  #ownAddress(): ListenAddress | undefined {
     const { listening } = this.#transport;
     const at = (['tcp', 'udp'] as const).flatMap((name) =>
       listening.filter(({ transport }) => transport === name),
     )[0];
-    if (!at) throw new TandemError('ours', 'operator.phone', 'The phones need a TCP or UDP address.');
-    if (!isWildcard(at.host)) return at;
+    if (!at || !isWildcard(at.host)) return at;
     return { ...at, host: familyOf(at.host) === 6 ? '::1' : '127.0.0.1' };
   }
 
@@ -228,6 +251,9 @@ function listenAddresses(config: OperatorConfig): ListenAddress[] {
   const needed = config.phones.length > 0 && listen.every(({ transport }) => transport === 'tls');
   return needed ? [...listen, { transport: 'tcp', host: '127.0.0.1', port: 0 }] : listen;
 }
+
+const addressUri = ({ host, port, transport }: ListenAddress): SipUri =>
+  SipUri.of({ host, port, params: Params.of([['transport', transport]]) });
 
 function readListen(text: string): ListenAddress {
   const parsed = parseListen(text);

@@ -3,10 +3,12 @@ import { Params } from '#src/sip/message/params.ts';
 import { isSipUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import {
   DEFAULT_PORT,
+  familyOf,
   isTransportName,
   isWildcard,
   type ListenAddress,
   sameAddress,
+  type Target,
 } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 
@@ -25,6 +27,19 @@ export class OwnAddresses {
     const port = listen?.port ?? flow.local.port;
     const params = Params.of([['transport', flow.transport], ['lr']]);
     return SipUri.of({ host: flow.local.host, port, params });
+  }
+
+  /** Where somebody at `target` reaches us: by the transport that leads there; undefined when there is none of ours. */
+  towards({ transport, host }: Target, from: Flow): SipUri | undefined {
+    const listening = this.#listening().filter((listen) => listen.transport === transport);
+    const listen = listening.find((each) => familyOf(each.host) === familyOf(host)) ?? listening[0];
+    if (!listen) return undefined;
+    const params = Params.of([['transport', transport], ['lr']]);
+    return SipUri.of({
+      host: isWildcard(listen.host) ? from.local.host : listen.host,
+      port: listen.port,
+      params,
+    });
   }
 
   isOwn(uri: Uri): boolean {

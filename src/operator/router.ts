@@ -51,6 +51,8 @@ export interface RouterDeps {
   /** 64 × T1. */
   readonly patience: Milliseconds;
   readonly edge: Edge | undefined;
+  /** A server of the operator's own that has this URI (conferences). */
+  readonly serverAt: (uri: Uri) => Target | undefined;
 }
 
 export class Router {
@@ -109,7 +111,7 @@ export class Router {
       this.#refuse(server, 407, this.#deps.registrar.plainChallenge('proxy'));
       return;
     }
-    if (request.method === 'SUBSCRIBE') {
+    if (request.method === 'SUBSCRIBE' && !this.#deps.serverAt(request.requestUri)) {
       if (request.event?.type === 'reg') regEvent.subscribe(server, caller?.account);
       else this.#refuse(server, 489, [['Allow-Events', 'reg']]);
       return;

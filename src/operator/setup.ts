@@ -70,6 +70,11 @@ export class Setup {
 
   /** Rings those who have the identity, or does what its services say instead. */
   ring(called: Uri): void {
+    const server = this.#options.serverAt(called);
+    if (server) {
+      this.send(called, server);
+      return;
+    }
     const services = this.#options.services.of(called);
     const open = !this.#isCall || this.#options.callBack;
     const barred = open ? undefined : barredIn(services, this.#isAnonymous);

@@ -129,6 +129,11 @@ export const operatorSchema = {
       default: ['112'],
     }),
   }),
+  conference: section('Conferences (TS 24.147): the factory is `sip:mmtel@conf-factory.DOMAIN`.', {
+    enabled: flag({ doc: 'There is a conference server.', default: true }),
+    maximum: number({ doc: 'Participants of one conference.', min: 1, max: 30, whole: true, default: 10 }),
+    ends_with_creator: flag({ doc: 'A conference ends when whoever made it leaves.', default: true }),
+  }),
   edge: section('The access edge: SRTP for devices that announced it (3GPP TS 33.328).', {
     rtpengine: text({
       doc: 'Control address (ng) of an rtpengine, `"udp:127.0.0.1:2223"`. Set: Security-Server answers devices that announce `sdes-srtp;mediasec`, and their media go through it. Not set: no such edge.',
