@@ -16,7 +16,7 @@ import {
   quietSettings,
   refuseUnknown,
   registrationConfig,
-  SPOKEN,
+  spoken,
   timers,
   tlsSettings,
 } from '#src/device/parts.ts';
@@ -82,7 +82,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const sockets = new SipTransport({ ...base, listen: listenAddresses(config), tls: tlsSettings(config) });
     const transport = new TracedTransport(sockets, trace, clock);
     const resolver = new Resolver({ ...base, dns: config.sip.dns });
-    const ua = new UserAgent({ ...base, ...SPOKEN, transport, resolver, timers: timers(config) });
+    const ua = new UserAgent({ ...base, ...spoken(config), transport, resolver, timers: timers(config) });
     const parts = { ...base, ua, resolver, media, trace };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
     const prompt = new Prompt({ media, clock, playback: sound.playback, log });

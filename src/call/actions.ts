@@ -1,5 +1,5 @@
 // What each action of the call table does: the names of the table bound to the parts of a call.
-import type { CalleeRole } from './callee.ts';
+import type { CalleeRole, Ringing } from './callee.ts';
 import type { CallerRole } from './caller.ts';
 import type { DialogSet } from './dialogs.ts';
 import type { Facts, Refusal } from './facts.ts';
@@ -12,7 +12,7 @@ export interface CallParts {
   readonly callee: CalleeRole | undefined;
   readonly dialogs: DialogSet;
   readonly modifications: Modifications;
-  readonly waiting: boolean;
+  readonly ringing: Ringing;
   end(event: CallEvent, facts: Facts): void;
   finish(): void;
 }
@@ -22,18 +22,25 @@ export type CallActions = Readonly<Record<CallAction, (facts: Facts, event: Call
 const BUSY_HERE: Refusal = { status: 486 };
 const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
 const REQUEST_TERMINATED: Refusal = { status: 487 };
+/** RFC 3262 3 asks for a 5xx. */
+const SERVER_TIMEOUT: Refusal = { status: 504 };
 
 export function callActions(parts: CallParts): CallActions {
   const { caller, callee, dialogs, modifications } = parts;
   return {
     invite: () => caller?.invite(),
-    ring: () => callee?.ring(parts.waiting),
+    progress: () => callee?.progress(),
+    ring: () => callee?.ring(parts.ringing),
     admit: () => callee?.admit(),
     'stop-ringing': () => callee?.stopRinging(),
-    accept: ({ answer }) => callee?.accept(answer ?? {}),
+    promise: ({ answer }) => callee?.promise(answer ?? {}),
+    accept: () => callee?.accept(),
     'refuse-486': () => callee?.refuse(BUSY_HERE),
     'refuse-480': () => callee?.refuse(TEMPORARILY_UNAVAILABLE),
+    'refuse-unanswered': () => callee?.refuseUnanswered(),
     'refuse-487': () => callee?.refuse(REQUEST_TERMINATED),
+    'refuse-504': () => callee?.refuse(SERVER_TIMEOUT),
+    'refuse-580': () => callee?.refuseUnready(),
     refuse: ({ refusal }) => {
       if (refusal) callee?.refuse(refusal);
     },
@@ -45,7 +52,8 @@ export function callActions(parts: CallParts): CallActions {
       if (response) caller?.acknowledge(response);
     },
     'negotiate-early': ({ incoming, leg }) => {
-      if (incoming && leg && incoming.request.method === 'UPDATE') caller?.update(incoming, leg);
+      if (incoming && callee) callee.receive(incoming);
+      else if (incoming && leg && incoming.request.method === 'UPDATE') caller?.update(incoming, leg);
       else if (incoming) modifications.refuse(incoming);
     },
     confirm: ({ response }) => {

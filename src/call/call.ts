@@ -41,6 +41,8 @@ export interface CallIntro {
   readonly waiting: boolean;
   /** We call in an emergency. */
   readonly emergency?: boolean;
+  /** Somebody talks at this device: no ring tone. Default: as `waiting`. */
+  readonly quiet?: boolean;
 }
 
 export type CallOrigin =
@@ -126,7 +128,7 @@ export class Call {
       callee: this.#callee,
       dialogs: this.#dialogs,
       modifications: this.#modifications,
-      waiting: intro.waiting,
+      ringing: { waiting: intro.waiting, quiet: intro.quiet ?? intro.waiting },
       end: (event, facts) => this.#endNow(event, facts),
       finish: () => this.#finish(),
     });
@@ -150,6 +152,7 @@ export class Call {
       dispatch: (event, facts) => this.#dispatch(event, facts),
       changed: () => this.#changed(),
       agreed: (leg) => this.#modifications.reoffer(leg),
+      setVideo: (leg, video) => this.#modifications.setVideo(leg, video),
       answered: (leg) => {
         this.#answered = this.#world.clock.date().toISOString();
         this.#beat();
@@ -176,7 +179,7 @@ export class Call {
       this.refuse({ status: SERVER_ERROR }, TandemError.from(cause, 'call.media'));
       return;
     }
-    this.#dispatch('invited');
+    this.#dispatch(this.#callee?.goesAhead ? 'invited-early' : 'invited');
   }
 
   /** `error`: what the owner should know beside the status. */
@@ -446,7 +449,7 @@ export class Call {
   /** A mute call is no call, nor is one that everybody can hear. */
   #unusable(error: TandemError): void {
     const refusal: Refusal = { status: NOT_ACCEPTABLE_HERE };
-    if (this.#state === 'ringing') this.#dispatch('answer-failed', { refusal, error });
+    if (this.publicState === 'ringing') this.#dispatch('answer-failed', { refusal, error });
     else this.#dispatch('unusable', { error });
     // Early media that cannot be is no reason to give up.
     if (!this.#end) this.onTrouble.emit(error);
@@ -488,6 +491,8 @@ export class Call {
     } else if (method === 'INVITE' || method === 'UPDATE') {
       this.#findings.inDialog(incoming.request);
       this.#dispatch('modify', { incoming, leg });
+    } else if (method === 'PRACK' && this.#callee) {
+      this.#callee.receive(incoming);
     } else {
       if (this.onInDialog?.(incoming)) return;
       const digit = answerInDialog(incoming, this.#world, this.#state === 'active');

@@ -1,28 +1,48 @@
-// The called side of a call: ringing, answer, refusal, the ACK (RFC 3261 13.3, 15; 24.229 5.1.4; NG.110 2.9.1).
+// The called side of a call: what goes ahead, ringing, answer, refusal, the ACK (RFC 3261 13.3, 15; 24.229 5.1.4; NG.110 2.9.1).
 import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
-import { Milliseconds, toMilliseconds } from '#src/base/units.ts';
+import { Milliseconds, Seconds } from '#src/base/units.ts';
+import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
-import type { SipRequest } from '#src/sip/message/message.ts';
+import { hasToken, type SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
+import { AlertingTimers, CONDITIONS_PATIENCE } from './alerting.ts';
 import { sdpBytes } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
 import { CALL_WAITING_ALERT } from './capabilities.ts';
+import { NO_ANSWER_REASON, otherAlerts } from './communication-waiting.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
+import { EarlyExchange } from './early-exchange.ts';
 import type { AnswerChoice, CallContext, Refusal } from './facts.ts';
-import { answerOf, dialogHeaders } from './headers.ts';
+import { askedDelay } from './glare.ts';
+import { answerOf, conditionHeaders, dialogHeaders, retryAfter } from './headers.ts';
 import { mediaAddress, newOffers, refusalOf } from './offers.ts';
 import { answerPrivacy, OPEN, type PrivacySettings } from './privacy.ts';
 import { faultOf } from './security.ts';
+import { inviteTraits, planSetUp, type SetUpPlan } from './set-up-plan.ts';
 import { offersVideo, shownDirection, type VideoWish } from './video-policy.ts';
 import { connectionOf } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 const TRYING = 100;
 const RINGING = 180;
+const PROGRESS = 183;
 const OK = 200;
+const BAD_REQUEST = 400;
+const TEMPORARILY_UNAVAILABLE = 480;
+const CALL_DOES_NOT_EXIST = 481;
+const NOT_ACCEPTABLE_HERE = 488;
 /** What fails for want of ports or devices: other devices of the number may still take the call. */
 const SERVER_ERROR = 500;
+const PRECONDITION_FAILURE = 580;
+
+/** How it rings, as the manager knows it. */
+export interface Ringing {
+  /** The owner hears of it as of a waiting call (24.615). */
+  readonly waiting: boolean;
+  /** Somebody talks at this device: no ring tone. */
+  readonly quiet: boolean;
+}
 
 export class CalleeRole {
   readonly #world: CallWorld;
@@ -31,11 +51,19 @@ export class CalleeRole {
   readonly #media: CallMediaSet;
   readonly #incoming: Incoming;
   readonly #offer: Buffer | undefined;
-  #ringTimer: Timer | undefined;
+  readonly #plan: SetUpPlan;
+  readonly #early: EarlyExchange;
+  readonly #timers: AlertingTimers;
   #opening: Timer | undefined;
   #leg: Leg | undefined;
+  /** Our answer to the INVITE's offer, which the 200 gives unless a reliable response gave it. */
   #body: Buffer | undefined;
   #video: VideoWish = 'none';
+  /** The owner wants less video than was agreed ahead of the answer. */
+  #videoAfter: VideoWish | undefined;
+  /** Our offer stands in the 200: the ACK owes the answer. */
+  #asksInAck = false;
+  #waited = false;
   #failure: TandemError | undefined;
 
   constructor(
@@ -50,10 +78,35 @@ export class CalleeRole {
     this.#dialogs = dialogs;
     this.#media = media;
     this.#incoming = incoming;
-    this.#offer = sdpBytes(incoming.request);
-    incoming.onCancel.on((request) => call.dispatch('cancelled', { request }));
-    incoming.onAck.on((request) => call.dispatch('acknowledged', { request }));
+    const { request } = incoming;
+    this.#offer = sdpBytes(request);
+    this.#plan = planSetUp(inviteTraits(request, this.#offer), {
+      profile: world.line.profile,
+      policy: world.config.preconditions ?? 'off',
+    });
+    this.#timers = new AlertingTimers(world.clock);
+    this.#early = new EarlyExchange(world, this.#earlyOwner(), this.#offer ? 'offered' : 'unasked');
+    incoming.onCancel.on((cancel) => call.dispatch('cancelled', { request: cancel }));
+    incoming.onAck.on((ack) => call.dispatch('acknowledged', { request: ack }));
     incoming.onAckTimeout.on(() => call.dispatch('ack-timeout'));
+    incoming.onPrackTimeout.on(() => call.dispatch('prack-timeout'));
+  }
+
+  #earlyOwner() {
+    const leg = (): Leg | undefined => this.#leg;
+    return {
+      get leg() {
+        return leg();
+      },
+      wish: (offer?: Buffer) => {
+        if (offer && this.#video === 'none' && offersVideo(offer)) this.#wish(shownDirection(this.#world));
+        return { audio: 'sendrecv', video: this.#video } as const;
+      },
+      headers: () => this.#dialogHeaders(),
+      takesUpdate: hasToken(this.#incoming.request.typed('Allow'), 'UPDATE'),
+      settled: (media: MediaAgreement) => this.#settled(media),
+      failed: (error: TandemError) => this.#fail({ status: NOT_ACCEPTABLE_HERE }, error),
+    };
   }
 
   /** Ports, before it rings: keep-alives go out from those that the answer names. Throws `media.ports`, `media.address`. */
@@ -62,23 +115,87 @@ export class CalleeRole {
     const offer = this.#offer;
     this.#media.open(mediaAddress(this.#world, flow, offer));
     if (offer && offersVideo(offer)) this.#wish(shownDirection(this.#world));
+    for (const uri of otherAlerts(this.#incoming.request))
+      this.#call.notes.tell(`The network names a ring signal for this call: ${uri}.`);
+  }
+
+  /** Something goes ahead of the ringing. */
+  get goesAhead(): boolean {
+    return this.#plan.first === 'progress';
   }
 
   #wish(video: VideoWish): void {
     this.#video = video !== 'none' && this.#media.openVideo() ? video : 'none';
   }
 
-  /** 100, then 180 with our feature tags; a waiting call says so (24.615 4.5.5.3). The first keep-alives follow it. */
-  ring(waiting: boolean): void {
-    const { clock, config } = this.#world;
+  /** 100, then a reliable 183 with our answer or our offer; nothing rings yet. */
+  progress(): void {
     this.#incoming.respond(TRYING);
+    const leg = this.#makeDialog();
+    this.#expire();
+    if (this.#plan.preconditions !== 'off') this.#waitForConditions();
+    const answered = this.#offer ? this.#answer() : undefined;
+    if (this.#failure) return;
+    const body = this.#body ?? leg.offers.offer({ audio: 'sendrecv', video: this.#video });
+    const headers = [...this.#dialogHeaders(), ...conditionHeaders(body)];
+    this.#incoming.respondReliably(PROGRESS, { headers, body });
+    this.#early.sent(this.#offer ? 'answer' : 'offer');
+    if (answered) this.#open(answered);
+  }
+
+  #waitForConditions(): void {
+    const patience = Seconds(Math.min(this.#world.config.ringTime, CONDITIONS_PATIENCE));
+    this.#timers.begin({ patience, onPatience: () => this.#call.dispatch('unready') });
+  }
+
+  /** 180 with our feature tags; a waiting call says so (24.615 4.5.5.3). The first keep-alives follow it. */
+  ring({ waiting, quiet }: Ringing): void {
+    const ahead = this.#leg !== undefined;
+    if (!ahead) this.#incoming.respond(TRYING);
     const headers = this.#dialogHeaders();
     if (waiting) headers.push(['Alert-Info', CALL_WAITING_ALERT]);
-    this.#incoming.respond(RINGING, { headers });
-    this.#makeDialog();
-    this.#ringTimer = clock.after(toMilliseconds(config.ringTime), () => this.#call.dispatch('ring-timeout'));
-    this.#answerEarly();
-    if (!waiting) this.#media.sound.ring();
+    if (!ahead) this.#makeDialog();
+    const answered = ahead ? undefined : this.#answer();
+    if (this.#failure) return;
+    const isReliable = this.#plan.reliably === 'all';
+    const described = isReliable && !ahead && this.#body;
+    if (isReliable)
+      this.#incoming.respondReliably(RINGING, described ? { headers, body: described } : { headers });
+    else this.#incoming.respond(RINGING, { headers });
+    if (described) this.#early.sent('answer');
+    this.#expire();
+    this.#waitForOwner({ headers, waiting });
+    if (answered) this.#open(answered);
+    if (!quiet) this.#media.sound.ring();
+  }
+
+  #waitForOwner({
+    headers,
+    waiting,
+  }: {
+    readonly headers: [string, string][];
+    readonly waiting: boolean;
+  }): void {
+    const { ringTime, waitingTime } = this.#world.config;
+    this.#waited = waiting && waitingTime !== undefined && waitingTime < ringTime;
+    const patience = this.#waited ? (waitingTime ?? ringTime) : ringTime;
+    const isReliable = this.#plan.reliably === 'all';
+    this.#timers.begin({
+      patience,
+      onPatience: () => this.#call.dispatch('ring-timeout'),
+      refresh: {
+        every: isReliable ? 'reliable' : 'plain',
+        send: () => {
+          if (isReliable) this.#incoming.respondReliably(RINGING, { headers });
+          else this.#incoming.respond(RINGING, { headers });
+        },
+      },
+    });
+  }
+
+  /** RFC 3261 13.3.1: an invitation that ends by itself. */
+  #expire(): void {
+    this.#timers.expire(this.#incoming.request.typed('Expires'), () => this.#call.dispatch('expired'));
   }
 
   /** Takes the place of another call: nobody is rung for it. */
@@ -99,26 +216,36 @@ export class CalleeRole {
     return this.#world.config.privacy ?? OPEN;
   }
 
-  #makeDialog(): void {
+  #makeDialog(): Leg {
     const { line } = this.#world;
     const { request, flow, localTag } = this.#incoming;
     const contact = line.contact({ privacy: this.#privacy.answers, to: flow });
     const dialog = Dialog.uas(request, { localTag, contact });
     dialog.flow = connectionOf(dialog, flow);
     const local = this.#media.open(mediaAddress(this.#world, flow, this.#offer));
-    this.#leg = this.#dialogs.add(dialog, newOffers(this.#world, local, flow), 'early');
+    const { preconditions } = this.#plan;
+    this.#leg = this.#dialogs.add(dialog, newOffers(this.#world, local, flow, preconditions), 'early');
+    return this.#leg;
   }
 
-  /** The answer that the 200 will give is made now: where keep-alives go, and by which keys, stands in it. */
-  #answerEarly(): void {
-    const answered = this.#answer();
-    if (!answered) return;
-    // A turn later: by then the 180 has left, and the first keep-alive comes behind it.
-    const { clock } = this.#world;
-    this.#opening = clock.after(Milliseconds(0), () => this.#media.apply(answered, { stage: 'early' }));
+  /** Keep-alives leave a turn later: by then the 18x has left, and the first one comes behind it. */
+  #open(media: MediaAgreement): void {
+    this.#opening?.cancel();
+    this.#opening = this.#world.clock.after(Milliseconds(0), () =>
+      this.#media.apply(media, { stage: 'early' }),
+    );
   }
 
-  #answer() {
+  /** A description has passed ahead of the answer. */
+  #settled(media: MediaAgreement): void {
+    if (!media.video) this.#video = 'none';
+    this.#open(media);
+    this.#call.changed();
+    this.#proceed();
+  }
+
+  /** The answer that the 200 or a reliable response gives: where keep-alives go, and by which keys, stands in it. */
+  #answer(): MediaAgreement | undefined {
     if (!this.#offer || !this.#leg) return undefined;
     const wish = { audio: 'sendrecv', video: this.#video } as const;
     const answered = this.#leg.offers.answerTo(this.#offer, wish);
@@ -136,8 +263,7 @@ export class CalleeRole {
   }
 
   stopRinging(): void {
-    this.#ringTimer?.cancel();
-    this.#opening?.cancel();
+    this.#timers.stop();
     this.#media.sound.tone('none');
   }
 
@@ -156,12 +282,44 @@ export class CalleeRole {
     return this.#video;
   }
 
-  /** 200 with the answer, or with an offer when the INVITE brought none. */
-  accept({ video }: AnswerChoice): void {
-    const leg = this.#leg;
-    if (!leg) throw new TandemError('ours', 'call.no-dialog', 'A ringing call has no dialog.');
+  /** PRACK and UPDATE before the final answer; whatever stood in the way of ringing or answering may be gone then. */
+  receive(incoming: Incoming): void {
+    const { request } = incoming;
+    if (request.method === 'INVITE') {
+      // RFC 3261 14.2: the first one has no answer yet.
+      incoming.respond(SERVER_ERROR, { headers: [retryAfter(askedDelay(this.#world.random))] });
+      return;
+    }
+    if (request.method === 'PRACK') {
+      if (!request.headers.has('RAck')) {
+        incoming.respond(BAD_REQUEST);
+        return;
+      }
+      if (!this.#incoming.acknowledgeProvisional(request)) {
+        incoming.respond(CALL_DOES_NOT_EXIST);
+        return;
+      }
+    }
+    this.#early.receive(incoming);
+    this.#proceed();
+  }
+
+  /** Nothing keeps the next step back: no PRACK, no description, no condition (RFC 3262 3, RFC 3312 6). */
+  get #isReady(): boolean {
+    return !this.#incoming.holdsSuccess && this.#early.isQuiet && this.#leg?.offers.preconditions !== 'unmet';
+  }
+
+  #proceed(): void {
+    if (this.#isReady) this.#call.dispatch('ready');
+  }
+
+  /** The owner has answered: devices open now, the 200 leaves as soon as it may. */
+  promise({ video }: AnswerChoice): void {
     const before = this.#video;
-    if (video === false) this.#video = 'none';
+    const isGiven = this.#early.state !== 'offered' && this.#early.state !== 'unasked';
+    if (isGiven) {
+      if (video === false && before !== 'none') this.#videoAfter = 'none';
+    } else if (video === false) this.#video = 'none';
     else if (video === true && !this.#offer) this.#wish(shownDirection(this.#world));
     try {
       this.#media.sound.attach();
@@ -169,15 +327,35 @@ export class CalleeRole {
       this.#fail({ status: SERVER_ERROR }, TandemError.from(cause, 'call.media'));
       return;
     }
-    if (this.#offer && (!this.#body || before !== this.#video)) this.#answer();
+    if (!isGiven && this.#offer && (!this.#body || before !== this.#video)) this.#answer();
     if (this.#failure) return;
-    const body = this.#body ?? leg.offers.offer({ audio: 'sendrecv', video: this.#video });
+    if (this.#leg?.offers.preconditions === 'unmet') this.#waitForConditions();
+    this.#proceed();
+  }
+
+  /** 200 with the answer, or with an offer when the INVITE brought none; without either when both have passed before. */
+  accept(): void {
+    const leg = this.#leg;
+    if (!leg) throw new TandemError('ours', 'call.no-dialog', 'A ringing call has no dialog.');
+    const isSettled = this.#early.state === 'settled';
+    this.#asksInAck = !isSettled && !this.#offer;
+    const body = isSettled
+      ? undefined
+      : (this.#body ?? leg.offers.offer({ audio: 'sendrecv', video: this.#video }));
+    this.#early.close();
+    this.#opening?.cancel();
     leg.state = 'confirmed';
     leg.dialog.confirm();
     this.#call.answered(leg);
-    const session = this.#call.session.answerHeaders(this.#incoming.request);
-    this.#incoming.respond(OK, { headers: [...this.#dialogHeaders(), ...session], body });
-    if (this.#offer) this.#media.apply(leg.offers.media, { stage: 'established' });
+    const headers = [...this.#dialogHeaders(), ...this.#call.session.answerHeaders(this.#incoming.request)];
+    this.#incoming.respond(OK, { headers, ...(body ? { body } : {}) });
+    if (!this.#asksInAck) this.#apply(leg.offers.media);
+  }
+
+  /** Nobody's camera goes on because it was agreed before the owner said no. */
+  #apply(media: MediaAgreement | undefined): void {
+    const shown = this.#videoAfter === 'none' && media?.audio ? { audio: media.audio } : media;
+    this.#media.apply(shown, { stage: 'established' });
   }
 
   #fail(refusal: Refusal, error: TandemError): void {
@@ -187,25 +365,45 @@ export class CalleeRole {
 
   refuse(refusal: Refusal): void {
     this.stopRinging();
+    this.#early.close();
     this.#incoming.respond(refusal.status, answerOf(refusal));
   }
 
-  /** Without an offer in the INVITE the ACK must bring the answer to ours (RFC 3261 13.2.1). */
+  /** Nobody answered (24.615 4.5.5.3.4). */
+  refuseUnanswered(): void {
+    this.refuse({
+      status: TEMPORARILY_UNAVAILABLE,
+      ...(this.#waited ? { headers: [NO_ANSWER_REASON] } : {}),
+    });
+  }
+
+  /** The caller's resources did not come in time (RFC 3312 8). */
+  refuseUnready(): void {
+    const body = this.#leg?.offers.preconditionFailure;
+    this.refuse({ status: PRECONDITION_FAILURE, ...(body ? { body } : {}) });
+  }
+
+  /** Without an offer in the INVITE the ACK must bring the answer to ours, unless a PRACK did (RFC 3261 13.2.1). */
   takeAck(request: SipRequest): void {
     const leg = this.#leg;
-    if (!leg || this.#offer) return;
-    const body = sdpBytes(request);
-    const settled = body && leg.offers.answer(body);
-    if (!settled?.ok) {
-      this.#call.dispatch('unusable', settled ? { error: faultOf(settled.error) } : {});
-      return;
+    if (!leg) return;
+    if (this.#asksInAck) {
+      const body = sdpBytes(request);
+      const settled = body && leg.offers.answer(body);
+      if (!settled?.ok) {
+        this.#call.dispatch('unusable', settled ? { error: faultOf(settled.error) } : {});
+        return;
+      }
+      this.#media.apply(settled.value, { stage: 'established' });
     }
-    this.#media.apply(settled.value, { stage: 'established' });
     this.#call.agreed(leg);
+    if (this.#videoAfter !== undefined) this.#call.setVideo(leg, this.#videoAfter);
   }
 
   stop(): void {
     this.stopRinging();
+    this.#opening?.cancel();
+    this.#early.close();
     this.#dialogs.terminateEarly();
   }
 }

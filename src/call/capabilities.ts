@@ -1,5 +1,6 @@
 // What a call of Tandem understands, as data: methods, option tags, bodies. Only what is built is named.
 import type { SdpProfile } from '#src/sdp/capabilities.ts';
+import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
 
 /** RFC 3261 20.5. SUBSCRIBE is that to what a REFER began (RFC 3515 2.4.4). PRACK stands here because one that matches nothing gets its 481 (RFC 3262 3) instead of 405. */
 export const CALL_METHODS = [
@@ -16,7 +17,7 @@ export const CALL_METHODS = [
   'SUBSCRIBE',
 ] as const;
 
-/** RFC 3261 20.37. 100rel and precondition are not built: a Require of them is answered 420. */
+/** RFC 3261 20.37. */
 export const CALL_OPTION_TAGS: readonly string[] = [
   'from-change',
   'norefersub',
@@ -32,6 +33,12 @@ export const IN_DIALOG_OPTION_TAGS: readonly string[] = [
   'replaces',
   'tdialog',
   'timer',
+];
+
+/** What a Require may name: beside what we say of ourselves in every call, what the set-up knows. */
+export const understoodTags = (preconditions: PreconditionPolicy): readonly string[] => [
+  ...new Set([...CALL_OPTION_TAGS, '100rel']),
+  ...(preconditions === 'off' ? [] : ['precondition']),
 ];
 
 /** Sent in our INVITE only: 18x may be reliable (RFC 3262 4), a fork may be told to end by 199 (RFC 6228 4, NG.114 2.2.7). */
@@ -50,6 +57,9 @@ export const PREFERRED_SERVICE = 'urn:urn-7:3gpp-service.ims.icsi.mmtel';
 
 /** RFC 3841 9.2 with the tag of multimedia telephony (IR.92 2.2.4). */
 export const ACCEPT_CONTACT = '*;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"';
+
+/** The network tells that the user is busy (24.615 4.4.1). */
+export const CALL_WAITING_TYPE = 'application/vnd.3gpp.cw+xml';
 
 /** RFC 7462 4.3, 24.615 4.5.5.3 */
 export const CALL_WAITING_ALERT = '<urn:alert:service:call-waiting>';

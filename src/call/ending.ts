@@ -42,6 +42,9 @@ const SERVICE_UNAVAILABLE = 503;
 const TEMPORARILY_UNAVAILABLE = 480;
 const BUSY_HERE = 486;
 const NOT_ACCEPTABLE_HERE = 488;
+const REQUEST_TERMINATED = 487;
+const SERVER_TIMEOUT = 504;
+const PRECONDITION_FAILURE = 580;
 /** Nobody was told, and another device may have been. */
 const NOT_RUNG: readonly number[] = [TEMPORARILY_UNAVAILABLE, BUSY_HERE];
 
@@ -62,6 +65,12 @@ function ending(facts: EndingFacts): Ending {
       return takenBack(facts);
     case 'ring-timeout':
       return { by: 'local', label: 'missed', sip: TEMPORARILY_UNAVAILABLE };
+    case 'expired':
+      return { by: 'remote', label: 'missed', sip: REQUEST_TERMINATED };
+    case 'unready':
+      return { by: 'remote', label: 'failed', sip: PRECONDITION_FAILURE };
+    case 'prack-timeout':
+      return { by: 'network', label: 'failed', sip: SERVER_TIMEOUT };
     case 'unanswerable':
       // Busy without waiting, or closing, is a call that nobody got to hear of; the rest is a failure to understand each other.
       return { by: 'local', label: NOT_RUNG.includes(status ?? 0) ? 'missed' : 'failed', sip: status };

@@ -6,6 +6,7 @@ import type { DetailNotes } from './details.ts';
 import type { Leg } from './dialogs.ts';
 import type { SessionTimer } from './session-timer.ts';
 import type { CallEvent, CallState } from './table.ts';
+import type { VideoWish } from './video-policy.ts';
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
@@ -54,4 +55,6 @@ export interface CallContext {
   readonly session: SessionTimer;
   /** The first exchange of this dialog is done. */
   readonly agreed: (leg: Leg) => void;
+  /** Video comes, goes or changes once the call stands. */
+  readonly setVideo: (leg: Leg, video: VideoWish) => void;
 }

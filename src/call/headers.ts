@@ -6,6 +6,7 @@ import type { AnswerFields, SendingOptions } from '#src/sip/ua/user-agent.ts';
 import { CALL_METHODS, CALL_OPTION_TAGS, IN_DIALOG_OPTION_TAGS } from './capabilities.ts';
 import type { HeaderPairs, Refusal } from './facts.ts';
 import type { Line } from './line.ts';
+import { namesConditions } from './set-up-plan.ts';
 
 /** Over the registered flow, which may be another one than the dialog began with; with our answers to challenges. */
 export const lineSending = (line: Line): SendingOptions => ({ digest: line.digest, flow: line.flow });
@@ -24,6 +25,10 @@ export const inDialogHeaders = (): HeaderPairs => [
   ['Allow', CALL_METHODS.join(', ')],
   ['Supported', IN_DIALOG_OPTION_TAGS.join(', ')],
 ];
+
+/** A description ahead of the answer that holds conditions must be understood (RFC 3312 11, 24.229 5.1.4.1). */
+export const conditionHeaders = (description: Buffer | undefined): HeaderPairs =>
+  description && namesConditions(description) ? [['Require', 'precondition']] : [];
 
 /** RFC 3261 20.43: `301 host "text"`. */
 export const warningHeader = (rejection: Rejection, host: string): readonly [string, string] => [

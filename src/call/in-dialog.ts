@@ -1,6 +1,6 @@
 // Requests inside a dialog that leave the call as it is: INFO, OPTIONS, PRACK (RFC 6086, RFC 3261 11, RFC 3262 3).
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
-import { ACCEPT, CALL_METHODS, CALL_OPTION_TAGS } from './capabilities.ts';
+import { ACCEPT, CALL_METHODS, understoodTags } from './capabilities.ts';
 import { capabilityDescription } from './offers.ts';
 import type { CallWorld } from './world.ts';
 
@@ -29,7 +29,7 @@ export function answerInDialog(incoming: Incoming, world: CallWorld, active: boo
       answerOptions(incoming, world);
       return undefined;
     case 'PRACK':
-      // We send no reliable provisional response, so it matches none.
+      // Who calls sends no reliable provisional response, so it matches none; the called side answers its own.
       incoming.respond(CALL_DOES_NOT_EXIST);
       return undefined;
     case 'INFO':
@@ -83,7 +83,7 @@ export function answerOptions(incoming: Incoming, world: CallWorld): void {
       ['Contact', line.contact({ privacy: false, to: incoming.flow }).toString()],
       ['Allow', CALL_METHODS.join(', ')],
       ['Accept', ACCEPT[line.profile]],
-      ['Supported', CALL_OPTION_TAGS.join(', ')],
+      ['Supported', understoodTags(world.config.preconditions ?? 'off').join(', ')],
     ],
     body: capabilityDescription(world, incoming.flow),
   });

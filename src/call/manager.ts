@@ -7,10 +7,11 @@ import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
-import { sdpBody } from './body.ts';
+import { sdpBody, UNSUPPORTED_BODY } from './body.ts';
 import { Call, type CallIntro } from './call.ts';
 import type { OutgoingCall } from './caller.ts';
-import { LIVE_CALL_LIMIT, SDP_TYPE } from './capabilities.ts';
+import { LIVE_CALL_LIMIT } from './capabilities.ts';
+import { indicatesWaiting } from './communication-waiting.ts';
 import type { ReceivedDigit } from './digits.ts';
 import { dialledEmergency, isCallBack, NO_EMERGENCY } from './emergency/rules.ts';
 import { EndedCall } from './ended-call.ts';
@@ -26,6 +27,7 @@ import { calledIdentity, callingParty, shownUri } from './party.ts';
 import { isQuiet, LOUD, type QuietSettings } from './quiet.ts';
 import { findReplaced } from './replaces.ts';
 import { SESSION_DEFAULTS, tooSmall } from './session-expires.ts';
+import { extensionRequired, inviteTraits, planSetUp } from './set-up-plan.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
@@ -44,15 +46,6 @@ const BUSY_HERE: Refusal = { status: 486 };
 const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
 const BAD_REQUEST = 400;
 const DECLINED = 603;
-/** RFC 3261 8.2.3: what we would have taken. */
-const UNSUPPORTED_MEDIA_TYPE: Refusal = {
-  status: 415,
-  headers: [
-    ['Accept', SDP_TYPE],
-    ['Accept-Encoding', 'identity'],
-  ],
-};
-
 export class CallManager {
   /** Every change of a call that a snapshot shows. */
   readonly onChange = new Signal<CallSnapshot>();
@@ -209,12 +202,14 @@ export class CallManager {
       active || isCallBack(request)
         ? this.#refusalOf(incoming, replaced !== undefined)
         : { refusal: TEMPORARILY_UNAVAILABLE };
+    const busy = this.#liveCount > 0;
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: callingParty(request, trusted),
       identity,
       calledIdentity: called,
-      waiting: replaced === undefined && this.#liveCount > 0,
+      waiting: replaced === undefined && (busy || indicatesWaiting(request)),
+      quiet: busy,
     };
     const call = this.#adopt(new Call(this.#world, intro, { direction: 'in', incoming }));
     if (refused) {
@@ -226,7 +221,7 @@ export class CallManager {
       return;
     }
     call.ring();
-    if (call.state === 'ringing' && this.#answersItself(call)) this.#tryToAnswer(call);
+    if (call.publicState === 'ringing' && this.#answersItself(call)) this.#tryToAnswer(call);
   }
 
   /**
@@ -251,16 +246,24 @@ export class CallManager {
 
   /** Why it cannot even ring. */
   #refusalOf(incoming: Incoming, replaces: boolean): Refused | undefined {
+    // RFC 3261 8.2: what cannot be read comes before what it would meet.
+    const body = sdpBody(incoming.request);
+    if (body.kind === 'foreign') return { refusal: UNSUPPORTED_BODY };
     if (this.#isClosed) return { refusal: TEMPORARILY_UNAVAILABLE };
     // The emergency services get through whatever is switched off or going on here (MD-2.6c).
     const isUrgent = isCallBack(incoming.request);
     if (this.#isBusy && !replaces && !isUrgent) return { refusal: BUSY_HERE };
     if (!replaces && !isUrgent && isQuiet(this.quiet, this.#world.clock.date()))
       return { refusal: TEMPORARILY_UNAVAILABLE };
-    const body = sdpBody(incoming.request);
-    if (body.kind === 'foreign') return { refusal: UNSUPPORTED_MEDIA_TYPE };
-    if (body.kind === 'none') return undefined;
-    const checked = checkOffer(this.#world, body.bytes, incoming.flow);
+    const { config, line } = this.#world;
+    const offer = body.kind === 'sdp' ? body.bytes : undefined;
+    const traits = inviteTraits(incoming.request, offer);
+    const policy = config.preconditions ?? 'off';
+    const lacking = extensionRequired(traits, policy);
+    if (lacking) return { refusal: lacking };
+    if (!offer) return undefined;
+    const { preconditions } = planSetUp(traits, { profile: line.profile, policy });
+    const checked = checkOffer(this.#world, offer, incoming.flow, preconditions);
     return checked.ok ? undefined : checked.error;
   }
 
@@ -382,7 +385,7 @@ function endPolitely(call: Call): Promise<void> {
   if (call.ended) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
   call.onEnded.on(() => resolve());
-  if (call.state === 'ringing') call.abandon();
+  if (call.publicState === 'ringing') call.abandon();
   else if (call.snapshot.state !== 'ended') call.hangup();
   return promise;
 }

@@ -7,6 +7,7 @@ import type { RejectionReason } from '#src/sdp/answer.ts';
 import type { LocalMedia, VideoCapabilities } from '#src/sdp/capabilities.ts';
 import { OfferAnswer, type OfferFault } from '#src/sdp/offer-answer.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
+import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
 import { isLoopback, type Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Refusal } from './facts.ts';
@@ -27,7 +28,12 @@ const pictureOf = (source: VideoSource | undefined): VideoCapabilities =>
     : {};
 
 /** `way`: how the descriptions travel, which decides whether keys may stand in them. */
-export function newOffers(world: CallWorld, local: LocalMedia, way: Flow | Target): OfferAnswer {
+export function newOffers(
+  world: CallWorld,
+  local: LocalMedia,
+  way: Flow | Target,
+  preconditions: PreconditionPolicy = 'off',
+): OfferAnswer {
   const { audio, video } = world.config;
   return new OfferAnswer({
     local,
@@ -37,6 +43,7 @@ export function newOffers(world: CallWorld, local: LocalMedia, way: Flow | Targe
       srtp: negotiatedPolicy(world, way, local.address),
       e2ae: usesEdge(world, way),
       profile: world.line.profile,
+      preconditions,
       randomKey: (octets) => world.random.bytes(octets),
     },
     sessionId: `${world.random.bytes(SESSION_ID_OCTETS).readUIntBE(0, SESSION_ID_OCTETS)}`,
@@ -67,10 +74,15 @@ function audioAddress(offer: Buffer): string | undefined {
 }
 
 /** Whether an offer can be answered is known before a port is taken for it. */
-export function checkOffer(world: CallWorld, offer: Buffer, flow: Flow): Result<void, Refused> {
+export function checkOffer(
+  world: CallWorld,
+  offer: Buffer,
+  flow: Flow,
+  preconditions: PreconditionPolicy = 'off',
+): Result<void, Refused> {
   const address = mediaAddress(world, flow, offer);
   // The discard port stands for the one that is not yet taken.
-  const answered = newOffers(world, { address, port: 9, rtcpPort: 10 }, flow).answerTo(offer);
+  const answered = newOffers(world, { address, port: 9, rtcpPort: 10 }, flow, preconditions).answerTo(offer);
   return answered.ok ? ok(undefined) : err(refusalOf(answered.error, address));
 }
 

@@ -61,7 +61,10 @@ const PUBLIC_STATES: Readonly<Record<CallState, PublicCallState>> = {
   early: 'early',
   // Over for the owner, although the wire still has something to say.
   cancelling: 'ended',
+  // Nothing is heard of it yet; the owner may take it all the same.
+  progressing: 'ringing',
   ringing: 'ringing',
+  accepting: 'ringing',
   answering: 'active',
   leaving: 'ended',
   active: 'active',

@@ -3,7 +3,8 @@
 
 /**
  * `new` nothing sent yet · `calling` INVITE out · `early` a callee answered 18x · `cancelling` given up, the INVITE not
- * yet ended · `ringing` an INVITE waits for the owner · `answering` 200 sent, no ACK yet · `leaving` the same, but the
+ * yet ended · `progressing` our description went ahead in a 183, nothing rings yet · `ringing` an INVITE waits for the owner ·
+ * `accepting` answered by the owner, the 200 may not leave yet · `answering` 200 sent, no ACK yet · `leaving` the same, but the
  * owner hung up already · `active` two-way · `releasing` our BYEs are out · `ended`, log row written.
  */
 export const CALL_STATES = [
@@ -11,7 +12,9 @@ export const CALL_STATES = [
   'calling',
   'early',
   'cancelling',
+  'progressing',
   'ringing',
+  'accepting',
   'answering',
   'leaving',
   'active',
@@ -23,8 +26,9 @@ export type CallState = (typeof CALL_STATES)[number];
 export const CALL_EVENTS = [
   /** The owner: places a call. */
   'dial',
-  /** An INVITE came that can be answered; one that cannot (busy, no codec, no port). */
+  /** An INVITE came that can be answered, at once or after something that goes ahead; one that cannot (busy, no codec, no port). */
   'invited',
+  'invited-early',
   'unanswerable',
   /** An INVITE with Replaces: it is answered at once, for a call that ends with it (RFC 3891 3). */
   'taken',
@@ -34,8 +38,12 @@ export const CALL_EVENTS = [
   'hangup',
   /** What an answer met: no sound device, no file, no such address. */
   'answer-failed',
-  /** `ring_seconds` are over. */
+  /** Nothing keeps ringing or answering back: what had to be acknowledged or met is. */
+  'ready',
+  /** `ring_seconds` are over; the INVITE's own Expires; the caller's resources did not come. */
   'ring-timeout',
+  'expired',
+  'unready',
   /** Responses to our INVITE: 18x with a tag, 199, the first 2xx and later ones of other dialogs, 3xx to 6xx. */
   'progress',
   'fork-gone',
@@ -46,10 +54,11 @@ export const CALL_EVENTS = [
   'failed',
   /** The 2xx, the ACK or a later answer has no description that we can use. */
   'unusable',
-  /** From the caller: CANCEL, ACK of our 200, none in 64·T1 (RFC 3261 13.3.1.4). */
+  /** From the caller: CANCEL, ACK of our 200, none in 64·T1 (RFC 3261 13.3.1.4), no PRACK in that time (RFC 3262 3). */
   'cancelled',
   'acknowledged',
   'ack-timeout',
+  'prack-timeout',
   /** In a dialog: BYE; re-INVITE or UPDATE; a request of ours met 481 or 408, or no answer (RFC 3261 12.2.1.2). */
   'bye',
   'modify',
@@ -66,25 +75,32 @@ export type CallEvent = (typeof CALL_EVENTS)[number];
 export const CALL_ACTIONS = [
   /** Sends the INVITE. */
   'invite',
+  /** A reliable 183 with our description. */
+  'progress',
   /** 180, the ringing timer starts. */
   'ring',
   /** Its dialog is made without a word, for it does not ring. */
   'admit',
   /** The timer stops. */
   'stop-ringing',
-  /** 200 with our description. */
+  /** The owner's word: devices open; 200 with our description as soon as nothing keeps it back. */
+  'promise',
   'accept',
   /** 486 (owner, busy), 480 (nobody), 487 (CANCEL or BYE), or what made the INVITE unanswerable. */
   'refuse-486',
   'refuse-480',
+  'refuse-unanswered',
   'refuse-487',
+  /** 504: a description of ours was never acknowledged; 580: the caller's resources never came. */
+  'refuse-504',
+  'refuse-580',
   'refuse',
   /** Remembers the dialog of a 18x and plays its media if it is the first with any. */
   'keep-dialog',
   'drop-dialog',
   /** PRACK, and nothing more: the call was given up. */
   'acknowledge',
-  /** UPDATE of the callee in an early dialog is answered; a re-INVITE there is refused. */
+  /** UPDATE in an early dialog is answered; a re-INVITE there is refused. */
   'negotiate-early',
   /** The dialog of the 2xx becomes the call: ACK, answer, media; the other dialogs are forgotten. */
   'confirm',
@@ -122,13 +138,17 @@ type Row = Readonly<Record<CallEvent, Outcome>>;
 const OTHERWISE: Row = {
   dial: 'impossible',
   invited: 'impossible',
+  'invited-early': 'impossible',
   unanswerable: 'impossible',
   taken: 'impossible',
   answer: 'wrong-state',
   reject: 'wrong-state',
   hangup: 'wrong-state',
   'answer-failed': 'ignored',
+  ready: 'ignored',
   'ring-timeout': 'ignored',
+  expired: 'ignored',
+  unready: 'ignored',
   progress: 'ignored',
   'fork-gone': 'ignored',
   answered: 'ignored',
@@ -139,6 +159,7 @@ const OTHERWISE: Row = {
   cancelled: 'ignored',
   acknowledged: 'ignored',
   'ack-timeout': 'ignored',
+  'prack-timeout': 'ignored',
   bye: 'ignored',
   modify: 'ignored',
   lost: 'ignored',
@@ -160,12 +181,28 @@ const INVITING: Partial<Row> = {
   abandon: to('ended', 'end', 'cancel', 'finish'),
 };
 
+/** Before our final response to an INVITE. */
+const INVITED: Partial<Row> = {
+  reject: to('ended', 'refuse-486', 'end', 'finish'),
+  hangup: to('ended', 'refuse-486', 'end', 'finish'),
+  'answer-failed': to('ended', 'refuse', 'end', 'finish'),
+  'ring-timeout': to('ended', 'refuse-unanswered', 'end', 'finish'),
+  expired: to('ended', 'refuse-487', 'end', 'finish'),
+  unready: to('ended', 'refuse-580', 'end', 'finish'),
+  failed: to('ended', 'end', 'finish'),
+  cancelled: to('ended', 'refuse-487', 'end', 'finish'),
+  'prack-timeout': to('ended', 'refuse-504', 'end', 'finish'),
+  bye: to('ended', 'refuse-487', 'end', 'finish'),
+  abandon: to('ended', 'refuse-480', 'end', 'finish'),
+};
+
 export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
   new: row({
     dial: to('calling', 'invite'),
     invited: to('ringing', 'ring'),
+    'invited-early': to('progressing', 'progress'),
     unanswerable: to('ended', 'refuse', 'end', 'finish'),
-    taken: to('answering', 'admit', 'accept'),
+    taken: to('accepting', 'admit', 'promise'),
   }),
   calling: row({
     ...INVITING,
@@ -189,17 +226,21 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
     modify: to('cancelling', 'refuse-modify'),
     abandon: to('ended', 'finish'),
   }),
+  progressing: row({
+    ...INVITED,
+    ready: to('ringing', 'ring'),
+    answer: to('accepting', 'promise'),
+    modify: to('progressing', 'negotiate-early'),
+  }),
   ringing: row({
-    answer: to('answering', 'stop-ringing', 'accept'),
-    reject: to('ended', 'refuse-486', 'end', 'finish'),
-    hangup: to('ended', 'refuse-486', 'end', 'finish'),
-    'ring-timeout': to('ended', 'refuse-480', 'end', 'finish'),
-    'answer-failed': to('ended', 'refuse', 'end', 'finish'),
-    failed: to('ended', 'end', 'finish'),
-    cancelled: to('ended', 'refuse-487', 'end', 'finish'),
-    bye: to('ended', 'refuse-487', 'end', 'finish'),
-    modify: to('ringing', 'refuse-modify'),
-    abandon: to('ended', 'refuse-480', 'end', 'finish'),
+    ...INVITED,
+    answer: to('accepting', 'stop-ringing', 'promise'),
+    modify: to('ringing', 'negotiate-early'),
+  }),
+  accepting: row({
+    ...INVITED,
+    ready: to('answering', 'stop-ringing', 'accept'),
+    modify: to('accepting', 'negotiate-early'),
   }),
   answering: row({
     'answer-failed': to('ended', 'refuse', 'end', 'finish'),

@@ -7,6 +7,7 @@ import type { Seconds } from '#src/base/units.ts';
 import type { VideoSource } from '#src/media/engine.ts';
 import type { SrtpPolicy } from '#src/sdp/capabilities.ts';
 import type { CodecName } from '#src/sdp/codecs.ts';
+import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
@@ -69,6 +70,10 @@ export interface CallConfig {
   /** Default: no emergency calls. */
   readonly emergency?: EmergencySettings;
   readonly ringTime: Seconds;
+  /** A waiting call that nobody takes is given back after this time (T_UE-CW, 24.615 4.8); absent: as any other. */
+  readonly waitingTime?: Seconds | undefined;
+  /** RFC 3312; default off. */
+  readonly preconditions?: PreconditionPolicy;
   /** False: an INVITE is answered 486 while there is a call. */
   readonly waiting: boolean;
   /** Where the owner lives, for numbers dialled without `+`: "SE" or "46". */

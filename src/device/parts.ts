@@ -5,7 +5,7 @@ import type { Config } from '#src/base/config/rules.ts';
 import { describe, TandemError } from '#src/base/errors.ts';
 import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import { civicOf } from '#src/call/emergency/location.ts';
 import type { EmergencySettings } from '#src/call/emergency/rules.ts';
 import { refuseSubscribe } from '#src/call/in-dialog.ts';
@@ -24,11 +24,11 @@ import { isCellular } from './access.ts';
 import type { SoundChoice } from './sound.ts';
 
 /** What the user agent understands: calls, with the NOTIFY of its subscriptions. */
-export const SPOKEN = {
+export const spoken = ({ sip }: Config) => ({
   allow: CALL_METHODS,
-  supported: CALL_OPTION_TAGS,
+  supported: understoodTags(sip.precondition),
   userAgent: `Tandem/${VERSION}`,
-};
+});
 
 /** RFC 6665 4.1.3: a NOTIFY of no subscription is 481; whatever else is for nobody, 405. */
 export function refuseUnknown(incoming: Incoming): void {
@@ -153,6 +153,8 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
     ringTime: Seconds(call.ring_seconds),
     earlyMedia: config.sip.early_media,
     country: config.network.country,
+    waitingTime: call.waiting_seconds === undefined ? undefined : Seconds(call.waiting_seconds),
+    preconditions: config.sip.precondition,
     waiting: call.waiting,
     autoAnswer: call.auto_answer,
   };

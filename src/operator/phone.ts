@@ -5,7 +5,7 @@ import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import { Seconds } from '#src/base/units.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import { type CallLabel, cancelLabel } from '#src/call/labels.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
@@ -84,7 +84,7 @@ export class Phone {
       options;
     this.#ua = new UserAgent({
       ...{ transport, resolver, clock, random, log, timers: SIP_TIMERS },
-      ...{ userAgent: 'Tandem-phone', allow: [...CALL_METHODS, 'NOTIFY'], supported: CALL_OPTION_TAGS },
+      ...{ userAgent: 'Tandem-phone', allow: [...CALL_METHODS, 'NOTIFY'], supported: understoodTags('off') },
     });
     const [identity] = account.identities;
     if (!identity) throw new TandemError('ours', 'operator.phone', 'A phone needs an identity.');

@@ -226,6 +226,12 @@ export const agentSchema = {
       format: is.hours,
       defaultDoc: 'none',
     }),
+    waiting_seconds: number({
+      doc: 'How long an unanswered waiting call is offered before it is given back (480), in seconds.',
+      min: 1,
+      max: 3600,
+      defaultDoc: 'as `ring_seconds`',
+    }),
   }),
   web: section('HTTP API and page.', {
     listen: text({

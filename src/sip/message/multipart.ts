@@ -17,7 +17,7 @@ const MAX_TAIL = 256;
 const BLANK_LINE = Buffer.from('\r\n\r\n', 'latin1');
 
 /** The type of a part; text/plain when it names none (RFC 2046 5.1). Undefined when it cannot be read. */
-const partType = (part: Part): MediaType | undefined =>
+export const partType = (part: Part): MediaType | undefined =>
   mediaType(part.headers.get('Content-Type') ?? 'text/plain');
 
 /** The first part of the type (lower case), or undefined. */

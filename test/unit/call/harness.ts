@@ -6,7 +6,7 @@ import type { JournalQuery } from '#src/base/journal.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import type { Line } from '#src/call/line.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
@@ -447,7 +447,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
     log,
     userAgent: 'Tandem/test',
     allow: CALL_METHODS,
-    supported: CALL_OPTION_TAGS,
+    supported: understoodTags(options.config?.preconditions ?? 'off'),
   });
   await peerTransport.start();
   await ua.start();

@@ -242,7 +242,6 @@ test('auto_answer: everybody, or the listed ones', async () => {
 });
 
 for (const [what, headers, status, extra] of [
-  ['100rel', [['Require', '100rel']], 420, ['Unsupported', '100rel']],
   ['precondition', [['Require', 'precondition']], 420, ['Unsupported', 'precondition']],
 ] as const) {
   test(`Require: ${what} meets 420`, async () => {

@@ -45,7 +45,10 @@ test('header fields of this one call stand beside the usual ones', () => {
 
 test('a further part makes the body multipart, and the description is still found', () => {
   const part = {
-    headers: HeaderList.of([['Content-Type', 'application/pidf+xml']]),
+    headers: HeaderList.of([
+      ['Content-Type', 'application/pidf+xml'],
+      ['Content-Disposition', 'render;handling=optional'],
+    ]),
     body: Buffer.from('<presence/>'),
   };
   const request = inviteRequest(LINE, { ...FIELDS, parts: [part], boundary: 'b1' });

@@ -8,7 +8,7 @@ import { SystemClock } from '#src/base/clock.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SystemRandom } from '#src/base/random.ts';
 import { Seconds } from '#src/base/units.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import { CallManager } from '#src/call/manager.ts';
 import type { VideoSettings } from '#src/call/world.ts';
 import { MediaEngine } from '#src/media/engine.ts';
@@ -40,7 +40,7 @@ async function device(
   const resolver = new Resolver(base);
   const ua = new UserAgent({
     ...{ ...base, transport, resolver, timers: SIP_TIMERS, userAgent: '' },
-    ...{ allow: CALL_METHODS, supported: CALL_OPTION_TAGS },
+    ...{ allow: CALL_METHODS, supported: understoodTags('off') },
   });
   await ua.start();
   const contact = NameAddr.of(uri(`sip:dev@${HOST}:${port}`));

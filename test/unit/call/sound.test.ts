@@ -7,7 +7,7 @@ import { SystemClock } from '#src/base/clock.ts';
 import { silentLogger } from '#src/base/log.ts';
 import { SystemRandom } from '#src/base/random.ts';
 import { Seconds } from '#src/base/units.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import { CallManager } from '#src/call/manager.ts';
 import { MediaEngine } from '#src/media/engine.ts';
 import type { CodecName } from '#src/sdp/codecs.ts';
@@ -39,7 +39,7 @@ async function device(network: MemoryNetwork, media: MediaEngine, folder: string
   const resolver = new Resolver({ clock, random });
   const ua = new UserAgent({
     ...{ transport, resolver, clock, random, log, timers: SIP_TIMERS, userAgent: '' },
-    ...{ allow: CALL_METHODS, supported: CALL_OPTION_TAGS },
+    ...{ allow: CALL_METHODS, supported: understoodTags('off') },
   });
   await ua.start();
   const contact = NameAddr.of(uri(`sip:dev@${HOST}:${side.port}`));
