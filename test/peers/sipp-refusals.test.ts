@@ -28,7 +28,7 @@ test('an offer without audio is 488', { peers }, async () => {
   await stage.called(user, scenario(user, refused(user, 488, { body: offer })));
 });
 
-for (const tag of ['100rel', 'precondition', 'nothing-known']) {
+for (const tag of ['precondition', 'nothing-known']) {
   test(`Require: ${tag} is 420 with Unsupported`, { peers }, async () => {
     const user = `require-${tag}`;
     await stage.called(
