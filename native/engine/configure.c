@@ -9,7 +9,6 @@
 
 enum {
   MAX_DTMF_CLOCK = 96000,
-  RTCP_MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   FEW_STREAMS = 8,        // that may well want to send at the same moment
 };
 
@@ -125,7 +124,6 @@ tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t id, const tm_st
   session->receive = config->receive;
   session->rtcp_senders_bps = config->rtcp_senders_bps;
   session->rtcp_receivers_bps = config->rtcp_receivers_bps;
-  session->rtcp_minimum_us = RTCP_MINIMUM_US;
   memcpy(session->cname, config->cname, sizeof session->cname);
   packet.packet.receive_payload_type = config->receive_payload_type;
   packet.packet.dtmf_payload_type = config->dtmf_payload_type;

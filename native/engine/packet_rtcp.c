@@ -8,6 +8,7 @@
 #include "tm_rtcp.h"
 
 enum {
+  MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   TYPICAL_OCTETS = 120,  // first guess of a compound with its IP and UDP header
   HEADERS_V4 = 28,
   HEADERS_V6 = 48,
@@ -42,9 +43,13 @@ static bool is_sender(const tm_session *session)
   return session->media_sent > session->sent_at_report[0];
 }
 
-void tm_rtcp_schedule(tm_session *session, int64_t now)
+static uint64_t us(int64_t ns)
 {
-  if (session->rtcp_average <= 0) session->rtcp_average = TYPICAL_OCTETS;
+  return (uint64_t)(ns / TM_NS_PER_US);
+}
+
+static uint64_t interval(tm_session *session, uint32_t minimum_us)
+{
   tm_rtcp_timing timing = {.rs_bits = session->config.rtcp_senders_bps,
                            .rr_bits = session->config.rtcp_receivers_bps,
                            .members = session->has_source ? 2 : 1,
@@ -52,9 +57,28 @@ void tm_rtcp_schedule(tm_session *session, int64_t now)
                            .we_sent = is_sender(session),
                            .initial = !session->rtcp_any,
                            .average_bytes = session->rtcp_average,
-                           .minimum_us = session->config.rtcp_minimum_us};
-  uint64_t span = tm_rtcp_interval_us(&timing, uniform(&session->random));
-  session->next_rtcp_ns = span == 0 ? TM_NEVER : now + (int64_t)span * TM_NS_PER_US;
+                           .minimum_us = minimum_us};
+  return tm_rtcp_interval_us(&timing, uniform(&session->random));
+}
+
+static void schedule_report(tm_session *session, int64_t now)
+{
+  uint64_t span = interval(session, MINIMUM_US);
+  session->next_rtcp_ns = span == 0 || session->config.rtcp_early.avpf ? TM_NEVER : now + (int64_t)span * TM_NS_PER_US;
+}
+
+void tm_rtcp_schedule(tm_session *session, int64_t now)
+{
+  if (session->rtcp_average <= 0) session->rtcp_average = TYPICAL_OCTETS;
+  tm_early_begin(&session->early, &session->config.rtcp_early, us(now), interval(session, session->rtcp_any ? 0 : TM_EARLY_FIRST_US));
+  schedule_report(session, now);
+}
+
+int64_t tm_rtcp_deadline(const tm_session *session)
+{
+  uint64_t turn = tm_early_due(&session->early);
+  if (turn == TM_EARLY_NEVER || (int64_t)turn >= session->next_rtcp_ns / TM_NS_PER_US) return session->next_rtcp_ns;
+  return (int64_t)(turn + 1) * TM_NS_PER_US;
 }
 
 static bool is_off(const tm_session *session)
@@ -111,12 +135,19 @@ static void take_average(tm_session *session, size_t octets)
   session->rtcp_average = tm_rtcp_average(session->rtcp_average, octets + headers);
 }
 
+// What had to wait goes along.
+static size_t owed(tm_session *session, uint8_t *out, int64_t now)
+{
+  return session->kind->owed ? session->kind->owed(session, out, TM_MAX_FEEDBACK, now) : 0;
+}
+
 static void send_report(tm_session *session, int64_t now, bool bye)
 {
   _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   contents what = {.blocks = true, .bye = bye};
-  size_t octets = compose(session, &what, datagram, sizeof datagram - TM_SRTP_TRAILER, now);
+  size_t octets = compose(session, &what, datagram, sizeof datagram - TM_MAX_FEEDBACK - TM_SRTP_TRAILER, now);
   if (octets == 0) return;
+  if (!bye) octets += owed(session, datagram + octets, now);
   (void)send_to(session, datagram, octets, &session->config.remote_rtcp, &session->config.shield);
   session->received_at_report = atomic_load_explicit(&session->counters.packets_received, memory_order_relaxed);
   session->sent_at_report[0] = session->sent_at_report[1];
@@ -134,23 +165,48 @@ void tm_rtcp_open(tm_session *session, const tm_address *to, const tm_shield *sh
   if (octets > 0) (void)send_to(session, datagram, octets, to, shield);
 }
 
-bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool reduced, int64_t now)
+static bool send_feedback(tm_session *session, const uint8_t *feedback, size_t octets, int64_t now)
 {
   _Alignas(8) uint8_t datagram[TM_DATAGRAM_OCTETS];
   contents what = {.blocks = false};
-  if (!session->configured || session->closing || is_off(session) || octets > TM_MAX_FEEDBACK) return false;
-  size_t before = reduced ? 0 : compose(session, &what, datagram, sizeof datagram - TM_MAX_FEEDBACK - TM_SRTP_TRAILER, now);
-  if (!reduced && before == 0) return false;
+  size_t before = 0;
+  if (!session->config.rtcp_reduced) {
+    before = compose(session, &what, datagram, sizeof datagram - TM_MAX_FEEDBACK - TM_SRTP_TRAILER, now);
+    if (before == 0) return false;
+  }
   memcpy(datagram + before, feedback, octets);
   take_average(session, before + octets);
   return send_to(session, datagram, before + octets, &session->config.remote_rtcp, &session->config.shield);
 }
 
+tm_feedback_fate tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool urgent, int64_t now)
+{
+  if (!session->configured || session->closing || is_off(session) || octets > TM_MAX_FEEDBACK) return TM_FEEDBACK_LOST;
+  if (!urgent && !tm_early_may(&session->early, us(now))) return TM_FEEDBACK_WAITS;
+  if (!send_feedback(session, feedback, octets, now)) return TM_FEEDBACK_LOST;
+  tm_early_sent(&session->early, us(now), interval(session, 0));
+  return TM_FEEDBACK_LEFT;
+}
+
+static void take_turn(tm_session *session, int64_t now)
+{
+  uint8_t feedback[TM_MAX_FEEDBACK];
+  bool avpf = session->config.rtcp_early.avpf;
+  tm_early_step step = tm_early_tick(&session->early, us(now), interval(session, 0), uniform(&session->random));
+  if (step == TM_EARLY_REGULAR) send_report(session, now, false);
+  if (step != TM_EARLY_FEEDBACK) return;
+  size_t octets = owed(session, feedback, now);
+  if (octets > 0 && send_feedback(session, feedback, octets, now) && !avpf)
+    tm_early_sent(&session->early, us(now), interval(session, 0));
+}
+
 void tm_rtcp_beat(tm_session *session, int64_t now)
 {
+  if (!session->configured) return;
+  if (tm_early_due(&session->early) <= us(now)) take_turn(session, now);
   if (session->next_rtcp_ns > now) return;
   send_report(session, now, false);
-  tm_rtcp_schedule(session, now);
+  schedule_report(session, now);
 }
 
 void tm_rtcp_bye(tm_session *session, int64_t now)

@@ -87,7 +87,7 @@ static int64_t deadline_of(const tm_session *session, int64_t now)
   if (session->rtp_intake.deaf) deadline = earlier(deadline, session->rtp_intake.refill_ns);
   if (session->rtcp_intake.deaf) deadline = earlier(deadline, session->rtcp_intake.refill_ns);
   deadline = earlier(deadline, tm_session_deadline(session));
-  return session->configured ? earlier(deadline, session->next_rtcp_ns) : deadline;
+  return session->configured ? earlier(deadline, tm_rtcp_deadline(session)) : deadline;
 }
 
 // A stream leaves by way of the thread that comes next; its queue may be full for a moment.

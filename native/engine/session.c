@@ -217,7 +217,8 @@ void tm_session_configure(tm_session *session, const tm_session_config *config, 
   }
   bool other_bandwidth = first || session->config.rtcp_senders_bps != config->rtcp_senders_bps ||
                          session->config.rtcp_receivers_bps != config->rtcp_receivers_bps ||
-                         session->config.rtcp_minimum_us != config->rtcp_minimum_us;
+                         session->config.rtcp_early.avpf != config->rtcp_early.avpf ||
+                         session->config.rtcp_early.trr_interval_us != config->rtcp_early.trr_interval_us;
   if (first || !tm_address_equal(&session->config.remote, &config->remote)) {
     tm_origin_init(&session->origin, &config->remote);
     if (session->connected) tm_socket_disconnect(session->sockets.rtp);

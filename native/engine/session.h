@@ -9,6 +9,7 @@
 #include "keys.h"
 #include "net.h"
 #include "origin.h"
+#include "tm_early.h"
 #include "tm_keepalive.h"
 #include "tm_rtcp.h"
 #include "tm_rtp.h"
@@ -65,7 +66,7 @@ typedef struct {
   uint32_t clock_hz;
   bool send, receive;
   uint32_t rtcp_senders_bps, rtcp_receivers_bps;  // both 0: none is sent
-  uint32_t rtcp_minimum_us;                       // RFC 3550 6.2; 0 with AVPF (RFC 4585 3.4)
+  tm_early_config rtcp_early;                     // without AVPF reports keep to the minimum of RFC 3550 6.2
   bool rtcp_reduced;                              // RFC 5506 was negotiated: what comes may begin with feedback
   tm_keepalive_config keepalive;
   tm_further_paths *further;                      // owned; NULL: none
@@ -94,6 +95,8 @@ typedef struct {
   void (*take)(tm_session *session, const tm_rtp_packet *packet, tm_packet_class class, int64_t now);
   /** One RTCP packet of PT 205 or 206 from a welcome host, its compound checked. NULL: of no interest. */
   void (*feedback)(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
+  /** Feedback that had to wait, as it is now: whole RTCP packets to `out`; returns octets, 0 when there is no more need. NULL: never any. */
+  size_t (*owed)(tm_session *session, uint8_t *out, size_t capacity, int64_t now);
   /** A BYE of this SSRC (RFC 3550 6.6). NULL: of no interest. */
   void (*left)(tm_session *session, uint32_t ssrc, int64_t now);
   /** A report block about our SSRC (RFC 3550 6.4.1). NULL: of no interest. */
@@ -145,7 +148,8 @@ struct tm_session {
   bool settled;                // the new key was heard
   uint32_t timestamp;          // of the RTP timeline at `timestamp_ns`
   int64_t timestamp_ns;
-  int64_t next_rtcp_ns;
+  int64_t next_rtcp_ns;  // without AVPF
+  tm_early early;
   double rtcp_average;
   uint64_t random;
   bool has_source, heard;
@@ -206,11 +210,19 @@ void tm_rtcp_beat(tm_session *session, int64_t now);
 void tm_rtcp_bye(tm_session *session, int64_t now);
 /** MD-2.9.1g: an RR without blocks (an SR once media was sent) that opens a path. Nothing when RTCP is off. */
 void tm_rtcp_open(tm_session *session, const tm_address *to, const tm_shield *shield, int64_t now);
+/** When tm_rtcp_beat is needed next. */
+int64_t tm_rtcp_deadline(const tm_session *session);
+
+typedef enum {
+  TM_FEEDBACK_LEFT,
+  TM_FEEDBACK_WAITS,  // RFC 4585 3.5.2: its turn comes, the kind's `owed` will be asked
+  TM_FEEDBACK_LOST,   // RTCP is off, or it did not leave
+} tm_feedback_fate;
 /**
- * Feedback (whole RTCP packets, PT 205/206) at once, out of the schedule (RFC 4585 3.5.2): behind a report and CNAME, or with `reduced`
- * alone (RFC 5506, only when negotiated). False: RTCP is off, or it did not leave.
+ * Feedback (whole RTCP packets, PT 205/206) out of the schedule, as far as its share allows (`tm_early.h`); `urgent`: in any case. It goes behind
+ * a report and CNAME, or alone where reduced size was agreed (RFC 5506).
  */
-bool tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool reduced, int64_t now);
+tm_feedback_fate tm_rtcp_feedback(tm_session *session, const uint8_t *feedback, size_t octets, bool urgent, int64_t now);
 
 static inline void tm_count(atomic_uint_fast64_t *counter, uint64_t by)
 {

@@ -29,14 +29,59 @@ static size_t build(tm_video_stream *stream, const tm_keyframe_ask *ask, uint8_t
   return 0;
 }
 
+static void count_request(tm_video_stream *stream, tm_keyframe_request request)
+{
+  if (request == TM_REQUEST_NACK) tm_count(&stream->counters.nack_sent, 1);
+  if (request == TM_REQUEST_PLI) tm_count(&stream->counters.pli_sent, 1);
+  if (request == TM_REQUEST_FIR) tm_count(&stream->counters.fir_sent, 1);
+}
+
+static void owe(tm_video_stream *stream, const tm_keyframe_ask *ask)
+{
+  if (ask->request == TM_REQUEST_NACK) stream->owes_nack = true;
+  if (ask->request == TM_REQUEST_PLI) stream->owes_pli = true;
+  if (ask->request != TM_REQUEST_FIR) return;
+  stream->owes_fir = true;
+  stream->owed_fir_number = ask->fir_number;
+}
+
 void tm_video_act(tm_video_stream *stream, const tm_keyframe_ask *ask, int64_t now)
 {
   uint8_t out[TM_MAX_FEEDBACK];
   size_t octets = build(stream, ask, out, sizeof out);
-  if (octets == 0 || !tm_rtcp_feedback(&stream->session, out, octets, stream->setup->reduced, now)) return;
-  if (ask->request == TM_REQUEST_NACK) tm_count(&stream->counters.nack_sent, 1);
-  if (ask->request == TM_REQUEST_PLI) tm_count(&stream->counters.pli_sent, 1);
-  if (ask->request == TM_REQUEST_FIR) tm_count(&stream->counters.fir_sent, 1);
+  if (octets == 0) return;
+  // MD-2.9.1d: the first FIR for a need goes at once, whatever its share.
+  bool urgent = ask->request == TM_REQUEST_FIR && !ask->repeated;
+  switch (tm_rtcp_feedback(&stream->session, out, octets, urgent, now)) {
+    case TM_FEEDBACK_LEFT: count_request(stream, ask->request); return;
+    case TM_FEEDBACK_WAITS: owe(stream, ask); return;
+    case TM_FEEDBACK_LOST: return;
+  }
+}
+
+// What was owed is looked at anew when its turn has come: the need may be over.
+size_t tm_video_owed(tm_session *session, uint8_t *out, size_t capacity, int64_t now)
+{
+  (void)now;
+  tm_video_stream *stream = tm_video_of(session);
+  if (!stream->setup) return 0;
+  bool needs = tm_keyframe_needs(&stream->asker);
+  const struct {
+    bool due;
+    tm_keyframe_ask ask;
+  } rows[] = {
+      {stream->owes_fir && needs, {.request = TM_REQUEST_FIR, .fir_number = stream->owed_fir_number}},
+      {stream->owes_pli && needs, {.request = TM_REQUEST_PLI}},
+      {stream->owes_nack, {.request = TM_REQUEST_NACK}},
+  };
+  size_t octets = stream->owes_bound ? tm_video_build_bound(stream, out, capacity) : 0;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    size_t more = rows[i].due ? build(stream, &rows[i].ask, out + octets, capacity - octets) : 0;
+    if (more > 0) count_request(stream, rows[i].ask.request);
+    octets += more;
+  }
+  stream->owes_fir = stream->owes_pli = stream->owes_nack = stream->owes_bound = false;
+  return octets;
 }
 
 void tm_video_note_size(tm_video_stream *stream)

@@ -120,17 +120,24 @@ static void take_nack(tm_video_stream *stream, const tm_feedback *feedback, int6
   for (size_t i = 0; i < count; i++) tm_video_resend(stream, sequences[i], now);
 }
 
+size_t tm_video_build_bound(tm_video_stream *stream, uint8_t *out, size_t capacity)
+{
+  tm_bitrate_bound set[TM_RATE_OWNERS];
+  size_t octets = 0, count = tm_rate_bounding_set(&stream->rate, set);
+  if (!stream->setup->tmmbr ||
+      tm_feedback_build_bounds(TM_FEEDBACK_TMMBN, stream->session.ssrc, set, count, out, capacity, &octets) != TM_OK)
+    return 0;
+  return octets;
+}
+
 void tm_video_tell_bound(tm_video_stream *stream, int64_t now)
 {
   if (!stream->bound_untold || now < stream->bound_due_ns) return;
   stream->bound_untold = false;
   stream->bound_due_ns = now + TMMBN_SPACING_MS * TM_NS_PER_MS;
-  tm_bitrate_bound set[TM_RATE_OWNERS];
   uint8_t out[TM_MAX_FEEDBACK];
-  size_t octets = 0, count = tm_rate_bounding_set(&stream->rate, set);
-  if (stream->setup->tmmbr &&
-      tm_feedback_build_bounds(TM_FEEDBACK_TMMBN, stream->session.ssrc, set, count, out, sizeof out, &octets) == TM_OK)
-    (void)tm_rtcp_feedback(&stream->session, out, octets, stream->setup->reduced, now);
+  size_t octets = tm_video_build_bound(stream, out, sizeof out);
+  if (octets > 0 && tm_rtcp_feedback(&stream->session, out, octets, false, now) == TM_FEEDBACK_WAITS) stream->owes_bound = true;
 }
 
 static void notify_bound(tm_video_stream *stream, int64_t now)

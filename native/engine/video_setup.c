@@ -8,7 +8,6 @@
 #include "video_stream.h"
 
 enum {
-  RTCP_MINIMUM_US = 5000000,  // RFC 3550 6.2, profile AVP
   FRAME_OCTETS = 1 << 19,     // largest picture received
   PICTURES_OCTETS = 1 << 20,  // that wait for who looks
   LEAST_BPS = 64000,
@@ -17,6 +16,7 @@ enum {
   OVERHEAD_V6 = 60,
   MAX_CVO_ID = 14,
   LEAST_PAYLOAD = 256,
+  MAX_TRR_MS = 3600000,
   LEVEL_MASK = 0xff,
   LEVEL_1B = 9,
   LEVEL_1_1 = 11,
@@ -70,6 +70,12 @@ static size_t payload_of(uint32_t max_unit_octets)
   return max_unit_octets < LEAST_PAYLOAD ? LEAST_PAYLOAD : max_unit_octets;
 }
 
+// RFC 4585 4.2: any number of milliseconds; a longer one than an hour is as good as an hour.
+static uint32_t trr_of(uint32_t ms)
+{
+  return (ms < MAX_TRR_MS ? ms : MAX_TRR_MS) * 1000;
+}
+
 static tm_engine_status fill(tm_video_stream *stream, const tm_video_config *config, tm_video_setup *setup, tm_error *error)
 {
   tm_session_config *session = &setup->session;
@@ -84,7 +90,7 @@ static tm_engine_status fill(tm_video_stream *stream, const tm_video_config *con
   session->receive = config->receive;
   session->rtcp_senders_bps = config->rtcp_senders_bps;
   session->rtcp_receivers_bps = config->rtcp_receivers_bps;
-  session->rtcp_minimum_us = config->avpf ? config->trr_interval_ms * 1000 : RTCP_MINIMUM_US;
+  session->rtcp_early = (tm_early_config){.avpf = config->avpf, .trr_interval_us = config->avpf ? trr_of(config->trr_interval_ms) : 0};
   session->rtcp_reduced = config->reduced_size;
   memcpy(session->cname, config->cname, sizeof session->cname);
   setup->payload_type = config->payload_type;
@@ -101,7 +107,6 @@ static tm_engine_status fill(tm_video_stream *stream, const tm_video_config *con
                                  .overhead = stream->session.family == AF_INET6 ? OVERHEAD_V6 : OVERHEAD_V4};
   setup->frame_us = 1000000 / format.fps;
   setup->tmmbr = config->tmmbr;
-  setup->reduced = config->reduced_size;
   setup->frames = config->frames;
   take_sets(setup, config->parameter_sets);
   return TM_ENGINE_OK;

@@ -22,7 +22,7 @@ typedef struct tm_video_setup {
   tm_keyframe_settings asks;
   tm_rate_config rate;
   uint32_t frame_us;
-  bool tmmbr, reduced, frames;
+  bool tmmbr, frames;
   tm_parameter_sets sets;  // of the peer's SDP
   tm_h264_depay *depay;    // NULL: the present one stays
   struct tm_video_cached *cache;  // likewise
@@ -68,6 +68,8 @@ typedef struct {
   tm_parameter_sets sets;
   uint8_t sets_annexb[TM_VIDEO_SETS_ANNEXB];
   bool key_asked, far_heard, first_shown, bound_untold;
+  bool owes_nack, owes_pli, owes_fir, owes_bound;  // feedback that waits for its turn
+  uint8_t owed_fir_number;
   uint32_t frame_timestamp, remote_ssrc;
   int64_t first_packet_ns, key_asked_ns, key_sent_ns, bound_due_ns;
   uint64_t heard_before;  // packets of any kind when the remote was set
@@ -103,6 +105,9 @@ void tm_video_setup_free(void *setup);
 tm_packet_class tm_video_classify(const tm_session *session, const tm_rtp_packet *packet);
 void tm_video_take(tm_session *session, const tm_rtp_packet *packet, tm_packet_class class, int64_t now);
 void tm_video_feedback(tm_session *session, const tm_rtcp_packet *packet, int64_t now);
+size_t tm_video_owed(tm_session *session, uint8_t *out, size_t capacity, int64_t now);
+/** TMMBN as it is now; 0: there is none to send. */
+size_t tm_video_build_bound(tm_video_stream *stream, uint8_t *out, size_t capacity);
 /** RFC 5104 4.2.1.2: whoever asked for a limit and has left binds no more: BYE, or another source in its place. */
 void tm_video_left(tm_session *session, uint32_t ssrc, int64_t now);
 void tm_video_report(tm_session *session, const tm_rtcp_report *report, int64_t now);

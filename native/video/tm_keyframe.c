@@ -202,6 +202,8 @@ tm_keyframe_ask tm_keyframe_heard(tm_keyframe_receiver *r, const tm_h264_glance 
 // Whether NACK is of use at all.
 static bool nacks(const tm_keyframe_receiver *r) { return r->settings.nack && r->rtt_us <= TM_KEYFRAME_NACK_RTT_US; }
 
+bool tm_keyframe_needs(const tm_keyframe_receiver *r) { return r->need; }
+
 uint32_t tm_keyframe_wait_us(const tm_keyframe_receiver *r) {
   if (!nacks(r)) return REORDER_WAIT_US;
   if (r->rtt_us == 0) return NACK_WAIT_UNKNOWN_US;

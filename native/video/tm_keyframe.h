@@ -87,6 +87,8 @@ tm_keyframe_ask tm_keyframe_frame(tm_keyframe_receiver *r, const tm_h264_frame *
 tm_keyframe_ask tm_keyframe_wanted(tm_keyframe_receiver *r, uint64_t now_us);
 tm_keyframe_ask tm_keyframe_tick(tm_keyframe_receiver *r, uint64_t now_us);
 uint64_t tm_keyframe_due_us(const tm_keyframe_receiver *r); // UINT64_MAX: no clock needed
+/// A key frame is wanted.
+bool tm_keyframe_needs(const tm_keyframe_receiver *r);
 /// How long the depacketiser should wait for missing packets: for a NACK's answer, or only for reordering.
 uint32_t tm_keyframe_wait_us(const tm_keyframe_receiver *r);
 

@@ -33,7 +33,7 @@ static void stop(void)
 
 static tm_packet_config packet_config(bool send, tm_packing packing)
 {
-  tm_packet_config config = {.session = {.clock_hz = 8000, .send = send, .receive = true, .rtcp_minimum_us = 5000000,
+  tm_packet_config config = {.session = {.clock_hz = 8000, .send = send, .receive = true,
                                          .cname = "unit@test"},
                              .coding = 1, .receive_payload_type = 8,
                              .dtmf_payload_type = -1, .dtmf_receive_payload_type = -1, .packing = packing};

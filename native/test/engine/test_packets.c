@@ -229,9 +229,9 @@ static void types_by_direction(void)
 static void modes(void)
 {
   static const int neighbours[] = {0, 2, 4, 7};
-  enum { MODES = 4, PACKETS = 80, ASKED_AFTER = 20 };
-  uint8_t request[8], cmr = 0;
-  size_t octets = 0, count = 0;
+  enum { MODES = 4, PACKETS = 80, HIGHEST_AFTER = 5, ASKED_AFTER = 20 };
+  uint8_t request[8], highest_request[8], cmr = 0;
+  size_t octets = 0, highest_octets = 0, count = 0;
   tm_frame frame, none = {.kind = TM_FRAME_NO_DATA, .type = TM_AMR_FT_NO_DATA, .ticks = 320};
   tm_stream_config config = support_config(TM_CODEC_NAME_AMR_WB, 0);
   int place = -1, highest = 0, parity = -1, found;
@@ -242,10 +242,12 @@ static void modes(void)
   config.mode_set = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 7;
   CHECK_INT(tm_stream_configure(engine, id, &config, NULL), TM_ENGINE_OK);
   CHECK_INT(tm_amr_pack(&TM_AMR_WB, false, 0, &none, 1, request, sizeof request, &octets), TM_OK);
+  CHECK_INT(tm_amr_pack(&TM_AMR_WB, false, 7, &none, 1, highest_request, sizeof highest_request, &highest_octets), TM_OK);
   for (int i = 0; i < PACKETS && (i < ASKED_AFTER || place > 0); i++) {
     tm_rtp_packet packet;
     CHECK(support_peer_rtp(&peer, &packet, 1000));
-    if (i == ASKED_AFTER) CHECK(send_packet(peer.rtp, tm_stream_port(engine, id), 96, 1, request, octets));
+    if (i == HIGHEST_AFTER) CHECK(send_packet(peer.rtp, tm_stream_port(engine, id), 96, 1, highest_request, highest_octets));
+    if (i == ASKED_AFTER) CHECK(send_packet(peer.rtp, tm_stream_port(engine, id), 96, 2, request, octets));
     CHECK_INT(tm_amr_unpack(&TM_AMR_WB, false, packet.payload, packet.payload_bytes, &cmr, &frame, 1, &count), TM_OK);
     for (found = 0; found < MODES && neighbours[found] != frame.type; found++) continue;
     CHECK(found < MODES);

@@ -25,7 +25,7 @@ static bool start(bool extended)
   tm_stream_options options = {.address = "127.0.0.1", .capture = support_tone(440), .playback = support_null()};
   tm_codec_config pcma = {.id = TM_CODEC_PCMA};
   tm_codec_thread_config codec = {.payload_type = 8, .packing = {.units = 1}, .send = true, .receive = true};
-  tm_packet_config packet = {.session = {.clock_hz = 8000, .send = true, .receive = true, .rtcp_minimum_us = 5000000,
+  tm_packet_config packet = {.session = {.clock_hz = 8000, .send = true, .receive = true,
                                          .rtcp_receivers_bps = 2000, .cname = "unit@test"},
                              .coding = 1, .receive_payload_type = 8, .dtmf_payload_type = -1, .dtmf_receive_payload_type = -1,
                              .packing = {.units = 1}, .extended_reports = extended};
