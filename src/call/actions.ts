@@ -62,7 +62,7 @@ export function callActions(parts: CallParts): CallActions {
     'release-late': ({ response }) => {
       if (response) caller?.releaseLate(response);
     },
-    cancel: () => caller?.cancel(),
+    cancel: (_facts, event) => caller?.cancel(event),
     bye: () => dialogs.releaseAll(),
     'take-ack': ({ request }) => {
       if (request) callee?.takeAck(request);

@@ -1,6 +1,7 @@
 // The calling side of a call: INVITE, its forks, CANCEL, the 2xx (RFC 3261 13.2, 9.1; IR.92 2.2.5).
 import { TandemError } from '#src/base/errors.ts';
 import { randomToken } from '#src/base/random.ts';
+import { asksToRegister } from '#src/ims/alternative-service.ts';
 import type { MediaWish, OfferOptions } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
@@ -15,11 +16,15 @@ import type { CallMediaSet } from './call-media.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import { EarlyDialogs, type Origin } from './early-dialogs.ts';
 import type { CallContext, HeaderPairs } from './facts.ts';
+import { failureDetails, failureError } from './failure-details.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
+import { InviteDraft } from './invite-draft.ts';
 import { mediaAddress, newOffers } from './offers.ts';
 import { hides, type Privacy } from './privacy.ts';
+import { releaseCause } from './release-cause.ts';
 import { faultOf, notEncrypted, wantedPolicy } from './security.ts';
+import type { CallEvent } from './table.ts';
 import { shownDirection, type VideoWish } from './video-policy.ts';
 import { literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
@@ -43,6 +48,7 @@ export interface OutgoingCall {
 }
 
 const RINGING_FREED = 199;
+const SERVER_TIMEOUT = 504;
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
 
@@ -54,11 +60,11 @@ export class CallerRole {
   readonly #outgoing: OutgoingCall;
   readonly #fromTag: string;
   readonly #early: EarlyDialogs;
+  readonly #draft: InviteDraft;
   #way: Flow | Target | undefined;
   #targets: readonly Target[] | undefined;
   #offers: OfferAnswer | undefined;
   #options: OfferOptions = {};
-  #video: VideoWish = 'none';
   #sending: Sending | undefined;
   /** Of the last answer. */
   #flow: Flow | undefined;
@@ -76,6 +82,7 @@ export class CallerRole {
     this.#dialogs = dialogs;
     this.#media = media;
     this.#outgoing = outgoing;
+    this.#draft = new InviteDraft(outgoing, world.line.domain);
     this.#fromTag = randomToken(world.random);
     this.#early = new EarlyDialogs(world, call, dialogs, media, {
       origin: () => this.#origin,
@@ -90,12 +97,12 @@ export class CallerRole {
   }
 
   get #wish(): MediaWish {
-    return { audio: 'sendrecv', video: this.#video };
+    return { audio: 'sendrecv', video: this.#draft.video };
   }
 
   /** What our offer asks for. */
   get video(): VideoWish {
-    return this.#video;
+    return this.#draft.video;
   }
 
   /**
@@ -120,7 +127,7 @@ export class CallerRole {
 
   /** Route decides before the Request-URI (RFC 3261 8.1.2). */
   #nextHop(): Uri {
-    return this.#world.line.route[0]?.uri ?? this.#outgoing.target;
+    return this.#world.line.route[0]?.uri ?? this.#draft.target;
   }
 
   async #resolve(): Promise<readonly Target[]> {
@@ -131,7 +138,7 @@ export class CallerRole {
   #send(way: Flow | Target, targets: readonly Target[] | undefined): void {
     const local = this.#media.open(mediaAddress(this.#world, way));
     this.#media.sound.attach();
-    if (this.#outgoing.video && this.#media.openVideo()) this.#video = shownDirection(this.#world);
+    if (this.#outgoing.video && this.#media.openVideo()) this.#draft.video = shownDirection(this.#world);
     this.#way = way;
     this.#targets = targets;
     this.#offers = newOffers(this.#world, local, way);
@@ -143,7 +150,8 @@ export class CallerRole {
     if (!way) return;
     this.#options = options;
     const { ua, line } = this.#world;
-    const { privacy, target, identity, additional, headers, parts } = this.#outgoing;
+    const { privacy, identity, additional, headers } = this.#outgoing;
+    const { target, parts, without } = this.#draft;
     const request = inviteRequest(line, {
       target,
       identity,
@@ -157,6 +165,7 @@ export class CallerRole {
       sdp: offers.offer(this.#wish, options),
       headers,
       parts,
+      without,
       boundary: randomToken(this.#world.random),
     });
     this.#sending = ua.send(
@@ -195,9 +204,7 @@ export class CallerRole {
   #final(response: SipResponse): void {
     if (response.isSuccess) {
       this.#call.dispatch(this.#dialogs.confirmed ? 'answered-again' : 'answered', { response });
-    } else if (!this.#tooBrief(response) && !this.#retry(response.status)) {
-      this.#call.dispatch('refused', { response, ...this.#unencrypted(response.status) });
-    }
+    } else if (!this.#tooBrief(response) && !this.#amend(response)) this.#refused(response);
   }
 
   /** 422: once more with the interval that the other side wants (RFC 4028 7.3). */
@@ -210,18 +217,33 @@ export class CallerRole {
     return true;
   }
 
-  /** A description that was not liked is offered once more as plain RTP/AVP, then without video (26.114 6.2.1a.2). */
-  #retry(status: number): boolean {
+  /** Once more without what was not liked, where something can be left out. */
+  #amend(response: SipResponse): boolean {
     const before = this.#offers;
     const way = this.#way;
-    if (!NOT_ACCEPTABLE.includes(status) || !before || !way || this.#over) return false;
-    const plain = before.mayRetryPlain;
-    if (!plain && this.#video === 'none') return false;
-    if (!plain) this.#video = 'none';
+    if (!before || !way || this.#over) return false;
+    const amended = this.#draft.amend(response, before.mayRetryPlain);
+    if (!amended) return false;
     this.#early.forget();
-    this.#offers = newOffers(this.#world, this.#media.open(mediaAddress(this.#world, way)), way);
-    this.#offer(this.#offers, { plain });
+    if (amended === 'plain' || amended === 'no-video') {
+      this.#offers = newOffers(this.#world, this.#media.open(mediaAddress(this.#world, way)), way);
+      this.#offer(this.#offers, { plain: amended === 'plain' });
+    } else this.#offer(before, this.#options);
     return true;
+  }
+
+  #refused(response: SipResponse): void {
+    const failure = failureDetails(response);
+    this.#call.notes.set({ failure });
+    const service = failure.alternative_service;
+    if (response.status === SERVER_TIMEOUT && service && asksToRegister(service))
+      this.#world.line.restore?.(response);
+    const error = failureError(failure);
+    this.#call.dispatch('refused', {
+      response,
+      ...(error ? { error } : {}),
+      ...this.#unencrypted(response.status),
+    });
   }
 
   /** The other side did not like a description that had to be encrypted. */
@@ -291,10 +313,10 @@ export class CallerRole {
   }
 
   /** The user agent holds the CANCEL back until a provisional response came, and gives up after 64·T1 (9.1). */
-  cancel(): void {
+  cancel(event: CallEvent): void {
     this.#over = true;
     this.#media.sound.tone('none');
-    if (this.#sending) this.#sending.cancel();
+    if (this.#sending) this.#sending.cancel(releaseCause(this.#world.line, event));
     else this.#call.dispatch('failed');
   }
 

@@ -1,5 +1,6 @@
 // What there is to tell of a call beside the contract's call object (`GET calls/ID/details`).
 import type { Clock } from '#src/base/clock.ts';
+import type { FailureDetails } from './failure-details.ts';
 import { printableLine } from './party.ts';
 import type { CallParty } from './snapshot.ts';
 
@@ -39,6 +40,8 @@ export interface CallDetails {
   readonly told?: readonly Told[];
   /** The person called is in another call and hears that this one waits (24.615 4.5.5.3). */
   readonly callee_waiting?: boolean;
+  /** What the refusal of an outgoing call said. */
+  readonly failure?: FailureDetails;
   /** What the network says about how the call is to be shown. */
   readonly hints?: readonly string[];
 }

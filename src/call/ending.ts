@@ -21,7 +21,14 @@ export interface EndingFacts {
 }
 
 /** Failures that the status alone does not explain: the end names them, and the owner is told. */
-const TOLD: readonly string[] = ['call.not-encrypted', 'call.media-address', 'call.session-expired'];
+const TOLD: readonly string[] = [
+  'call.not-encrypted',
+  'call.media-address',
+  'call.session-expired',
+  'call.redirected',
+  'call.alternative-service',
+  'call.restoration',
+];
 export const isTold = (error: TandemError): boolean => TOLD.includes(error.id);
 
 const ownReason = (error: TandemError | undefined, cause: number | undefined): CallEnd['reason'] =>

@@ -1,6 +1,6 @@
 // The initial INVITE (24.229 5.1.2A.1.1, 5.1.3.1; IR.92 2.2.4; details 1.4).
 import { HeaderList } from '#src/sip/message/header-list.ts';
-import { SipRequest } from '#src/sip/message/message.ts';
+import { hasToken, SipRequest } from '#src/sip/message/message.ts';
 import { buildMultipart, type Part } from '#src/sip/message/multipart.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Uri } from '#src/sip/message/uri.ts';
@@ -34,6 +34,8 @@ export interface InviteFields {
   readonly headers?: HeaderPairs | undefined;
   /** Beside the description; it becomes the first part of multipart/mixed (RFC 5621 3). */
   readonly parts?: readonly Part[] | undefined;
+  /** Option tags that the network does not understand. */
+  readonly without?: readonly string[];
   /** Stands in no part; wanted with `parts`. */
   readonly boundary?: string | undefined;
 }
@@ -78,11 +80,15 @@ const ims: Contributor = ({ identity }, { profile }) =>
 const anonymity: Contributor = ({ privacy }) => privacyHeaders(privacy);
 
 /** RFC 3261 8.1.1.9, 20.1, 20.5, 20.37 */
-const abilities: Contributor = (_fields, { profile }) => [
-  ['Accept', ACCEPT[profile]],
-  ['Allow', CALL_METHODS.join(', ')],
-  ['Supported', [...new Set([...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS])].join(', ')],
-];
+const abilities: Contributor = ({ without = [] }, { profile }) => {
+  const tags = new Set<string>([...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS]);
+  const named = [...tags].filter((tag) => !hasToken(without, tag));
+  return [
+    ['Accept', ACCEPT[profile]],
+    ['Allow', CALL_METHODS.join(', ')],
+    ...(named.length > 0 ? [['Supported', named.join(', ')] as const] : []),
+  ];
+};
 
 /** RFC 4028 7.1 */
 const timer: Contributor = ({ session }) => session;

@@ -1,5 +1,6 @@
 // What calls need of an account; `ims/Registration` is one.
 import type { DigestClient } from '#src/sip/digest/client.ts';
+import type { SipResponse } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
@@ -23,4 +24,6 @@ export interface Line {
   /** For requests and responses that make a dialog, with feature tags. */
   contact(options: { readonly privacy: boolean; readonly to?: Flow | Target }): NameAddr;
   trusts(flow: Flow): boolean;
+  /** The network answered that it has lost this device (24.229 5.1.2A.1.6): registers anew where that can be believed. */
+  restore?(response: SipResponse): void;
 }

@@ -10,6 +10,8 @@ export interface Grant {
   readonly expires: Seconds;
   /** Replaces what was before; empty when the header is absent. */
   readonly serviceRoute: readonly NameAddr[];
+  /** The proxies between us and the registrar (RFC 3327 5.3). */
+  readonly path: readonly NameAddr[];
   /** Undefined without the header. */
   readonly associated: readonly NameAddr[] | undefined;
   readonly pubGruu: string | undefined;
@@ -38,6 +40,7 @@ export function readGrant(
   return {
     expires: grantedExpires(response, own, requested),
     serviceRoute: response.serviceRoutes.map(uncompressed),
+    path: response.paths,
     associated: response.header('P-Associated-URI') === undefined ? undefined : response.associatedUris,
     pubGruu: own?.params.get('pub-gruu') || undefined,
     tempGruu: own?.params.get('temp-gruu') || undefined,

@@ -15,6 +15,7 @@ import { formatEndpoint, type Target } from '#src/sip/transport/address.ts';
 import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { type AccessReader, currentAccess, formatAccess } from './access-network.ts';
+import { comesFrom } from './alternative-service.ts';
 import { DEFAULT_BACKOFF } from './backoff.ts';
 import { type Binding, dialogContact, preloadedRoute } from './binding.ts';
 import { withFeatureTags } from './features.ts';
@@ -212,6 +213,17 @@ export class Registration {
       digest: this.digest,
       flow: this.flow,
     };
+  }
+
+  /**
+   * TS 24.229 5.1.2A.1.6: the network answered a request with a 504 that asks for a new initial registration. Believed only when
+   * one of our own proxies says so, over the registered flow.
+   */
+  restore(response: SipResponse): void {
+    const { binding } = this.#machine;
+    if (!binding || !comesFrom(response, [...binding.grant.serviceRoute, ...binding.grant.path])) return;
+    const error = new TandemError('operator', 'registration.lost', 'The network has lost this device.');
+    this.#machine.dispatch({ event: 'deactivated', error });
   }
 
   /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */

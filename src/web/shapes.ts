@@ -156,6 +156,16 @@ export const details = shape({
   'transfer?': shape({ to: text, state: word('trying', 'ringing', 'done', 'failed'), 'status?': whole }),
   'referred_by?': text,
   'taken_by?': shape({ uri: text, 'instance?': text }),
+  'failure?': shape({
+    status: whole,
+    'phrase?': text,
+    'warnings?': list(shape({ code: whole, text })),
+    'reasons?': list(reason),
+    'retry_after?': whole,
+    'contacts?': list(party),
+    'unsupported?': list(text),
+    'alternative_service?': shape({ 'type?': text, 'action?': text, 'reason?': text }),
+  }),
 });
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 

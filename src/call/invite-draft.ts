@@ -1,0 +1,64 @@
+// What goes into the INVITE of a call, and what is left out of it after a refusal (RFC 3261 8.1.3.5).
+import { hasToken, type SipResponse } from '#src/sip/message/message.ts';
+import type { Part } from '#src/sip/message/multipart.ts';
+import { TelUri, type Uri } from '#src/sip/message/uri.ts';
+import { type Amendment, amendmentsFor } from './amendments.ts';
+import type { OutgoingCall } from './caller.ts';
+import { numberAtDomain } from './dial.ts';
+import type { VideoWish } from './video-policy.ts';
+
+export class InviteDraft {
+  target: Uri;
+  parts: readonly Part[];
+  /** Option tags that are not named any more. */
+  without: readonly string[] = [];
+  video: VideoWish = 'none';
+  readonly #domain: string | undefined;
+  /** What a header field of this call requires can't be left out. */
+  readonly #required: readonly string[];
+
+  constructor({ target, parts = [], headers = [] }: OutgoingCall, domain: string | undefined) {
+    this.target = target;
+    this.parts = parts;
+    this.#domain = domain;
+    this.#required = headers.flatMap(([name, value]) =>
+      name.toLowerCase() === 'require' ? value.split(',').map((tag) => tag.trim()) : [],
+    );
+  }
+
+  /** What is changed for the next try; undefined: nothing is left to be changed. */
+  amend(response: SipResponse, mayBePlain: boolean): Amendment | undefined {
+    const wanted = amendmentsFor(response.status).find((each) => this.#may(each, response, mayBePlain));
+    if (wanted === 'no-video') this.video = 'none';
+    if (wanted === 'no-parts') this.parts = [];
+    if (wanted === 'no-extensions') this.without = response.unsupported;
+    if (wanted === 'sip-uri') this.target = this.#atDomain ?? this.target;
+    return wanted;
+  }
+
+  #may(amendment: Amendment, { unsupported }: SipResponse, mayBePlain: boolean): boolean {
+    switch (amendment) {
+      case 'plain':
+        return mayBePlain;
+      case 'no-video':
+        return this.video !== 'none';
+      case 'no-parts':
+        return this.parts.length > 0;
+      case 'no-extensions':
+        return (
+          this.without.length === 0 &&
+          unsupported.length > 0 &&
+          !unsupported.some((tag) => hasToken(this.#required, tag))
+        );
+      case 'sip-uri':
+        return this.#atDomain !== undefined;
+    }
+  }
+
+  get #atDomain(): Uri | undefined {
+    const { target } = this;
+    return target instanceof TelUri && this.#domain !== undefined
+      ? numberAtDomain(target, this.#domain)
+      : undefined;
+  }
+}
