@@ -4,6 +4,7 @@ import { Signal } from '#src/base/events.ts';
 import type { Frame } from '#src/media/mp4.ts';
 import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
+import { attachWritten } from './file-name.ts';
 import type { CallVideoStream, VideoStats, VideoStreamConfig } from './media.ts';
 import { silenced } from './sound.ts';
 import {
@@ -78,11 +79,16 @@ export class Picture {
   /** Camera and sink. What cannot be had is told, and the call goes on without it: audio is never lost for video. */
   #attach(): void {
     const { video } = this.#world.config;
-    if (this.#isAttached || !this.#stream || !video) return;
+    const stream = this.#stream;
+    if (this.#isAttached || !stream || !video) return;
     this.#isAttached = true;
-    for (const end of [{ sink: video.sink.replaceAll('{call}', this.#callId) }, { capture: video.capture }]) {
+    const ends = [
+      () => attachWritten(video.sink, this.#callId, (sink) => stream.attach({ sink })),
+      () => stream.attach({ capture: video.capture }),
+    ];
+    for (const attach of ends) {
       try {
-        this.#stream.attach(end);
+        attach();
       } catch (cause) {
         this.onTrouble.emit(TandemError.from(cause, 'media.device'));
       }

@@ -6,6 +6,7 @@ import { Signal } from '#src/base/events.ts';
 import { Milliseconds } from '#src/base/units.ts';
 import type { AudioAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
+import { attachWritten } from './file-name.ts';
 import type { CallStream, StreamConfig, StreamStats, Tone } from './media.ts';
 import type { CallAudioSnapshot } from './snapshot.ts';
 import {
@@ -68,14 +69,16 @@ export class Sound {
    */
   attach(): void {
     const { capture, playback } = this.#world.config.audio;
-    if (!this.#plays) this.#plays = this.#attach({ playback: playback.replaceAll('{call}', this.#callId) });
+    if (!this.#plays) this.#plays = this.#attach({ playback });
     if (!this.#captures) this.#captures = this.#attach({ capture });
   }
 
   #attach(end: { readonly capture: string } | { readonly playback: string }): boolean {
+    const stream = this.#stream;
     try {
-      this.#stream?.attach(end);
-      return this.#stream !== undefined;
+      if ('capture' in end) stream?.attach(end);
+      else attachWritten(end.playback, this.#callId, (playback) => stream?.attach({ playback }));
+      return stream !== undefined;
     } catch (cause) {
       const error = TandemError.from(cause, 'media.device');
       if (error.id !== 'media.device') throw error;

@@ -14,6 +14,7 @@ import { mediaError, native, nativeAsync } from './faults.ts';
 import { AudioStream } from './stream.ts';
 import { VideoStream } from './video.ts';
 import { videoCaptureOf } from './video-endpoint.ts';
+import { WrittenFiles } from './written-files.ts';
 
 export interface MediaInfo {
   /** The packet thread runs under SCHED_FIFO; false: the host did not allow it, packets may be milliseconds late. */
@@ -97,6 +98,7 @@ export class MediaEngine {
   readonly #log: Logger;
   readonly #handle: EngineHandle;
   readonly #streams = new Map<number, AudioStream | VideoStream>();
+  readonly #files = new WrittenFiles();
   #opened = 0;
   #troubles = 0;
   #ended = NO_TOTALS;
@@ -127,7 +129,7 @@ export class MediaEngine {
 
   /**
    * Opens ports, and source and sink when told: who has nobody to hear yet attaches them later. Throws `media.config` (a capture or playback that cannot be read), `media.ports`, `media.address`,
-   * `media.device`, `media.file`, `media.limit`.
+   * `media.device`, `media.file`, `media.file-in-use`, `media.limit`.
    */
   openStream(options: StreamOptions): AudioStream {
     if (this.#closing) throw mediaError('closed', 'no stream can be opened any more');
@@ -135,10 +137,10 @@ export class MediaEngine {
     mustBePorts(from, to);
     const capture = captureOf(options.capture ?? 'null');
     const playback = playbackOf(options.playback ?? 'null');
-    const opened = native(() =>
-      this.#addon.open(this.#handle, { address: options.address, from, to, capture, playback }),
+    const { value: opened, release } = this.#files.take([playback], () =>
+      native(() => this.#addon.open(this.#handle, { address: options.address, from, to, capture, playback })),
     );
-    const stream = new AudioStream(this.#addon, this.#handle, opened);
+    const stream = new AudioStream(this.#addon, this.#handle, opened, this.#files, release);
     this.#adopt(opened.id, stream);
     return stream;
   }
@@ -146,9 +148,9 @@ export class MediaEngine {
   #adopt(id: number, stream: AudioStream | VideoStream): void {
     this.#streams.set(id, stream);
     this.#opened += 1;
-    stream.onTrouble.on((error) => {
+    // Whose stream it is tells of it, once.
+    stream.onTrouble.on(() => {
       this.#troubles += 1;
-      this.#log.warn({ id: error.id, ...error.detail }, error.message);
     });
   }
 
@@ -158,7 +160,7 @@ export class MediaEngine {
     const { from, to } = options.ports;
     mustBePorts(from, to);
     const opened = native(() => this.#addon.openVideo(this.#handle, { address: options.address, from, to }));
-    const stream = new VideoStream(this.#addon, this.#handle, opened);
+    const stream = new VideoStream(this.#addon, this.#handle, opened, this.#files);
     this.#adopt(opened.id, stream);
     return stream;
   }

@@ -19,6 +19,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   ports: { id: 'media.ports', fault: 'caller', message: 'No port is free for the sound of a call.' },
   codec: { id: 'media.codec', fault: 'caller', message: 'This codec is not to be had.' },
   file: { id: 'media.file', fault: 'caller', message: 'A file of sound or video cannot be used.' },
+  'in-use': {
+    id: 'media.file-in-use',
+    fault: 'caller',
+    message: 'Another call writes this file at this time.',
+  },
   device: { id: 'media.device', fault: 'caller', message: 'The audio device cannot be used.' },
   closed: { id: 'media.closed', fault: 'caller', message: 'The sound engine is closed.' },
 };

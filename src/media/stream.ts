@@ -13,6 +13,7 @@ import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native } from './faults.ts';
 import { type StreamConfig, toNativeConfig } from './stream-config.ts';
 import { EMPTY_STATS, type StreamStats, toStats } from './stream-stats.ts';
+import type { WrittenFiles } from './written-files.ts';
 
 export type { StreamConfig } from './stream-config.ts';
 export type { StreamStats } from './stream-stats.ts';
@@ -45,10 +46,20 @@ export class AudioStream {
   readonly #engine: EngineHandle;
   readonly #id: number;
   readonly #closed = Promise.withResolvers<void>();
+  readonly #files: WrittenFiles;
+  readonly #release: (() => void)[] = [];
   #closing = false;
   #last: NativeStats;
 
-  constructor(addon: Addon, engine: EngineHandle, opened: { readonly id: number; readonly port: number }) {
+  constructor(
+    addon: Addon,
+    engine: EngineHandle,
+    opened: { readonly id: number; readonly port: number },
+    files: WrittenFiles,
+    release?: () => void,
+  ) {
+    this.#files = files;
+    if (release) this.#release.push(release);
     this.#addon = addon;
     this.#engine = engine;
     this.#id = opened.id;
@@ -60,7 +71,7 @@ export class AudioStream {
   /**
    * Other ends of the sound, at any time; what is absent stays. `capture`: `"alsa:NAME"`, `"file:PATH"` (WAV that loops), `"tone:HZ"`,
    * `"null"`; `playback`: `"alsa:NAME"`, `"file:PATH"` (WAV, 16 kHz mono; replaced when it exists), `"null"`. A file that is replaced is
-   * whole soon afterwards. Throws `media.config`, `media.device`, `media.file`; then nothing was changed.
+   * whole soon afterwards. Throws `media.config`, `media.device`, `media.file`, `media.file-in-use`; then nothing was changed.
    */
   attach(ends: { readonly capture?: string; readonly playback?: string }): void {
     this.#mustBeOpen();
@@ -69,7 +80,10 @@ export class AudioStream {
       ...(capture === undefined ? {} : { capture: captureOf(capture) }),
       ...(playback === undefined ? {} : { playback: playbackOf(playback) }),
     };
-    native(() => this.#addon.attach(this.#engine, this.#id, wanted));
+    const { release } = this.#files.take([wanted.playback], () =>
+      native(() => this.#addon.attach(this.#engine, this.#id, wanted)),
+    );
+    this.#release.push(release);
   }
 
   /** Sets or changes remote, codec and directions, from the next packet on. Throws `media.codec`, `media.address`, `media.argument`. */
@@ -131,6 +145,7 @@ export class AudioStream {
         return false;
       default:
         this.#closing = true;
+        for (const release of this.#release) release();
         this.#closed.resolve();
         return true;
     }

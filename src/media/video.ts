@@ -7,6 +7,7 @@ import { mediaError, native } from './faults.ts';
 import { toNativeVideo, type Unwatched, type VideoStreamConfig } from './video-config.ts';
 import { videoCaptureOf, videoSinkOf } from './video-endpoint.ts';
 import { toStats, type VideoStats } from './video-stats.ts';
+import type { WrittenFiles } from './written-files.ts';
 
 export type { VideoStreamConfig } from './video-config.ts';
 export type { VideoStats } from './video-stats.ts';
@@ -53,11 +54,19 @@ export class VideoStream {
   readonly #engine: EngineHandle;
   readonly #id: number;
   readonly #closed = Promise.withResolvers<void>();
+  readonly #files: WrittenFiles;
+  readonly #release: (() => void)[] = [];
   #closing = false;
   #last: NativeVideoStats | undefined;
   #config: Unwatched | undefined;
 
-  constructor(addon: Addon, engine: EngineHandle, opened: { readonly id: number; readonly port: number }) {
+  constructor(
+    addon: Addon,
+    engine: EngineHandle,
+    opened: { readonly id: number; readonly port: number },
+    files: WrittenFiles,
+  ) {
+    this.#files = files;
     this.#addon = addon;
     this.#engine = engine;
     this.#id = opened.id;
@@ -67,7 +76,7 @@ export class VideoStream {
 
   /**
    * Other ends of the video, at any time; what is absent stays. `capture`: `"v4l2:DEVICE"`, `"file:PATH"` (H.264 Annex B, in a loop),
-   * `"none"`; `sink`: `"file:PATH"` (Annex B; replaced when it exists), `"none"`. Throws `media.config`, `media.device`, `media.file`;
+   * `"none"`; `sink`: `"file:PATH"` (Annex B; replaced when it exists), `"none"`. Throws `media.config`, `media.device`, `media.file`, `media.file-in-use`;
    * then nothing was changed. The camera is open only while something is sent.
    */
   attach(ends: { readonly capture?: string; readonly sink?: string }): void {
@@ -76,7 +85,10 @@ export class VideoStream {
       ...(ends.capture === undefined ? {} : { capture: videoCaptureOf(ends.capture) }),
       ...(ends.sink === undefined ? {} : { sink: videoSinkOf(ends.sink) }),
     };
-    native(() => this.#addon.attachVideo(this.#engine, this.#id, wanted));
+    const { release } = this.#files.take([wanted.sink], () =>
+      native(() => this.#addon.attachVideo(this.#engine, this.#id, wanted)),
+    );
+    this.#release.push(release);
   }
 
   /** Sets or changes remote, codec, feedback and directions. Throws `media.address`, `media.argument`. */
@@ -143,6 +155,7 @@ export class VideoStream {
         return false;
       case EVENT_KINDS.closed:
         this.#closing = true;
+        for (const release of this.#release) release();
         this.#closed.resolve();
         return true;
       default:

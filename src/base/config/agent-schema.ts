@@ -176,7 +176,7 @@ export const agentSchema = {
     {
       capture: text({ doc: 'Source.', format: is.audioSource, default: 'alsa:default' }),
       playback: text({
-        doc: 'Sink. In a path `{call}` stands for the call id; the file is whole once the call has ended.',
+        doc: 'Sink. In a path `{call}` stands for the call id; the file is whole once the call has ended. Without it the next call replaces the file; one at the same time gets `-CALL` before the ending.',
         format: is.audioSink,
         default: 'alsa:default',
       }),
@@ -192,7 +192,7 @@ export const agentSchema = {
       default: 'none',
     }),
     sink: text({
-      doc: 'Sink, Annex B. In a path `{call}` stands for the call id. The API shows received video in any case.',
+      doc: 'Sink, Annex B. In a path `{call}` stands for the call id; without it as in `audio.playback`. The API shows received video in any case.',
       format: is.videoSource,
       default: 'none',
     }),
