@@ -17,6 +17,7 @@ import { emergencyFailed } from './emergency/rules.ts';
 import { endOf, isTold } from './ending.ts';
 import type { AnswerChoice, CallContext, Facts, Refusal } from './facts.ts';
 import { Findings } from './findings.ts';
+import { emergencyStays } from './floor.ts';
 import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
@@ -248,8 +249,7 @@ export class Call {
 
   /** Another call waits: the one who talks hears it (24.615 4.5.5.3). */
   waitingTone(on: boolean): void {
-    if (this.#state === 'active' || this.#state === 'answering')
-      this.#media.sound.tone(on ? 'waiting' : 'none');
+    if (this.isTalking || !on) this.#media.sound.tone(on ? 'waiting' : 'none');
   }
 
   /** The pictures that come in, for whoever watches. */
@@ -305,12 +305,7 @@ export class Call {
    * TandemError `call.state`.
    */
   hold(firm = false): Promise<TandemError | undefined> {
-    if (this.isEmergency)
-      throw new TandemError(
-        'caller',
-        'call.emergency-kept',
-        'An emergency call is neither held nor passed on.',
-      );
+    if (this.isEmergency) throw emergencyStays(this);
     return this.#changeHold('hold', firm);
   }
 
@@ -339,6 +334,10 @@ export class Call {
   /** Neither held nor passed on (24.229 5.1.6.8, 34.229-5). */
   get isEmergency(): boolean {
     return this.#intro.emergency === true;
+  }
+
+  get isHeld(): boolean {
+    return this.publicState === 'active' && this.#modifications.hold.isHeld;
   }
 
   /** Talked in: answered, and not held by the owner. */

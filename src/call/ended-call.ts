@@ -70,6 +70,7 @@ export class EndedCall {
   }
 
   readonly isTalking = false;
+  readonly isHeld = false;
 
   #over(action: string): TandemError {
     return new TandemError('caller', 'call.state', 'The call is not in a state for this.', {

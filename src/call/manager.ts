@@ -15,7 +15,8 @@ import { indicatesWaiting } from './communication-waiting.ts';
 import type { ReceivedDigit } from './digits.ts';
 import { dialledEmergency, isCallBack, NO_EMERGENCY } from './emergency/rules.ts';
 import { EndedCall } from './ended-call.ts';
-import type { Refusal } from './facts.ts';
+import type { AnswerChoice, Refusal } from './facts.ts';
+import { Floor, type Others } from './floor.ts';
 import { answerOf } from './headers.ts';
 import { sameIdentity } from './identity.ts';
 import { IdentityBook } from './identity-book.ts';
@@ -66,6 +67,7 @@ export class CallManager {
   /** In the order of their beginning; a call that is over leaves its memory in its own place. */
   readonly #calls = new Map<string, Call | EndedCall>();
   readonly #live = new Set<Call>();
+  readonly #floor = new Floor(() => [...this.#live]);
   /** By the id of an ended call. */
   readonly #forget = new Map<string, Timer>();
   readonly #off: () => void;
@@ -157,6 +159,16 @@ export class CallManager {
       throw TandemError.from(error, 'call.media');
     }
     return call;
+  }
+
+  /** Answers; the others that are up are held, or ended. Throws what `Floor.answer` throws. */
+  answer(call: Call | EndedCall, choice: AnswerChoice = {}, others: Others = 'hold'): void {
+    this.#floor.answer(call, choice, others);
+  }
+
+  /** Takes a call back from hold; whoever was talked with meanwhile is held. Throws `call.state`, `call.emergency-kept`. */
+  resume(call: Call | EndedCall): Promise<TandemError | undefined> {
+    return this.#floor.resume(call);
   }
 
   /** Takes INVITE and OPTIONS outside a dialog (OPTIONS come by themselves); anything else is not for calls: false. */
@@ -318,6 +330,7 @@ export class CallManager {
   }
 
   #ended(call: Call, row: LogRow): void {
+    if (row.answered !== undefined) this.#floor.ended();
     try {
       this.#log.add(row);
       this.onLog.emit(row);

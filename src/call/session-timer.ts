@@ -64,8 +64,9 @@ export class SessionTimer {
   /** For a request of ours: in a call whoever refreshes goes on to do so; the first one leaves the choice to the peer. */
   requestHeaders(): HeaderPairs {
     const { interval = this.#settings.interval, refresher } = this.#terms ?? {};
-    this.#asked = Seconds(Math.max(interval, this.#settings.least));
-    const fields = { interval: this.#asked, least: this.#settings.least };
+    this.#asked = interval;
+    // A peer that has agreed to less than it may is asked for no more.
+    const fields = { interval, least: Seconds(Math.min(interval, this.#settings.least)) };
     if (this.#state === 'refreshing') return sessionRequestHeaders(fields, 'uac');
     return sessionRequestHeaders(fields, refresher && (refresher === 'us' ? 'uac' : 'uas'));
   }

@@ -46,24 +46,26 @@ function callPort({ calls, transfers, services }: WebParts): CallPort {
     act(call);
     return call.snapshot;
   };
-  const others = (id: string): (Call | EndedCall)[] =>
-    calls.list().flatMap(({ id: other, state }) => {
-      const call = other !== id && state === 'active' ? calls.get(other) : undefined;
-      return call ? [call] : [];
-    });
+  const settled = async (
+    id: string,
+    act: (call: Call | EndedCall) => Promise<TandemError | undefined>,
+  ): Promise<CallSnapshot> => {
+    const call = known(id);
+    const error = await act(call);
+    if (error) throw error;
+    return call.snapshot;
+  };
   return {
     list: () => calls.list(),
     get: (id) => calls.get(id)?.snapshot,
     dial: (request) => calls.dial(request).snapshot,
-    answer: (id, request) => {
-      const snapshot = acted(id, (call) => call.answer({ video: request.video }));
-      if (request.others === 'end') for (const other of others(id)) other.hangup();
-      return snapshot;
-    },
+    answer: (id, { video, others }) => acted(id, (call) => calls.answer(call, { video }, others)),
     reject: (id) => acted(id, (call) => call.reject()),
     hangup: (id) => acted(id, (call) => call.hangup()),
     transfer: (id, request) =>
       ('to' in request ? transfers.blind(id, request.to) : transfers.consultative(id, request.call)).snapshot,
+    hold: (id) => settled(id, (call) => call.hold()),
+    resume: (id) => settled(id, (call) => calls.resume(call)),
     dtmf: (id, digits) => acted(id, (call) => call.sendDtmf(digits)),
     video: (id, enabled) => acted(id, (call) => call.video(enabled)),
     quality: (id) => known(id).quality,

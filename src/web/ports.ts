@@ -72,6 +72,9 @@ export interface CallPort {
   hangup(id: string): CallSnapshot | Promise<CallSnapshot>;
   /** Passes the far end on; how that goes is told in the details. */
   transfer(id: string, request: TransferRequest): CallSnapshot | Promise<CallSnapshot>;
+  /** Both wait a moment for the peer, and reject with what it refused. */
+  hold(id: string): CallSnapshot | Promise<CallSnapshot>;
+  resume(id: string): CallSnapshot | Promise<CallSnapshot>;
   dtmf(id: string, digits: string): CallSnapshot | Promise<CallSnapshot>;
   /** Adds video to an active call, or drops it. */
   video(id: string, enabled: boolean): CallSnapshot | Promise<CallSnapshot>;

@@ -12,23 +12,20 @@ type Body = Readonly<Record<string, unknown>>;
 const DONE: Partial<
   Readonly<Record<shapes.ActionName, (calls: CallPort, id: string, body: Body) => Answer>>
 > = {
-  answer: (calls, id, { video, others }) => {
-    if (others === 'hold' && otherActive(calls, id)) throw notAvailable('Holding a call');
-    return calls.answer(id, {
+  answer: (calls, id, { video, others }) =>
+    calls.answer(id, {
       ...(typeof video === 'boolean' ? { video } : {}),
       ...(others === 'hold' || others === 'end' ? { others } : {}),
-    });
-  },
+    }),
   reject: (calls, id) => calls.reject(id),
   hangup: (calls, id) => calls.hangup(id),
+  hold: (calls, id) => calls.hold(id),
+  resume: (calls, id) => calls.resume(id),
   video: (calls, id, { enabled }) => calls.video(id, enabled === true),
   transfer: (calls, id, { to, call }) =>
     calls.transfer(id, typeof to === 'string' ? { to } : { call: String(call) }),
   dtmf: (calls, id, { digits }) => calls.dtmf(id, String(digits).toUpperCase()),
 };
-
-const otherActive = (calls: CallPort, id: string): boolean =>
-  calls.list().some((call) => call.id !== id && call.state === 'active');
 
 const DEFAULT_LIMIT = 100;
 

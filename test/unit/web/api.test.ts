@@ -189,9 +189,12 @@ test('calls: made, listed, acted on; 404, 409, 503', async () => {
   assert.is((await rig.api('POST', 'calls/none/hangup')).status, 404);
   assert.is((await rig.api('POST', 'calls/none/hold')).status, 404);
   assert.is((await rig.api('POST', 'calls/x/hangup')).status, 409);
-  assert.is((await rig.api('POST', 'calls/x/hold')).status, 503);
+  assert.is((await rig.api('POST', 'calls/x/hold')).status, 409);
   assert.equal((await rig.api('POST', 'calls/x/answer', { video: true })).body, call('x', 'active'));
   assert.equal(rig.asked.at(-1), ['answer', 'x', { video: true }]);
+  assert.equal((await rig.api('POST', 'calls/x/hold')).body, call('x', 'active'));
+  assert.equal((await rig.api('POST', 'calls/x/resume')).body, call('x', 'active'));
+  assert.is((await rig.api('POST', 'calls/x/resume', { now: true })).status, 400);
   assert.is((await rig.api('POST', 'calls/x/video', { enabled: false })).status, 200);
   assert.equal(rig.asked.at(-1), ['video', 'x', false]);
   assert.is((await rig.api('POST', 'calls/x/video', {})).status, 400);

@@ -144,6 +144,8 @@ export class Rig {
         reject: act('reject', 'ringing', 'ended'),
         hangup: act('hangup', 'active', 'ended'),
         transfer: act('transfer', 'active', 'active'),
+        hold: act('hold', 'active', 'active'),
+        resume: async (id) => act('resume', 'active', 'active')(id),
         dtmf: act('dtmf', 'active', 'active'),
         video: (id, enabled) => act('video', 'active', 'active')(id, enabled),
         quality: () => this.quality,

@@ -1,0 +1,81 @@
+// Which call is talked in: one microphone, one loudspeaker, one owner (24.610, 24.615, NG.110 2.3.4).
+import { TandemError } from '#src/base/errors.ts';
+import type { Call } from './call.ts';
+import type { EndedCall } from './ended-call.ts';
+import type { AnswerChoice } from './facts.ts';
+
+/** What becomes of the calls that are up when another one is answered. */
+export type Others = 'hold' | 'end';
+
+type AnyCall = Call | EndedCall;
+
+export class Floor {
+  readonly #calls: () => readonly Call[];
+
+  /** `calls`: those that live. */
+  constructor(calls: () => readonly Call[]) {
+    this.#calls = calls;
+  }
+
+  /**
+   * Answers, with the others silent from now on: held, or ended once the answer stands. A peer that does not let itself be held
+   * stays silent all the same, and the owner is told; the answer is not lost over it. Throws what `Call.answer` throws; the
+   * others are then as they were.
+   */
+  answer(call: AnyCall, choice: AnswerChoice, others: Others): void {
+    if (others === 'end') {
+      const up = this.#others(call).filter(({ publicState }) => publicState === 'active');
+      call.answer(choice);
+      for (const other of up) other.hangup();
+      return;
+    }
+    // What cannot be answered is no reason to hold anybody.
+    const held = call.state === 'ringing' ? this.#silence(call) : [];
+    try {
+      call.answer(choice);
+    } catch (error) {
+      for (const other of held) if (other.isHeld) void other.resume();
+      throw error;
+    }
+  }
+
+  /** Takes a call back; whoever was talked with meanwhile is held first. Throws `call.state`. */
+  resume(call: AnyCall): Promise<TandemError | undefined> {
+    const talking = this.#talking(call);
+    const done = call.resume();
+    for (const other of talking) void other.hold(true);
+    return done;
+  }
+
+  /** Sentences for the owner of what a call that ended leaves behind. */
+  ended(): void {
+    const up = this.#calls().filter(({ publicState }) => publicState === 'active');
+    if (up.some(({ isTalking }) => isTalking)) return;
+    for (const call of up) call.tell('The other call is over. This one is still on hold.');
+  }
+
+  /** Nothing of the other calls is heard from now on. Gives those that were. */
+  #silence(call: AnyCall): readonly Call[] {
+    const talking = this.#talking(call);
+    for (const other of talking) void other.hold(true);
+    return talking;
+  }
+
+  /** Throws `call.emergency-kept` when one of them cannot be held. */
+  #talking(call: AnyCall): readonly Call[] {
+    const talking = this.#others(call).filter((other) => other.isTalking);
+    const emergency = talking.find((other) => other.isEmergency);
+    if (emergency) throw emergencyStays(emergency);
+    return talking;
+  }
+
+  #others(call: AnyCall): readonly Call[] {
+    return this.#calls().filter((other) => other !== call);
+  }
+}
+
+/** 24.229 5.1.6.8, 34.229-5 */
+export const emergencyStays = ({ id }: { readonly id: string }): TandemError =>
+  new TandemError('caller', 'call.emergency-kept', 'An emergency call is neither held nor passed on.', {
+    detail: { call: id },
+  });
