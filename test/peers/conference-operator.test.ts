@@ -1,0 +1,227 @@
+// A conference of strangers at the test operator's focus: three softphones with tones of their own, and a script that refers.
+import * as assert from 'uvu/assert';
+import { suite } from '#test/support/suite.ts';
+import { Baresip } from './support/baresip.ts';
+import { REALM } from './support/configuration.ts';
+import { TestOperator } from './support/operator.ts';
+import { scratch, until } from './support/process.ts';
+import { Sipp } from './support/sipp.ts';
+import { cut, levelAt, readWav } from './support/tone.ts';
+
+const test = suite('peers/conference-operator');
+const folder = scratch();
+test.after(() => folder.remove());
+
+const FACTORY = `sip:mmtel@conf-factory.${REALM}`;
+const NAMES = ['ann', 'bob', 'cid'] as const;
+const TONES: Readonly<Record<string, number>> = { ann: 440, bob: 1000, cid: 1700 };
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface Roster {
+  readonly uri: string;
+  readonly participants: readonly { readonly uri: string; readonly status: string }[];
+}
+
+const accounts = NAMES.map(
+  (name) => `[[accounts]]\nimpi = "${name}"\npassword = "${name}-secret"\nimpus = ["sip:${name}@${REALM}"]`,
+).join('\n');
+
+/** Registered softphones that answer by themselves, and the operator. */
+async function started(names: readonly string[]) {
+  const operator = await TestOperator.start(folder.file('operator.toml'), REALM, accounts);
+  const phones = new Map<string, Baresip>();
+  const stop = async (): Promise<void> => {
+    for (const phone of phones.values()) await phone.stop();
+    await operator.stop();
+  };
+  try {
+    for (const name of names) {
+      const account = `<sip:${name}@${REALM};transport=udp>;auth_user=${name};auth_pass=${name}-secret;answermode=auto;outbound="${operator.proxy}"`;
+      const phone = await Baresip.start({ folder: folder.file(name), account, hertz: TONES[name] ?? 440 });
+      phones.set(name, phone);
+      await phone.registered();
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { operator, phones, stop };
+}
+
+const roster = (operator: TestOperator, count: number): Promise<Roster> =>
+  until(`${count} participants`, async () => {
+    const [conference] = await operator.get<Roster[]>('conferences');
+    return (
+      conference?.participants.filter(({ status }) => status === 'connected').length === count && conference
+    );
+  });
+
+/** In the last second but one of what a phone heard: each of the others at its tone, not itself. */
+function assertMixed(path: string, own: string, others: readonly string[]): void {
+  const pcm = readWav(path);
+  const length = pcm.samples.length / pcm.rate;
+  assert.ok(length > 2.5, `${own} heard ${length} s`);
+  const late = cut(pcm, length - 2, length - 1);
+  for (const other of others) {
+    const level = levelAt(late, TONES[other] ?? 0);
+    assert.ok(level > -22, `${own} hears ${other} with ${level} dB`);
+  }
+  const itself = levelAt(late, TONES[own] ?? 0);
+  assert.ok(itself < -40, `${own} hears itself with ${itself} dB`);
+}
+
+async function conference(present: readonly string[]): Promise<void> {
+  const { operator, phones, stop } = await started(NAMES);
+  try {
+    phones.get('ann')?.command('dial', FACTORY);
+    const { uri } = await roster(operator, 1);
+    for (const name of present.slice(1)) phones.get(name)?.command('dial', uri);
+    await roster(operator, present.length);
+    await wait(3500);
+    // It ends for all at once with its maker, and what they heard is whole.
+    phones.get('ann')?.command('hangup');
+    for (const name of present) await phones.get(name)?.event('CALL_CLOSED');
+    for (const name of NAMES) {
+      const others = NAMES.filter((other) => other !== name);
+      assertMixed(phones.get(name)?.heard() ?? '', name, others);
+    }
+  } finally {
+    await stop();
+  }
+}
+
+test.proof('[MD-2.3.3a] three softphones in a conference: each hears the two others, measured', {
+  peers: ['baresip'],
+  timeoutMs: 120_000,
+  run: () => conference(NAMES),
+  control: () => conference(['ann', 'bob']),
+});
+
+const BODY = `v=0
+o=script 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+`;
+
+/** Makes a conference, refers a party into it, is told of it, and leaves. */
+const referring = (party: string): string => `<scenario name="refers">
+  <send retrans="500"><![CDATA[
+INVITE ${FACTORY} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Max-Forwards: 70
+From: <sip:script@stranger.example>;tag=[call_number]
+To: <${FACTORY}>
+Call-ID: [call_id]
+CSeq: 1 INVITE
+Contact: <sip:script@[local_ip]:[local_port]>
+Supported: norefersub
+Content-Type: application/sdp
+Content-Length: [len]
+
+${BODY}]]></send>
+  <recv response="100" optional="true"/>
+  <recv response="180" optional="true"/>
+  <recv response="200" rrs="true">
+    <action>
+      <ereg regexp="&lt;sip:conf-[^>]*>;isfocus" search_in="hdr" header="Contact:" check_it="true" assign_to="1"/>
+    </action>
+  </recv>
+  <Reference variables="1"/>
+  <send><![CDATA[
+ACK [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Max-Forwards: 70
+[routes]
+From: <sip:script@stranger.example>;tag=[call_number]
+To: <${FACTORY}>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Content-Length: 0
+
+]]></send>
+  <send retrans="500"><![CDATA[
+REFER [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Max-Forwards: 70
+[routes]
+From: <sip:script@stranger.example>;tag=[call_number]
+To: <${FACTORY}>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: 2 REFER
+Contact: <sip:script@[local_ip]:[local_port]>
+Refer-To: <${party};method=INVITE>
+Referred-By: <sip:script@stranger.example>
+Content-Length: 0
+
+]]></send>
+  <recv response="202"/>
+${['100', '180', '200'].map(notified).join('')}
+  <pause milliseconds="2000"/>
+  <send retrans="500"><![CDATA[
+BYE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Max-Forwards: 70
+[routes]
+From: <sip:script@stranger.example>;tag=[call_number]
+To: <${FACTORY}>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: 3 BYE
+Content-Length: 0
+
+]]></send>
+  <recv response="200"/>
+</scenario>`;
+
+const notified = (status: string): string => `
+  <recv request="NOTIFY">
+    <action>
+      <ereg regexp="refer;id=2" search_in="hdr" header="Event:" check_it="true" assign_to="e${status}"/>
+      <ereg regexp="SIP/2.0 ${status}" search_in="body" check_it="true" assign_to="b${status}"/>
+    </action>
+  </recv>
+  <Reference variables="e${status},b${status}"/>
+  <send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>`;
+
+async function referred(party: string): Promise<void> {
+  const { operator, phones, stop } = await started(['bob']);
+  try {
+    const script = await Sipp.start({
+      folder: folder.path,
+      name: 'refers',
+      scenario: referring(party),
+      target: `127.0.0.1:${operator.port}`,
+    });
+    const bob = phones.get('bob');
+    await script.succeeded();
+    await bob?.event('CALL_ESTABLISHED');
+    // Its maker has left.
+    await bob?.event('CALL_CLOSED');
+    assert.equal(await operator.get<Roster[]>('conferences'), []);
+  } finally {
+    await stop();
+  }
+}
+
+test.proof(
+  '[MD-2.3.3a] a script makes a conference, refers a softphone into it, is told of it, and ends it',
+  {
+    peers: ['SIPp', 'baresip'],
+    timeoutMs: 90_000,
+    run: () => referred(`sip:bob@${REALM}`),
+    control: () => referred(`sip:nobody@${REALM}`),
+  },
+);
+
+test.run();
