@@ -16,6 +16,7 @@ export const POLICY_SHAPE = {
     deflection: { type: 'boolean' },
     diversion_limit: { type: 'integer', minimum: 0, maximum: 20 },
     country: { type: 'string', minLength: 1, maxLength: 4 },
+    trusted: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 64 }, maxItems: 100 },
     psap: { type: ['string', 'null'], minLength: 1, maxLength: 1024 },
     emergency: { type: 'string', enum: ['route', 'alternative'] },
     emergency_numbers: {
@@ -33,6 +34,7 @@ export const describePolicy = ({ settings }: Policy): Record<string, unknown> =>
   deflection: settings.deflection,
   diversion_limit: settings.diversionLimit,
   country: settings.country.iso,
+  trusted: settings.trusted,
   psap: settings.psap?.toString() ?? null,
   emergency: settings.emergency,
   emergency_numbers: settings.emergencyNumbers,
@@ -46,6 +48,7 @@ const READERS: Readonly<Record<string, (value: unknown) => Partial<PolicySetting
   deflection: (value) => ({ deflection: value === true }),
   diversion_limit: (value) => ({ diversionLimit: Number(value) }),
   country: (value) => ({ country: readCountry(String(value)) }),
+  trusted: (value) => ({ trusted: Array.isArray(value) ? value.map(String) : [] }),
   psap: (value) => ({ psap: value === null ? undefined : readUri(String(value)) }),
   emergency: (value) => ({ emergency: value === 'alternative' ? 'alternative' : 'route' }),
   emergency_numbers: (value) => ({ emergencyNumbers: Array.isArray(value) ? value.map(String) : [] }),

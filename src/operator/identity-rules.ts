@@ -8,6 +8,8 @@ import { type Account, sameIdentity } from './accounts.ts';
 export interface Origin {
   /** Undefined: nobody that the operator knows. */
   readonly asserted: NameAddr | undefined;
+  /** A second form of the same, as a neighbour asserted it (RFC 3325 9.1). */
+  readonly also?: NameAddr | undefined;
   /** The caller's From is replaced: the identity is not one of the caller's registration. */
   readonly from: Uri | undefined;
 }
@@ -24,10 +26,16 @@ export function originOf(
   request: SipRequest,
   account: Account | undefined,
   options: {
-    /** 24.174 4.5.3.1: an emergency call goes out as the device's own number only. */ readonly native: boolean;
+    /** 24.174 4.5.3.1: an emergency call goes out as the device's own number only. */
+    readonly native: boolean;
+    /** It comes from a network whose assertions are believed. */
+    readonly neighbour: boolean;
   },
 ): OriginVerdict {
-  if (!account) return { ok: true, origin: { asserted: undefined, from: undefined } };
+  if (!account) {
+    const [asserted, also] = options.neighbour ? request.typed('P-Asserted-Identity') : [];
+    return { ok: true, origin: { asserted, also, from: undefined } };
+  }
   const { identities, shared } = account;
   const [wished] = request.typed('P-Preferred-Identity');
   const [additional] = request.typed('Additional-Identity');
@@ -56,7 +64,8 @@ export function assertOrigin(request: SipRequest, origin: Origin): void {
     const from = NameAddr.of(origin.from, { displayName: origin.asserted?.displayName });
     headers.set('From', (tag === undefined ? from : from.withTag(tag)).toString());
   }
-  if (origin.asserted && !hidden) headers.add('P-Asserted-Identity', origin.asserted.toString());
+  for (const identity of hidden ? [] : [origin.asserted, origin.also])
+    if (identity) headers.add('P-Asserted-Identity', identity.toString());
 }
 
 /**

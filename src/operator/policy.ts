@@ -18,6 +18,8 @@ export interface PolicySettings {
   readonly psap: Uri | undefined;
   /** Emergency calls go to the PSAP, or the device is told to place them elsewhere (380). */
   readonly emergency: 'route' | 'alternative';
+  /** Neighbour networks, `address` or `address:port`: what they assert is believed, and they are not asked for credentials. */
+  readonly trusted: readonly string[];
   /** Numbers that mean an emergency, as dialled. */
   readonly emergencyNumbers: readonly string[];
 }

@@ -7,7 +7,7 @@ import type { Milliseconds } from '#src/base/units.ts';
 import { type SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { Params } from '#src/sip/message/params.ts';
-import { isSipUri, type Uri } from '#src/sip/message/uri.ts';
+import { formatHostPort, isSipUri, type Uri } from '#src/sip/message/uri.ts';
 import { BRANCH_COOKIE, Via } from '#src/sip/message/via.ts';
 import type { Resolver } from '#src/sip/resolver/resolver.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
@@ -85,6 +85,11 @@ export class Router {
     else this.#initial(server);
   }
 
+  #isNeighbour({ remote }: Flow): boolean {
+    const { trusted } = this.#deps.policy.settings;
+    return trusted.includes(remote.host) || trusted.includes(formatHostPort(remote.host, remote.port));
+  }
+
   #refuse(
     server: ServerTransaction,
     status: number,
@@ -137,7 +142,8 @@ export class Router {
       this.#alternative(server);
       return;
     }
-    const verdict = originOf(request, caller?.account, { native: sos });
+    const neighbour = this.#isNeighbour(server.flow);
+    const verdict = originOf(request, caller?.account, { native: sos, neighbour });
     if (!verdict.ok) {
       this.#refuse(server, 403, [['Warning', `399 ${accounts.domain} "Identity not allowed"`]]);
       return;
@@ -197,6 +203,7 @@ export class Router {
     const { accounts, location, names, registrar } = this.#deps;
     const binding = location.byFlow(flow);
     if (binding) return { account: binding.account, binding };
+    if (this.#isNeighbour(flow)) return undefined;
     const verdict = registrar.digest.verify(request, 'proxy');
     if (verdict.outcome === 'ok') {
       const account = accounts.byUserName(verdict.username);

@@ -33,6 +33,7 @@ export function initialPolicy({ policy, emergency }: OperatorConfig): PolicySett
     diversionLimit: policy.diversion_limit,
     country: readCountry(policy.country),
     psap: emergency.psap === undefined ? undefined : readUri(emergency.psap),
+    trusted: policy.trusted,
     emergency: emergency.handling,
     emergencyNumbers: emergency.numbers,
   };

@@ -74,6 +74,10 @@ export const operatorSchema = {
       format: is.country,
       default: 'SE',
     }),
+    trusted: list(text({ doc: 'An address, with or without port.', format: is.printable }), {
+      doc: 'Neighbour networks (`"192.0.2.7:5060"`): what they assert is believed, and they are not asked for credentials.',
+      default: [],
+    }),
     ring_seconds: number({ doc: 'How long a call rings, in seconds.', min: 1, max: 3600, default: 60 }),
     expires: number({
       doc: 'Longest registration granted, in seconds.',

@@ -173,4 +173,25 @@ async function callBack(psap: string | undefined): Promise<void> {
   assert.is(phone.last('INVITE').header('Priority'), 'psap-callback');
 }
 
+test('the mark of a call-back counts from a neighbour that asserts the PSAP, and from nobody else', async () => {
+  for (const trusted of [['192.0.2.77'], ['192.0.2.77:5060'], []]) {
+    const scene = await Scene.start({
+      accounts: ACCOUNTS,
+      policy: { trusted },
+      services: [{ identity: NUMBER, barred: ['baic'] }],
+      emergency: { psap: 'sip:psap@sos.example' },
+    });
+    const { phone } = await scene.three();
+    const center = await scene.station({ host: '192.0.2.77', impi: 'x', identity: 'sip:psap@sos.example' });
+    const asserted = ['P-Asserted-Identity', '<sip:psap@sos.example>, <tel:+112>'] as const;
+    await center.send(center.make('INVITE', NUMBER, [['Priority', 'psap-callback'], asserted]));
+    assert.is(phone.requests('INVITE').length, trusted.length);
+    if (trusted.length > 0)
+      assert.equal(phone.last('INVITE').assertedIdentities.map(String), [
+        '<sip:psap@sos.example>',
+        '<tel:+112>',
+      ]);
+  }
+});
+
 test.run();
