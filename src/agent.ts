@@ -5,6 +5,7 @@ import { webAddress } from '#src/base/config/rules.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import type { Store } from '#src/base/store.ts';
+import { Conferences } from '#src/call/conference/conferences.ts';
 import { openCallLog } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import { Transfers } from '#src/call/transfer/transfers.ts';
@@ -96,6 +97,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const rows = openCallLog(store.database);
     const calls = new CallManager({ ...parts, ...line }, rows);
     const transfers = new Transfers({ ...parts, ...line }, calls);
+    const conferences = new Conferences({ ...parts, ...line }, calls);
     calls.quiet = quietSettings(config);
     registration.onRejected.on(() => calls.releaseAll());
     ua.onRequest((incoming) => {
@@ -112,7 +114,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const ports = webPorts({
       ...options,
       ...parts,
-      ...{ registration, calls, transfers, services, log: rows, measure },
+      ...{ registration, calls, transfers, conferences, services, log: rows, measure },
       settings: () => current,
     });
     const { host, port } = webAddress(config.web.listen);
@@ -122,9 +124,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     closing.unshift(() => web.stop());
     await web.start();
     // From here on: calls first, which need the registration, which needs the user agent.
-    closing.unshift(() => {
+    closing.unshift(async () => {
       services.stop();
-      return calls.close().then(() => registration.stop());
+      await calls.close();
+      transfers.stop();
+      conferences.stop();
+      await registration.stop();
     });
     registration.start();
     return {

@@ -26,6 +26,11 @@ export interface TransferState {
   readonly status?: number;
 }
 
+export interface ConferenceDetails {
+  readonly uri: string;
+  readonly participants: readonly { readonly uri: string; readonly name?: string; readonly state: string }[];
+}
+
 /** Every member is there only when there is something to tell. */
 export interface CallDetails {
   /** In the order of the call's way. */
@@ -33,6 +38,10 @@ export interface CallDetails {
   /** Who is really at the other end (TIP, RFC 4916), when the network said so. */
   readonly connected?: CallParty;
   readonly transfer?: TransferState;
+  /** Of our call with a conference server. */
+  readonly conference?: ConferenceDetails;
+  /** The call with the conference server that this one has become a part of. */
+  readonly conference_call?: string;
   /** Who had us place this call (Referred-By). */
   readonly referred_by?: string;
   /** The device of ours that has the call now, where dialog information told. */

@@ -65,6 +65,8 @@ export interface CallConfig {
   readonly shared?: readonly string[];
   /** Default: RFC 4028 with half an hour. */
   readonly session?: SessionSettings;
+  /** SIP URI of the conference factory; for `ims` there is a usual one. */
+  readonly conferenceFactory?: string | undefined;
   /** What a REFER of the other side meets; default `accept`. */
   readonly transfers?: 'accept' | 'refuse';
   /** Default: no emergency calls. */

@@ -123,7 +123,7 @@ export const quietSettings = ({ call }: Config): QuietSettings => ({
 });
 
 export function callConfig(config: Config, audio: SoundChoice, source?: VideoSource): CallConfig {
-  const { media, call, video, identity, identities, sip, profile } = config;
+  const { media, call, video, identity, identities, sip, profile, conference } = config;
   return {
     media: {
       address: media.address,
@@ -150,6 +150,7 @@ export function callConfig(config: Config, audio: SoundChoice, source?: VideoSou
       alone: profile === 'ims',
     },
     transfers: call.transfer,
+    conferenceFactory: conference.factory,
     ringTime: Seconds(call.ring_seconds),
     earlyMedia: config.sip.early_media,
     country: config.network.country,

@@ -6,6 +6,7 @@ import { Signal } from '#src/base/events.ts';
 import { toSeconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
 import type { Call } from '#src/call/call.ts';
+import type { Conferences } from '#src/call/conference/conferences.ts';
 import type { EndedCall } from '#src/call/ended-call.ts';
 import type { CallLabel } from '#src/call/labels.ts';
 import type { CallLogStore } from '#src/call/log.ts';
@@ -24,6 +25,7 @@ export interface WebParts extends MeasuredParts {
   readonly settings: () => AgentSettings;
   readonly log: CallLogStore;
   readonly transfers: Transfers;
+  readonly conferences: Conferences;
   readonly trace: TraceRing;
   /** Keeps the owner's settings and begins to use them. */
   readonly changeSettings: (changes: Readonly<Record<string, unknown>>) => Promise<AgentSettings>;
@@ -35,7 +37,7 @@ export interface WebParts extends MeasuredParts {
 /** Another device has it now. */
 const TAKEN: readonly (CallLabel | undefined)[] = ['completed elsewhere', 'pulled'];
 
-function callPort({ calls, transfers, services }: WebParts): CallPort {
+function callPort({ calls, transfers, conferences, services }: WebParts): CallPort {
   const known = (id: string): Call | EndedCall => {
     const call = calls.get(id);
     if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
@@ -62,6 +64,8 @@ function callPort({ calls, transfers, services }: WebParts): CallPort {
     answer: (id, { video, others }) => acted(id, (call) => calls.answer(call, { video }, others)),
     reject: (id) => acted(id, (call) => call.reject()),
     hangup: (id) => acted(id, (call) => call.hangup()),
+    conference: (id, others) => conferences.join(id, others).snapshot,
+    remove: (id, uri) => conferences.remove(id, uri).snapshot,
     transfer: (id, request) =>
       ('to' in request ? transfers.blind(id, request.to) : transfers.consultative(id, request.call)).snapshot,
     hold: (id) => settled(id, (call) => call.hold()),

@@ -59,6 +59,7 @@ const STATUS_BY_ID: Readonly<Record<string, number>> = {
   'config.invalid': 400,
   'call.unknown': 404,
   'federation.unknown': 404,
+  'call.participant': 404,
   'call.state': 409,
   'federation.not-pullable': 409,
   'call.no-dtmf': 409,

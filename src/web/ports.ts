@@ -70,6 +70,10 @@ export interface CallPort {
   answer(id: string, request: AnswerRequest): CallSnapshot | Promise<CallSnapshot>;
   reject(id: string): CallSnapshot | Promise<CallSnapshot>;
   hangup(id: string): CallSnapshot | Promise<CallSnapshot>;
+  /** Makes one conference of the calls, or brings them into the one that this call is with. */
+  conference(id: string, others: readonly string[]): CallSnapshot | Promise<CallSnapshot>;
+  /** Has a participant hung up on. */
+  remove(id: string, uri: string): CallSnapshot | Promise<CallSnapshot>;
   /** Passes the far end on; how that goes is told in the details. */
   transfer(id: string, request: TransferRequest): CallSnapshot | Promise<CallSnapshot>;
   /** Both wait a moment for the peer, and reject with what it refused. */

@@ -166,6 +166,8 @@ export const details = shape({
     'unsupported?': list(text),
     'alternative_service?': shape({ 'type?': text, 'action?': text, 'reason?': text }),
   }),
+  'conference?': shape({ uri: text, participants: list(shape({ uri: text, 'name?': text, state: text })) }),
+  'conference_call?': text,
 });
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 
@@ -181,6 +183,8 @@ export const ACTIONS = {
   transfer: { oneOf: [shape({ to: line }), shape({ call: line })] },
   conference: shape({ calls: { type: 'array', items: line, minItems: 1 } }),
   video: shape({ enabled: flag }),
+  // An addition to the contract: a participant of a conference.
+  remove: shape({ uri: line }),
 } as const;
 export type ActionName = keyof typeof ACTIONS;
 

@@ -233,6 +233,13 @@ export const agentSchema = {
       defaultDoc: 'as `ring_seconds`',
     }),
   }),
+  conference: section('Ad-hoc conferences.', {
+    factory: text({
+      doc: 'SIP URI of the conference factory.',
+      format: is.sipUri,
+      defaultDoc: '`sip:mmtel@conf-factory.` with the home domain for `ims`, none for `sip`',
+    }),
+  }),
   web: section('HTTP API and page.', {
     listen: text({
       doc: 'Address of the API and the page. The variable `PORT` replaces the port.',

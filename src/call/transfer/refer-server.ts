@@ -82,6 +82,13 @@ export class ReferServer implements DialogUsage {
     return true;
   }
 
+  /** Over, without a word. */
+  stop(): void {
+    this.#queue = [];
+    this.#busy = false;
+    this.#fire('undeliverable');
+  }
+
   #renew(expires: Seconds): void {
     this.#ends = this.#world.clock.now() + toMilliseconds(expires);
     this.#fire(expires > 0 ? 'refreshed' : 'unsubscribed');

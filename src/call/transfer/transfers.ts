@@ -22,6 +22,8 @@ export class Transfers {
   readonly #transferee: Transferee;
   /** By dialog id. */
   readonly #usages = new Map<string, DialogUsages>();
+  /** Of REFERs that came outside the dialog of their call. */
+  readonly #outside = new Set<DialogUsages>();
   /** By call id. */
   readonly #running = new Map<string, Transferor>();
 
@@ -108,6 +110,11 @@ export class Transfers {
     return true;
   }
 
+  /** Tandem closes; the calls are over. */
+  stop(): void {
+    for (const usages of [...this.#usages.values(), ...this.#outside]) usages.stop();
+  }
+
   #named(request: SipRequest): Call | undefined {
     const reference = request.typed('Target-Dialog');
     if (!reference) return undefined;
@@ -119,7 +126,8 @@ export class Transfers {
       this.#usagesOf(dialog, call).add(server);
       return;
     }
-    const usages = new DialogUsages(this.#world.ua, dialog, () => undefined);
+    const usages = new DialogUsages(this.#world.ua, dialog, () => this.#outside.delete(usages));
+    this.#outside.add(usages);
     usages.add(server);
     usages.outlive();
   }

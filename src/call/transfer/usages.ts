@@ -8,6 +8,8 @@ export interface DialogUsage {
   readonly onOver: Signal<void>;
   /** Answers a request that is for it; false: it is not. `only`: no other usage lives by this dialog. */
   take(incoming: Incoming, only: boolean): boolean;
+  /** Over, without a word. */
+  stop(): void;
 }
 
 const CALL_DOES_NOT_EXIST = 481;
@@ -45,6 +47,11 @@ export class DialogUsages {
         if (!this.take(incoming)) incoming.respond(CALL_DOES_NOT_EXIST);
       },
     });
+  }
+
+  /** Tandem closes. */
+  stop(): void {
+    for (const usage of [...this.#usages]) usage.stop();
   }
 
   #forget(usage: DialogUsage): void {

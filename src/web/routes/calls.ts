@@ -22,6 +22,9 @@ const DONE: Partial<
   hold: (calls, id) => calls.hold(id),
   resume: (calls, id) => calls.resume(id),
   video: (calls, id, { enabled }) => calls.video(id, enabled === true),
+  conference: (calls, id, { calls: others }) =>
+    calls.conference(id, Array.isArray(others) ? others.map(String) : []),
+  remove: (calls, id, { uri }) => calls.remove(id, String(uri)),
   transfer: (calls, id, { to, call }) =>
     calls.transfer(id, typeof to === 'string' ? { to } : { call: String(call) }),
   dtmf: (calls, id, { digits }) => calls.dtmf(id, String(digits).toUpperCase()),

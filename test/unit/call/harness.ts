@@ -7,6 +7,7 @@ import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
 import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
+import { Conferences } from '#src/call/conference/conferences.ts';
 import type { Line } from '#src/call/line.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
@@ -420,6 +421,7 @@ export interface TestWorld {
   readonly ua: UserAgent;
   readonly manager: CallManager;
   readonly transfers: Transfers;
+  readonly conferences: Conferences;
   readonly peer: RawPeer;
   readonly troubles: TandemError[];
   advance(ms: number): Promise<void>;
@@ -491,6 +493,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
   };
   const manager = new CallManager(callWorld, store);
   const transfers = new Transfers(callWorld, manager);
+  const conferences = new Conferences(callWorld, manager);
   ua.onRequest((incoming) => {
     if (!manager.handle(incoming) && !transfers.handle(incoming)) incoming.respond(405);
   });
@@ -504,6 +507,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<TestWorld> 
     ua,
     manager,
     transfers,
+    conferences,
     peer: new RawPeer(peerTransport, clock),
     troubles,
     advance: (ms) => clock.advance(Milliseconds(ms)),

@@ -146,6 +146,8 @@ export class Rig {
         transfer: act('transfer', 'active', 'active'),
         hold: act('hold', 'active', 'active'),
         resume: async (id) => act('resume', 'active', 'active')(id),
+        conference: act('conference', 'active', 'active'),
+        remove: act('remove', 'active', 'active'),
         dtmf: act('dtmf', 'active', 'active'),
         video: (id, enabled) => act('video', 'active', 'active')(id, enabled),
         quality: () => this.quality,
