@@ -152,8 +152,6 @@ test.proof(
   },
 );
 
-test.skip('[MD-1.1b] an identity known by configuration only', 'comes with the identities outside the IRS');
-
 interface Presented {
   readonly from?: string;
   readonly asserted?: string;
