@@ -5,6 +5,8 @@ export const AMENDMENTS = [
   'plain',
   /** Without video. */
   'no-video',
+  /** Without preconditions, where they are our wish and not a must (RFC 3312 8, 11). */
+  'no-conditions',
   /** Without body parts beside the description. */
   'no-parts',
   /** Without the option tags that the response names as unsupported. */
@@ -25,8 +27,9 @@ export const AMENDMENT_TABLE: readonly AmendmentRow[] = [
   { status: 413, try: ['no-parts', 'no-video'], clause: 'RFC 3261 8.1.3.5, 21.4.11' },
   { status: 415, try: ['no-parts'], clause: 'RFC 3261 8.1.3.5, 21.4.13' },
   { status: 416, try: ['sip-uri'], clause: 'RFC 3261 8.1.3.5, 21.4.14' },
-  { status: 420, try: ['no-extensions'], clause: 'RFC 3261 8.1.3.5, 21.4.15' },
+  { status: 420, try: ['no-conditions', 'no-extensions'], clause: 'RFC 3261 8.1.3.5, 21.4.15' },
   { status: 488, try: ['plain', 'no-video'], clause: 'RFC 3261 21.4.26, 26.114 6.2.1a.2' },
+  { status: 580, try: ['no-conditions'], clause: 'RFC 3312 8' },
   { status: 606, try: ['plain', 'no-video'], clause: 'RFC 3261 21.6.4, 26.114 6.2.1a.2' },
 ];
 

@@ -82,9 +82,10 @@ export class CallerRole {
     this.#dialogs = dialogs;
     this.#media = media;
     this.#outgoing = outgoing;
-    this.#draft = new InviteDraft(outgoing, world.line.domain);
+    this.#draft = new InviteDraft(outgoing, world.line.domain, world.config.preconditions);
     this.#fromTag = randomToken(world.random);
     this.#early = new EarlyDialogs(world, call, dialogs, media, {
+      hidden: hides(outgoing.privacy),
       origin: () => this.#origin,
       wish: () => this.#wish,
     });
@@ -141,7 +142,7 @@ export class CallerRole {
     if (this.#outgoing.video && this.#media.openVideo()) this.#draft.video = shownDirection(this.#world);
     this.#way = way;
     this.#targets = targets;
-    this.#offers = newOffers(this.#world, local, way);
+    this.#offers = newOffers(this.#world, local, way, this.#draft.conditions);
     this.#offer(this.#offers, {});
   }
 
@@ -151,7 +152,7 @@ export class CallerRole {
     this.#options = options;
     const { ua, line } = this.#world;
     const { privacy, identity, additional, headers } = this.#outgoing;
-    const { target, parts, without } = this.#draft;
+    const { target, parts, without, conditions } = this.#draft;
     const request = inviteRequest(line, {
       target,
       identity,
@@ -166,6 +167,7 @@ export class CallerRole {
       headers,
       parts,
       without,
+      conditions,
       boundary: randomToken(this.#world.random),
     });
     this.#sending = ua.send(
@@ -225,8 +227,9 @@ export class CallerRole {
     const amended = this.#draft.amend(response, before.mayRetryPlain);
     if (!amended) return false;
     this.#early.forget();
-    if (amended === 'plain' || amended === 'no-video') {
-      this.#offers = newOffers(this.#world, this.#media.open(mediaAddress(this.#world, way)), way);
+    if (amended === 'plain' || amended === 'no-video' || amended === 'no-conditions') {
+      const local = this.#media.open(mediaAddress(this.#world, way));
+      this.#offers = newOffers(this.#world, local, way, this.#draft.conditions);
       this.#offer(this.#offers, { plain: amended === 'plain' });
     } else this.#offer(before, this.#options);
     return true;

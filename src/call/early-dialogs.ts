@@ -34,6 +34,7 @@ export interface Origin {
 }
 
 export interface EarlyHooks {
+  readonly hidden: boolean;
   /** Undefined before anything was sent. */
   origin(): Origin | undefined;
   wish(): MediaWish;
@@ -64,7 +65,7 @@ export class EarlyDialogs {
     this.#pracks = new Pracks(world.ua, () => lineSending(world.line), {
       onAcknowledged: (leg, answer) => {
         this.#listen(leg, answer);
-        this.#updates.reoffer(leg);
+        this.#updates.follow(leg);
         this.#apply();
       },
       onRefused: (leg, status) => {
@@ -72,6 +73,7 @@ export class EarlyDialogs {
       },
     });
     this.#updates = new EarlyUpdates(world, {
+      hidden: hooks.hidden,
       wish: () => hooks.wish(),
       changed: (leg, message) => {
         this.#listen(leg, message);

@@ -8,7 +8,7 @@ import { sdpBody, sdpBytes } from './body.ts';
 import { SDP_TYPE } from './capabilities.ts';
 import type { Leg } from './dialogs.ts';
 import { glareWait, retryDelay } from './glare.ts';
-import { answerOf, dialogHeaders, inDialogHeaders, lineSending } from './headers.ts';
+import { answerOf, conditionHeaders, dialogHeaders, inDialogHeaders, lineSending } from './headers.ts';
 import { mediaAddress, refusalOf } from './offers.ts';
 import type { CallWorld } from './world.ts';
 
@@ -22,6 +22,8 @@ const CALL_DOES_NOT_EXIST = 481;
 const REQUEST_PENDING = 491;
 
 export interface EarlyUpdateHooks {
+  /** The callee shall not see who calls. */
+  readonly hidden: boolean;
   /** The widest that we want of each stream. */
   wish(): MediaWish;
   /** A request or answer told something: P-Early-Media, another description. */
@@ -56,7 +58,7 @@ export class EarlyUpdates {
   /** Theirs. A refused one leaves everything as it was. */
   answer(incoming: Incoming, leg: Leg): void {
     const body = sdpBody(incoming.request);
-    const headers = dialogHeaders(this.#world.line, incoming.flow);
+    const headers = dialogHeaders(this.#world.line, incoming.flow, this.#hooks.hidden);
     if (body.kind === 'foreign') {
       incoming.respond(UNSUPPORTED_MEDIA_TYPE, { headers: [['Accept', SDP_TYPE]] });
       return;
@@ -73,7 +75,8 @@ export class EarlyUpdates {
     }
     const answered = leg.offers.answerTo(body.bytes, this.#hooks.wish());
     if (answered.ok) {
-      incoming.respond(OK, { headers, body: answered.value.answer });
+      const { answer } = answered.value;
+      incoming.respond(OK, { headers: [...headers, ...conditionHeaders(answer)], body: answer });
       this.#hooks.changed(leg, incoming.request);
     } else {
       const { refusal } = refusalOf(answered.error, mediaAddress(this.#world, incoming.flow));
@@ -81,10 +84,14 @@ export class EarlyUpdates {
     }
   }
 
-  /** An answer that names several codecs is followed by an offer of the one in use, where the peer takes UPDATE. */
-  reoffer(leg: Leg): void {
-    const { profile } = this.#world.line;
-    if (profile === 'ims' && leg.offers.reofferNeeded && leg.dialog.peerAllows('UPDATE')) this.offer(leg);
+  /**
+   * What is due after an answer: one codec of several (24.229 6.1.2), our resources confirmed to a peer that waits for
+   * them (RFC 3312 7). Who knows preconditions knows UPDATE, whatever its Allow says.
+   */
+  follow(leg: Leg): void {
+    const allows = leg.dialog.peerAllows('UPDATE');
+    const several = this.#world.line.profile === 'ims' && leg.offers.reofferNeeded && allows === true;
+    if (several || (leg.offers.confirmationDue && allows !== false)) this.offer(leg);
   }
 
   /** Ours: a new offer, once the first exchange of the dialog is done. */
@@ -97,9 +104,10 @@ export class EarlyUpdates {
     effort.tries += 1;
     effort.isOut = true;
     const { ua, line } = this.#world;
+    const body = leg.offers.offer(this.#hooks.wish());
     const request = leg.dialog.createRequest('UPDATE', {
-      headers: inDialogHeaders(),
-      body: leg.offers.offer(this.#hooks.wish()),
+      headers: [...inDialogHeaders(), ...conditionHeaders(body)],
+      body,
     });
     ua.sendInDialog(
       leg.dialog,

@@ -43,7 +43,7 @@ const warned = (text: string | undefined, cause: number | undefined): CallEnd['r
 type Ending = Pick<CallEnd, 'by' | 'label'> & { readonly sip?: number | undefined };
 
 /** Final responses that the person called, or their device, gave; others come from something in between. */
-const FROM_PEER: readonly number[] = [480, 486, 487, 488, 600, 603, 606];
+const FROM_PEER: readonly number[] = [480, 486, 487, 488, 580, 600, 603, 606];
 const REQUEST_TIMEOUT = 408;
 const SERVICE_UNAVAILABLE = 503;
 const TEMPORARILY_UNAVAILABLE = 480;

@@ -29,6 +29,7 @@ export const FAILURES: Readonly<Record<number, FailureWords>> = {
   500: { brief: 'network failure', sentence: 'Something failed in the network.' },
   503: { brief: 'network busy', sentence: 'The network cannot take this call at present.' },
   504: { brief: 'network failure', sentence: 'The network did not get an answer in time.' },
+  580: { brief: 'conditions not met', sentence: 'The other side could not reserve what the call needs.' },
   600: { brief: 'busy', sentence: 'Whom you called is busy on every device.' },
   603: { brief: 'declined', sentence: 'The call was declined, by whom you called or by a barring.' },
   604: { brief: 'no such number', sentence: 'There is no such number anywhere.' },

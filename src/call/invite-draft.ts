@@ -1,4 +1,5 @@
 // What goes into the INVITE of a call, and what is left out of it after a refusal (RFC 3261 8.1.3.5).
+import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
 import { hasToken, type SipResponse } from '#src/sip/message/message.ts';
 import type { Part } from '#src/sip/message/multipart.ts';
 import { TelUri, type Uri } from '#src/sip/message/uri.ts';
@@ -7,17 +8,26 @@ import type { OutgoingCall } from './caller.ts';
 import { numberAtDomain } from './dial.ts';
 import type { VideoWish } from './video-policy.ts';
 
+const BAD_EXTENSION = 420;
+const TAG = 'precondition';
+
 export class InviteDraft {
   target: Uri;
   parts: readonly Part[];
   /** Option tags that are not named any more. */
   without: readonly string[] = [];
   video: VideoWish = 'none';
+  conditions: PreconditionPolicy;
   readonly #domain: string | undefined;
   /** What a header field of this call requires can't be left out. */
   readonly #required: readonly string[];
 
-  constructor({ target, parts = [], headers = [] }: OutgoingCall, domain: string | undefined) {
+  constructor(
+    { target, parts = [], headers = [] }: OutgoingCall,
+    domain: string | undefined,
+    conditions: PreconditionPolicy = 'off',
+  ) {
+    this.conditions = conditions;
     this.target = target;
     this.parts = parts;
     this.#domain = domain;
@@ -29,6 +39,7 @@ export class InviteDraft {
   /** What is changed for the next try; undefined: nothing is left to be changed. */
   amend(response: SipResponse, mayBePlain: boolean): Amendment | undefined {
     const wanted = amendmentsFor(response.status).find((each) => this.#may(each, response, mayBePlain));
+    if (wanted === 'no-conditions') this.conditions = 'off';
     if (wanted === 'no-video') this.video = 'none';
     if (wanted === 'no-parts') this.parts = [];
     if (wanted === 'no-extensions') this.without = response.unsupported;
@@ -36,23 +47,29 @@ export class InviteDraft {
     return wanted;
   }
 
-  #may(amendment: Amendment, { unsupported }: SipResponse, mayBePlain: boolean): boolean {
+  #may(amendment: Amendment, { status, unsupported }: SipResponse, mayBePlain: boolean): boolean {
     switch (amendment) {
       case 'plain':
         return mayBePlain;
       case 'no-video':
         return this.video !== 'none';
+      case 'no-conditions':
+        return this.conditions === 'optional' && (status !== BAD_EXTENSION || hasToken(unsupported, TAG));
       case 'no-parts':
         return this.parts.length > 0;
       case 'no-extensions':
         return (
           this.without.length === 0 &&
           unsupported.length > 0 &&
-          !unsupported.some((tag) => hasToken(this.#required, tag))
+          !unsupported.some((tag) => hasToken(this.#musts, tag))
         );
       case 'sip-uri':
         return this.#atDomain !== undefined;
     }
+  }
+
+  get #musts(): readonly string[] {
+    return this.conditions === 'mandatory' ? [...this.#required, TAG] : this.#required;
   }
 
   get #atDomain(): Uri | undefined {

@@ -1,4 +1,6 @@
 // The initial INVITE (24.229 5.1.2A.1.1, 5.1.3.1; IR.92 2.2.4; details 1.4).
+
+import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
 import { HeaderList } from '#src/sip/message/header-list.ts';
 import { hasToken, SipRequest } from '#src/sip/message/message.ts';
 import { buildMultipart, type Part } from '#src/sip/message/multipart.ts';
@@ -34,6 +36,8 @@ export interface InviteFields {
   readonly headers?: HeaderPairs | undefined;
   /** Beside the description; it becomes the first part of multipart/mixed (RFC 5621 3). */
   readonly parts?: readonly Part[] | undefined;
+  /** RFC 3312 */
+  readonly conditions?: PreconditionPolicy;
   /** Option tags that the network does not understand. */
   readonly without?: readonly string[];
   /** Stands in no part; wanted with `parts`. */
@@ -80,8 +84,9 @@ const ims: Contributor = ({ identity }, { profile }) =>
 const anonymity: Contributor = ({ privacy }) => privacyHeaders(privacy);
 
 /** RFC 3261 8.1.1.9, 20.1, 20.5, 20.37 */
-const abilities: Contributor = ({ without = [] }, { profile }) => {
+const abilities: Contributor = ({ without = [], conditions = 'off' }, { profile }) => {
   const tags = new Set<string>([...CALL_OPTION_TAGS, ...INVITE_OPTION_TAGS]);
+  if (conditions !== 'off') tags.add('precondition');
   const named = [...tags].filter((tag) => !hasToken(without, tag));
   return [
     ['Accept', ACCEPT[profile]],
@@ -89,6 +94,10 @@ const abilities: Contributor = ({ without = [] }, { profile }) => {
     ...(named.length > 0 ? [['Supported', named.join(', ')] as const] : []),
   ];
 };
+
+/** RFC 3312 11; in the IMS they are never required by the INVITE (24.229 6.1.2). */
+const conditions: Contributor = (fields, { profile }) =>
+  fields.conditions === 'mandatory' && profile === 'sip' ? [['Require', 'precondition']] : [];
 
 /** RFC 4028 7.1 */
 const timer: Contributor = ({ session }) => session;
@@ -101,6 +110,7 @@ const CONTRIBUTORS: readonly Contributor[] = [
   ims,
   anonymity,
   abilities,
+  conditions,
   timer,
   ofThisCall,
 ];

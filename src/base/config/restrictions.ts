@@ -13,12 +13,6 @@ export interface Restriction {
 
 export const RESTRICTIONS: readonly Restriction[] = [
   {
-    key: 'sip.precondition',
-    demand: '`"mandatory"`',
-    demanded: ({ sip }) => sip.precondition === 'mandatory',
-    lacks: 'has no preconditions; use "off" or "optional"',
-  },
-  {
     key: 'video.sink',
     demand: '`"v4l2:DEVICE"`',
     demanded: ({ video }) => video.sink.startsWith('v4l2:'),

@@ -111,13 +111,6 @@ const BAD: readonly [name: string, text: string, key: string, line: number, word
   ['edge security without SRTP', '[media]\nsrtp = "off"\ne2ae = true', 'media.e2ae', 4, /needs SRTP/],
   ['pictures from nowhere', '[video]\ncapture = "/dev/video0"', 'video.capture', 3, /v4l2/],
   ['a sink that is a camera', '[video]\nsink = "v4l2:/dev/video9"', 'video.sink', 3, /cannot be honoured/],
-  [
-    'precondition mandatory',
-    '[sip]\nprecondition = "mandatory"',
-    'sip.precondition',
-    3,
-    /cannot be honoured/,
-  ],
   ['SMS', '[sms]\nenabled = true', 'sms.enabled', 3, /cannot be honoured/],
   ['timers that contradict', '[sip]\nt1 = 500\nt2 = 100', 'sip.t2', 4, /below T1/],
   ['session timer below its least', '[sip]\nsession_expires = 60', 'sip.session_expires', 3, /90/],
