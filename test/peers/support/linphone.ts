@@ -11,7 +11,16 @@ export interface LinphoneOptions {
   readonly hertz: number;
   /** SRTP is a must for it, with this suite alone; undefined: RTP in clear. */
   readonly suite?: string | undefined;
+  /** It has a camera with a still picture, and a screen that nobody sees. Needs mediastreamer2-plugin-openh264. */
+  readonly video?: boolean;
 }
+
+const VIDEO = [
+  '[video]',
+  ...['enabled=1', 'capture=1', 'display=1', 'automatically_initiate=1', 'automatically_accept=1'],
+  ...['device=StaticImage: Static picture', 'size=qvga'],
+  ...['[video_codec_0]', 'mime=H264', 'rate=90000', 'enabled=1'],
+];
 
 export class Linphone {
   readonly peer: Peer;
@@ -25,7 +34,7 @@ export class Linphone {
     this.#microphone = microphone;
   }
 
-  static async start({ folder, hertz, suite }: LinphoneOptions): Promise<Linphone> {
+  static async start({ folder, hertz, suite, video = false }: LinphoneOptions): Promise<Linphone> {
     // Its data base wants the folder to be there.
     mkdirSync(join(folder, '.local/share/linphone'), { recursive: true });
     const microphone = join(folder, 'microphone.wav');
@@ -35,11 +44,15 @@ export class Linphone {
         ? ['media_encryption=none']
         : ['media_encryption=srtp', 'media_encryption_mandatory=1', `srtp_crypto_suites=${suite}`];
     const sip = ['[sip]', `sip_port=${await freePort()}`, 'contact=<sip:linphone@127.0.0.1>', ...encryption];
-    const rtp = ['[rtp]', `audio_rtp_port=${await freePort()}`];
+    const rtp = [
+      '[rtp]',
+      `audio_rtp_port=${await freePort()}`,
+      ...(video ? [`video_rtp_port=${await freePort()}`] : []),
+    ];
     const codec = ['[audio_codec_0]', 'mime=PCMU', 'rate=8000', 'channels=1', 'enabled=1'];
     const config = join(folder, 'linphonerc');
-    writeFileSync(config, [...sip, ...rtp, ...codec, ''].join('\n'));
-    const peer = await Peer.start('linphonec', ['-c', config], {
+    writeFileSync(config, [...sip, ...rtp, ...codec, ...(video ? VIDEO : []), ''].join('\n'));
+    const peer = await Peer.start('linphonec', [...(video ? ['-V'] : []), '-c', config], {
       stdin: true,
       env: { HOME: folder },
       ready: /linphonec>/,
