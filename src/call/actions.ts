@@ -34,6 +34,7 @@ export function callActions(parts: CallParts): CallActions {
     admit: () => callee?.admit(),
     'stop-ringing': () => callee?.stopRinging(),
     promise: ({ answer }) => callee?.promise(answer ?? {}),
+    announce: () => callee?.announce(parts.ringing),
     accept: () => callee?.accept(),
     'refuse-486': () => callee?.refuse(BUSY_HERE),
     'refuse-480': () => callee?.refuse(TEMPORARILY_UNAVAILABLE),

@@ -64,6 +64,8 @@ export class CalleeRole {
   /** Our offer stands in the 200: the ACK owes the answer. */
   #asksInAck = false;
   #waited = false;
+  /** A 180 has left. */
+  #alerted = false;
   #failure: TandemError | undefined;
 
   constructor(
@@ -152,45 +154,48 @@ export class CalleeRole {
   ring({ waiting, quiet }: Ringing): void {
     const ahead = this.#leg !== undefined;
     if (!ahead) this.#incoming.respond(TRYING);
-    const headers = this.#dialogHeaders();
-    if (waiting) headers.push(['Alert-Info', CALL_WAITING_ALERT]);
     if (!ahead) this.#makeDialog();
     const answered = ahead ? undefined : this.#answer();
     if (this.#failure) return;
-    const isReliable = this.#plan.reliably === 'all';
-    const described = isReliable && !ahead && this.#body;
-    if (isReliable)
-      this.#incoming.respondReliably(RINGING, described ? { headers, body: described } : { headers });
-    else this.#incoming.respond(RINGING, { headers });
+    const described = this.#isAllReliable && !ahead ? this.#body : undefined;
+    this.#alert({ waiting, body: described });
     if (described) this.#early.sent('answer');
     this.#expire();
-    this.#waitForOwner({ headers, waiting });
+    this.#waitForOwner(waiting);
     if (answered) this.#open(answered);
     if (!quiet) this.#media.sound.ring();
   }
 
-  #waitForOwner({
-    headers,
-    waiting,
-  }: {
-    readonly headers: [string, string][];
-    readonly waiting: boolean;
-  }): void {
+  get #isAllReliable(): boolean {
+    return this.#plan.reliably === 'all';
+  }
+
+  #alert({ waiting, body }: { readonly waiting: boolean; readonly body?: Buffer | undefined }): void {
+    const headers = this.#dialogHeaders();
+    if (waiting) headers.push(['Alert-Info', CALL_WAITING_ALERT]);
+    const fields = body ? { headers, body } : { headers };
+    if (this.#isAllReliable) this.#incoming.respondReliably(RINGING, fields);
+    else this.#incoming.respond(RINGING, fields);
+    this.#alerted = true;
+  }
+
+  #waitForOwner(waiting: boolean): void {
     const { ringTime, waitingTime } = this.#world.config;
     this.#waited = waiting && waitingTime !== undefined && waitingTime < ringTime;
-    const patience = this.#waited ? (waitingTime ?? ringTime) : ringTime;
-    const isReliable = this.#plan.reliably === 'all';
     this.#timers.begin({
-      patience,
+      patience: this.#waited ? (waitingTime ?? ringTime) : ringTime,
       onPatience: () => this.#call.dispatch('ring-timeout'),
       refresh: {
-        every: isReliable ? 'reliable' : 'plain',
-        send: () => {
-          if (isReliable) this.#incoming.respondReliably(RINGING, { headers });
-          else this.#incoming.respond(RINGING, { headers });
-        },
+        every: this.#isAllReliable ? 'reliable' : 'plain',
+        send: () => this.#alert({ waiting }),
       },
     });
+  }
+
+  /** The owner was quicker than what went ahead: the caller hears of the ringing all the same, and then of the answer. */
+  announce({ waiting }: Ringing): void {
+    if (!this.#alerted) this.#alert({ waiting });
+    this.#proceed();
   }
 
   /** RFC 3261 13.3.1: an invitation that ends by itself. */
@@ -306,7 +311,10 @@ export class CalleeRole {
 
   /** Nothing keeps the next step back: no PRACK, no description, no condition (RFC 3262 3, RFC 3312 6). */
   get #isReady(): boolean {
-    return !this.#incoming.holdsSuccess && this.#early.isQuiet && this.#leg?.offers.preconditions !== 'unmet';
+    const { holdsSuccess, awaitsPrack } = this.#incoming;
+    // Who demands 100rel is let acknowledge a mere 180, too, before the 200 comes.
+    const isHeld = this.#isAllReliable ? awaitsPrack : holdsSuccess;
+    return !isHeld && this.#early.isQuiet && this.#leg?.offers.preconditions !== 'unmet';
   }
 
   #proceed(): void {

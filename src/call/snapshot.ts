@@ -63,6 +63,7 @@ const PUBLIC_STATES: Readonly<Record<CallState, PublicCallState>> = {
   cancelling: 'ended',
   // Nothing is heard of it yet; the owner may take it all the same.
   progressing: 'ringing',
+  promised: 'ringing',
   ringing: 'ringing',
   accepting: 'ringing',
   answering: 'active',

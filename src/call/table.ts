@@ -3,8 +3,8 @@
 
 /**
  * `new` nothing sent yet · `calling` INVITE out · `early` a callee answered 18x · `cancelling` given up, the INVITE not
- * yet ended · `progressing` our description went ahead in a 183, nothing rings yet · `ringing` an INVITE waits for the owner ·
- * `accepting` answered by the owner, the 200 may not leave yet · `answering` 200 sent, no ACK yet · `leaving` the same, but the
+ * yet ended · `progressing` our description went ahead in a 183, nothing rings yet · `promised` the
+ * same, but the owner answered already · `ringing` an INVITE waits for the owner · `accepting` answered, the 200 may not leave yet · `answering` 200 sent, no ACK yet · `leaving` the same, but the
  * owner hung up already · `active` two-way · `releasing` our BYEs are out · `ended`, log row written.
  */
 export const CALL_STATES = [
@@ -13,6 +13,7 @@ export const CALL_STATES = [
   'early',
   'cancelling',
   'progressing',
+  'promised',
   'ringing',
   'accepting',
   'answering',
@@ -83,8 +84,9 @@ export const CALL_ACTIONS = [
   'admit',
   /** The timer stops. */
   'stop-ringing',
-  /** The owner's word: devices open; 200 with our description as soon as nothing keeps it back. */
+  /** The owner's word: devices open; a 180 that had to wait; 200 with our description as soon as nothing keeps it back. */
   'promise',
+  'announce',
   'accept',
   /** 486 (owner, busy), 480 (nobody), 487 (CANCEL or BYE), or what made the INVITE unanswerable. */
   'refuse-486',
@@ -229,8 +231,13 @@ export const CALL_TABLE: Readonly<Record<CallState, Row>> = {
   progressing: row({
     ...INVITED,
     ready: to('ringing', 'ring'),
-    answer: to('accepting', 'promise'),
+    answer: to('promised', 'promise'),
     modify: to('progressing', 'negotiate-early'),
+  }),
+  promised: row({
+    ...INVITED,
+    ready: to('accepting', 'announce'),
+    modify: to('promised', 'negotiate-early'),
   }),
   ringing: row({
     ...INVITED,

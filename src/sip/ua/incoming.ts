@@ -52,6 +52,8 @@ export interface Incoming {
   acknowledgeProvisional(prack: SipRequest): boolean;
   /** A description in a reliable response is not yet acknowledged: a 2xx is not sent before (RFC 3262 3). */
   readonly holdsSuccess: boolean;
+  /** Any reliable response is not yet acknowledged. */
+  readonly awaitsPrack: boolean;
   /** Sends what a check said (`checkRequest`). */
   refuse(refusal: Refusal): boolean;
   /** The CANCEL; it is answered already, the 487 to the INVITE is the owner's duty (9.2). */
@@ -157,6 +159,10 @@ export class IncomingRequest implements Incoming {
 
   acknowledgeProvisional(prack: SipRequest): boolean {
     return this.#reliable.acknowledge(prack);
+  }
+
+  get awaitsPrack(): boolean {
+    return this.#reliable.isWaiting;
   }
 
   get holdsSuccess(): boolean {

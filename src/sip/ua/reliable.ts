@@ -43,7 +43,8 @@ export class ReliableResponses {
   /** False when nothing reliable may be sent any more. */
   give(response: SipResponse): boolean {
     if (!reliableRow(this.#state, 'give')) return false;
-    response.headers.add('Require', '100rel');
+    // In one field, for readers that look at the first one only.
+    response.headers.set('Require', ['100rel', ...response.require].join(', '));
     this.#queue.push(response);
     this.#fire('give');
     return true;
@@ -63,8 +64,13 @@ export class ReliableResponses {
 
   /** A description waits to be acknowledged, or to be sent: a 2xx must wait for it (RFC 3262 3). */
   get holdsSuccess(): boolean {
-    if (this.#state !== 'unacknowledged') return false;
+    if (!this.isWaiting) return false;
     return [this.#out, ...this.#queue].some((response) => response !== undefined && response.body.length > 0);
+  }
+
+  /** Something is out, or waits to be sent. */
+  get isWaiting(): boolean {
+    return this.#state === 'unacknowledged';
   }
 
   /** The final response leaves. */

@@ -9,6 +9,7 @@ export interface CallObject {
   readonly id: string;
   readonly direction: 'in' | 'out';
   readonly state: 'dialing' | 'early' | 'ringing' | 'active' | 'ended';
+  readonly waiting: boolean;
   readonly hold: string;
   readonly remote: { readonly uri: string; readonly name?: string };
   readonly identity: string;
