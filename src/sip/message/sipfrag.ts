@@ -11,6 +11,8 @@ export interface SipFragment {
   readonly body: Buffer;
 }
 
+/** Of a status line that is worth reading. */
+const MOST_LINE = 1024;
 const BLANK_LINE = Buffer.from('\r\n\r\n', 'latin1');
 
 /** Reads a fragment. The last line may lack its CRLF. */
@@ -29,11 +31,14 @@ export function parseSipFragment(bytes: Buffer): Result<SipFragment, SyntaxFault
   return ok({ start: start.fault ? undefined : start.line, headers, body });
 }
 
-/** The status that a fragment reports, with its phrase; undefined when it is no response. */
+/**
+ * The status that a fragment reports, with its phrase; undefined when it is no response. Only the first line is looked at,
+ * and a bare LF ends it as well: baresip writes one.
+ */
 export function fragmentStatus(
   bytes: Buffer,
 ): { readonly status: number; readonly reason: string } | undefined {
-  const fragment = parseSipFragment(bytes);
-  const start = fragment.ok ? fragment.value.start : undefined;
+  const [line = ''] = bytes.toString('latin1', 0, MOST_LINE).trimStart().split(/\r?\n/, 1);
+  const { line: start } = readStartLine(line, DEFAULT_LIMITS);
   return start?.kind === 'response' ? { status: start.status, reason: start.reason } : undefined;
 }

@@ -264,6 +264,7 @@ test('option tags are compared in any case', () => {
 
 test('RFC 3420: fragments', () => {
   assert.equal(fragmentStatus(Buffer.from('SIP/2.0 200 OK')), { status: 200, reason: 'OK' });
+  assert.equal(fragmentStatus(Buffer.from('SIP/2.0 180 Ringing\n')), { status: 180, reason: 'Ringing' });
   assert.equal(fragmentStatus(Buffer.from('SIP/2.0 603 Declined\r\nX: y\r\n')), {
     status: 603,
     reason: 'Declined',
