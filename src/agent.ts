@@ -100,10 +100,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const conferences = new Conferences({ ...parts, ...line }, calls);
     calls.quiet = quietSettings(config);
     registration.onRejected.on(() => calls.releaseAll());
+    const world = { ...parts, ...line };
+    const ring = (on: boolean): void => prompt.ring(on);
+    const services = new Services({ ...base, ua, registration, calls, config, world, ring });
+    const takers = [calls, services, transfers];
     ua.onRequest((incoming) => {
-      if (!calls.handle(incoming) && !transfers.handle(incoming)) refuseUnknown(incoming);
+      if (!takers.some((taker) => taker.handle(incoming))) refuseUnknown(incoming);
     });
-    const services = new Services({ ...base, ua, registration, calls, config });
     const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
     const measure = () => test.measure();
     let current = settings;

@@ -24,7 +24,7 @@ import { Modifications } from './modification.ts';
 import type { Picture } from './picture.ts';
 import type { Privacy } from './privacy.ts';
 import { type CallQuality, qualityOf } from './quality.ts';
-import type { Replaceable } from './replaces.ts';
+import { type DialogName, type Replaceable, replacedName } from './replaces.ts';
 import type { SessionTimer } from './session-timer.ts';
 import type { CallEnd, CallParty, CallSnapshot, HoldState, LogRow, PublicCallState } from './snapshot.ts';
 import { publicState } from './snapshot.ts';
@@ -267,6 +267,11 @@ export class Call {
     return this.#dialogs.confirmed?.dialog;
   }
 
+  /** The dialog of another device that our INVITE takes the place of (RFC 3891). */
+  get replaces(): DialogName | undefined {
+    return this.#origin.direction === 'out' ? replacedName(this.#origin.outgoing.headers ?? []) : undefined;
+  }
+
   /** What our INVITE said of it; undefined for a call that came in. */
   get privacy(): Privacy | undefined {
     return this.#origin.direction === 'out' ? this.#origin.outgoing.privacy : undefined;
@@ -283,11 +288,6 @@ export class Call {
 
   get quality(): CallQuality {
     return qualityOf(this.#media);
-  }
-
-  /** A sentence for the owner, for the details. */
-  tell(sentence: string): void {
-    this.#notes.tell(sentence);
   }
 
   /** Another device of the number is taking it: the end that comes then is no end of the conversation. */

@@ -44,6 +44,12 @@ export interface CallDetails {
   readonly conference_call?: string;
   /** Who had us place this call (Referred-By). */
   readonly referred_by?: string;
+  /** The call is being handed to another device of ours, or was. */
+  readonly push?: {
+    readonly instance: string;
+    readonly state: 'asked' | 'ringing' | 'done' | 'failed';
+    readonly status?: number;
+  };
   /** The device of ours that has the call now, where dialog information told. */
   readonly taken_by?: { readonly uri: string; readonly instance?: string };
   readonly told?: readonly Told[];

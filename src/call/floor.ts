@@ -51,7 +51,7 @@ export class Floor {
   ended(): void {
     const up = this.#calls().filter(({ publicState }) => publicState === 'active');
     if (up.some(({ isTalking }) => isTalking)) return;
-    for (const call of up) call.tell('The other call is over. This one is still on hold.');
+    for (const call of up) call.notes.tell('The other call is over. This one is still on hold.');
   }
 
   /** Nothing of the other calls is heard from now on. Gives those that were. */

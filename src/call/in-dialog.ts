@@ -46,10 +46,10 @@ export function answerInDialog(incoming: Incoming, world: CallWorld, active: boo
   }
 }
 
-/** RFC 6665 4.2.1.3, RFC 3515 2.4.4: the one package that we notify of begins with a REFER and with nothing else. */
+/** RFC 6665 4.2.1.3, RFC 3515 2.4.4: `refer` begins with a REFER and with nothing else, `dialog` outside of calls (RFC 4235). */
 export function refuseSubscribe(incoming: Incoming): void {
   if (incoming.request.event?.type.toLowerCase() === 'refer') incoming.respond(FORBIDDEN);
-  else incoming.respond(BAD_EVENT, { headers: [['Allow-Events', 'refer']] });
+  else incoming.respond(BAD_EVENT, { headers: [['Allow-Events', 'refer, dialog']] });
 }
 
 function answerInfo(incoming: Incoming, active: boolean): InfoDigit | undefined {

@@ -1,6 +1,7 @@
 // RFC 3891 Replaces: the dialog that a new INVITE takes the place of, as one names it and as one finds it.
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
-import type { DialogReference } from '#src/sip/message/values.ts';
+import { type DialogReference, dialogReference } from '#src/sip/message/values.ts';
+import type { HeaderPairs } from './facts.ts';
 import type { DialogState } from './snapshot.ts';
 import type { CallState } from './table.ts';
 
@@ -29,6 +30,13 @@ const sameTag = (given: string | undefined, ours: string): boolean =>
 /** From the point of view of the far end, which is the one that will look for it: `to-tag` is its own (RFC 3891 4). */
 export const replacesValue = ({ callId, localTag, remoteTag }: DialogName): string =>
   `${callId};to-tag=${remoteTag === '' ? NO_TAG : remoteTag};from-tag=${localTag}`;
+
+/** The dialog that an INVITE with these header fields takes the place of, as the party that had it sees it. */
+export function replacedName(headers: HeaderPairs): DialogName | undefined {
+  const value = headers.find(([name]) => name.toLowerCase() === 'replaces')?.[1];
+  const { callId, fromTag, toTag } = (value === undefined ? undefined : dialogReference(value)) ?? {};
+  return callId && fromTag && toTag ? { callId, localTag: fromTag, remoteTag: toTag } : undefined;
+}
 
 export const nameOf = ({ callId, localTag, remoteTag }: Dialog): DialogName => ({
   callId,

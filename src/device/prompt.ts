@@ -3,7 +3,7 @@ import type { Clock } from '#src/base/clock.ts';
 import { describe } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import { Milliseconds } from '#src/base/units.ts';
-import type { CallMedia } from '#src/call/media.ts';
+import type { CallMedia, CallStream } from '#src/call/media.ts';
 
 /** Any free ports of the loopback: nothing is sent. */
 const NOWHERE = { address: '127.0.0.1', ports: { from: 0, to: 0 } } as const;
@@ -15,6 +15,7 @@ export class Prompt {
   readonly #playback: string;
   readonly #log: Logger;
   #isPlaying = false;
+  #ringing: CallStream | undefined;
 
   /** `playback` as `[audio]` writes it; only a loudspeaker is spoken to. */
   constructor(parts: {
@@ -45,6 +46,24 @@ export class Prompt {
     } catch (cause) {
       this.#failed(cause);
     }
+  }
+
+  /** A call waits to be taken from another device: rings until it is told to stop. */
+  ring(on: boolean): void {
+    if (!this.#playback.startsWith('alsa:') || on === (this.#ringing !== undefined)) return;
+    try {
+      if (on) {
+        this.#ringing = this.#media.openStream(NOWHERE);
+        this.#ringing.attach({ playback: this.#playback });
+        this.#ringing.tone('ring');
+        return;
+      }
+    } catch (cause) {
+      this.#failed(cause);
+    }
+    const stream = this.#ringing;
+    this.#ringing = undefined;
+    stream?.close().catch((cause: unknown) => this.#failed(cause));
   }
 
   #failed(cause: unknown): void {

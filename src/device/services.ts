@@ -5,11 +5,12 @@ import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import { Seconds } from '#src/base/units.ts';
 import type { CallManager } from '#src/call/manager.ts';
+import type { CallWorld } from '#src/call/world.ts';
 import type { Registration } from '#src/ims/registration.ts';
 import { Federation } from '#src/services/federation/federation.ts';
 import { Mailbox } from '#src/services/message-waiting/mailbox.ts';
 import { parseUri, type Uri } from '#src/sip/message/uri.ts';
-import type { UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { timers } from './parts.ts';
 
 export interface ServiceParts {
@@ -20,6 +21,8 @@ export interface ServiceParts {
   readonly log: Logger;
   readonly registration: Registration;
   readonly calls: CallManager;
+  readonly world: CallWorld;
+  readonly ring: (on: boolean) => void;
 }
 
 /** Lifetimes: made before the registration starts, stopped before it stops. */
@@ -27,7 +30,7 @@ export class Services {
   readonly mailbox: Mailbox;
   readonly federation: Federation;
 
-  constructor({ config, registration, calls, ...base }: ServiceParts) {
+  constructor({ config, registration, calls, world, ring, ...base }: ServiceParts) {
     const { sip, mwi, identities } = config;
     const deps = {
       ...base,
@@ -40,7 +43,15 @@ export class Services {
       account: read(mwi.account),
       shared: identities.shared.flatMap((text) => read(text) ?? []),
     });
-    this.federation = new Federation({ ...deps, calls }, { policy: config.federation.calls });
+    this.federation = new Federation(
+      { ...deps, calls, world, ring },
+      { policy: config.federation.calls, push: config.federation.push },
+    );
+  }
+
+  /** A request outside a dialog. False: not for any of them. */
+  handle(incoming: Incoming): boolean {
+    return this.federation.handle(incoming);
   }
 
   /** Un-subscribes; nobody waits for the answers. */

@@ -10,6 +10,8 @@ export interface FederatedDevice {
   readonly instance: string | undefined;
   readonly self: boolean;
   readonly state: 'active';
+  /** Public GRUU, where the network told it; the status does not show it. */
+  readonly gruu?: string;
 }
 
 /** How we recognise ourselves. */
@@ -41,6 +43,7 @@ export function federation(table: RegInfoTable, self: Self): readonly FederatedD
       instance: contact.instance,
       self: isSelf(contact, self),
       state: 'active',
+      ...(contact.pubGruu === undefined ? {} : { gruu: contact.pubGruu }),
     });
   }
   return [...devices.values()];

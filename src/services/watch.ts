@@ -4,6 +4,7 @@ import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
+import type { FederatedDevice } from '#src/ims/federation.ts';
 import { type SubscribeParts, Subscription, type SubscriptionView } from '#src/sip/event/subscriber.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import type { TimerSettings } from '#src/sip/transaction/timers.ts';
@@ -17,6 +18,8 @@ export interface Home {
   readonly onReleased: Signal<void>;
   /** Event packages that the registrar announced, in lower case. */
   readonly events: readonly string[];
+  /** Devices of the number, as far as the network told. */
+  readonly federation: readonly FederatedDevice[];
   subscribeParts(): SubscribeParts;
   trusts(flow: Flow): boolean;
 }
@@ -48,6 +51,8 @@ export interface WatchOptions {
 
 /** First things first: who is registered is asked for before, and a call may be waiting already. */
 const SETTLE = Seconds(2);
+/** The network has not told who is registered: it is slow, or knows little of events. */
+const SETTLE_UNTOLD = Seconds(8);
 
 /**
  * Begins after each initial registration, once; what the network refuses for good (489, 405, 403 …) is not asked again
@@ -119,10 +124,19 @@ export class Watch {
 
   #registered(): void {
     this.#released();
-    this.#settling = this.#deps.clock.after(toMilliseconds(SETTLE), () => {
-      this.#phase = 'ready';
-      this.consider();
+    this.#settle(SETTLE, () => {
+      if (this.#deps.home.federation.length > 0) this.#ready();
+      else this.#settle(Seconds(SETTLE_UNTOLD - SETTLE), () => this.#ready());
     });
+  }
+
+  #settle(span: Seconds, then: () => void): void {
+    this.#settling = this.#deps.clock.after(toMilliseconds(span), then);
+  }
+
+  #ready(): void {
+    this.#phase = 'ready';
+    this.consider();
   }
 
   /** Without a word: the registration it belonged to is gone. */

@@ -138,7 +138,9 @@ export function webPorts(parts: WebParts): WebPorts {
     uptime: Math.floor(toSeconds(clock.now()) - toSeconds(start)),
     listen: ua.transport.listening.map(formatListen),
     registration: { ...registration.state, identities: identitiesOf(parts) },
-    federation: registration.federation,
+    federation: registration.federation.map(({ uri, instance, self, state }) => ({
+      ...{ uri, instance, self, state },
+    })),
   });
   const onStatus = new Signal<StatusSnapshot>();
   const onConfig = new Signal<Readonly<Record<string, unknown>>>();
@@ -151,6 +153,8 @@ export function webPorts(parts: WebParts): WebPorts {
     federation: {
       list: () => services.federation.list,
       pull: (id) => services.federation.pull(id).snapshot,
+      decline: (id) => services.federation.decline(id),
+      push: (id, instance) => services.federation.push(id, instance).snapshot,
     },
     mailbox: () => services.mailbox.state,
     log: { list: (query) => parts.log.list(query) },

@@ -60,6 +60,8 @@ const STATUS_BY_ID: Readonly<Record<string, number>> = {
   'call.unknown': 404,
   'federation.unknown': 404,
   'call.participant': 404,
+  'federation.unknown-device': 404,
+  'federation.self': 409,
   'call.state': 409,
   'federation.not-pullable': 409,
   'call.no-dtmf': 409,

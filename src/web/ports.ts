@@ -98,6 +98,10 @@ export interface FederationPort {
   list(): readonly FederationCall[];
   /** The new call here. */
   pull(id: string): CallSnapshot;
+  /** A call that was offered here is not wanted. */
+  decline(id: string): void;
+  /** A call of ours to the device with this `+sip.instance`. */
+  push(call: string, instance: string): CallSnapshot;
 }
 
 /** Received video, as whole pictures. */

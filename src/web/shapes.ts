@@ -88,6 +88,7 @@ const federationCall = shape({
   remote: party,
   since: time,
   pullable: flag,
+  'offered?': flag,
 });
 export const federationCalls = list(federationCall);
 /** `known` is false until the network told. */
@@ -155,6 +156,7 @@ export const details = shape({
   'callee_waiting?': flag,
   'transfer?': shape({ to: text, state: word('trying', 'ringing', 'done', 'failed'), 'status?': whole }),
   'referred_by?': text,
+  'push?': shape({ instance: text, state: word('asked', 'ringing', 'done', 'failed'), 'status?': whole }),
   'taken_by?': shape({ uri: text, 'instance?': text }),
   'failure?': shape({
     status: whole,

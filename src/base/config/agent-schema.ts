@@ -274,6 +274,10 @@ export const agentSchema = {
       doc: 'Whether calls on other devices are watched. `auto`: for `ims` while there are other devices; for `sip` when the registrar names `dialog` in Allow-Events.',
       default: 'auto',
     }),
+    push: choice(['ring', 'take', 'refuse'], {
+      doc: 'A call that another device hands over: it rings and waits to be pulled, is taken at once, or is refused.',
+      default: 'ring',
+    }),
   }),
   emergency: section('Emergency calls.', {
     allowed: flag({

@@ -109,8 +109,9 @@ export class DialogWatch {
     this.#tries += 1;
     this.#pause = this.#deps.clock.after(toMilliseconds(Seconds(span)), () => {
       this.#pause = undefined;
-      if (this.#owed) this.#askAgain();
+      const owed = this.#owed;
       this.#owed = false;
+      if (owed) this.#askAgain();
     });
   }
 

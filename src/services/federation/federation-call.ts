@@ -23,6 +23,8 @@ export interface FederationCall {
   /** ISO 8601 UTC: when it began, as far as we know. */
   readonly since: string;
   readonly pullable: boolean;
+  /** It was pushed here and waits for the owner, who pulls it. */
+  readonly offered?: true;
 }
 
 /** A call of our own, as far as documents of others could mean it. */

@@ -6,10 +6,13 @@ import type { ChosenIdentity } from '#src/call/identity-book.ts';
 import type { CallManager } from '#src/call/manager.ts';
 import { type DialogName, replacesValue } from '#src/call/replaces.ts';
 import type { CallSnapshot } from '#src/call/snapshot.ts';
+import type { CallWorld } from '#src/call/world.ts';
 import type { FederatedDevice } from '#src/ims/federation.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
+import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import type { Home, WatchDeps, WatchPolicy } from '../watch.ts';
-import { DialogWatch } from './dialog-watch.ts';
+import { Announcer, type AnnouncerHome } from './announcer.ts';
+import { DIALOG_EVENT, DialogWatch } from './dialog-watch.ts';
 import {
   type FederationCall,
   isOurs,
@@ -18,21 +21,27 @@ import {
   seenCall,
   shownDevice,
 } from './federation-call.ts';
+import { type Offer, Offers, type PushPolicy } from './offers.ts';
 import { known, ownCalls } from './own-calls.ts';
 import { pullFailure } from './pull-failures.ts';
+import { Push } from './push.ts';
 
-export interface FederationHome extends Home {
-  readonly federation: readonly FederatedDevice[];
+export interface FederationHome extends Home, AnnouncerHome {
   readonly onFederation: Signal<readonly FederatedDevice[]>;
 }
 
 export interface FederationDeps extends WatchDeps {
   readonly home: FederationHome;
   readonly calls: CallManager;
+  /** What calls are handed: REFERs of ours travel as they do. */
+  readonly world: CallWorld;
+  /** The loudspeaker rings for a call that was pushed here, or no more. */
+  readonly ring: (on: boolean) => void;
 }
 
 export interface FederationConfig {
   readonly policy: WatchPolicy;
+  readonly push: PushPolicy;
 }
 
 /** Which device has a call that rang here too, or was taken from here. */
@@ -43,6 +52,7 @@ export interface Taker {
 
 /** Calls answered elsewhere whose device is remembered. */
 const MOST_TAKEN = 200;
+const LOOP_DETECTED = 482;
 
 export class Federation {
   readonly onChange = new Signal<readonly FederationCall[]>();
@@ -54,6 +64,9 @@ export class Federation {
   readonly #since = new Map<string, Date>();
   /** By Call-ID. */
   readonly #taken = new Map<string, Taker>();
+  readonly #announcer: Announcer;
+  readonly #offers: Offers;
+  readonly #push: Push;
 
   constructor(deps: FederationDeps, config: FederationConfig) {
     this.#deps = deps;
@@ -64,6 +77,10 @@ export class Federation {
       wanted: () => home.profile === 'sip' || config.policy === 'always' || this.#hasOthers,
     });
     this.#watch.onChange.on(() => this.#look());
+    this.#announcer = new Announcer(deps);
+    this.#offers = new Offers({ ...deps, policy: config.push });
+    this.#offers.onChange.on(() => this.#look());
+    this.#push = new Push({ ...deps, devices: () => home.federation });
     this.#off = [
       home.onFederation.on(() => {
         this.#watch.consider();
@@ -74,9 +91,47 @@ export class Federation {
     ];
   }
 
-  /** Oldest first. */
+  /** Oldest first; what was pushed here and is not told of otherwise comes last. */
   get list(): readonly FederationCall[] {
-    return this.#seen.map(({ call }) => call);
+    const offers = this.#offers.list;
+    const rows = this.#seen.map(({ call, name }): FederationCall => {
+      const offered = offers.some((offer) => name !== undefined && sameDialog(offer.name, name));
+      return offered ? { ...call, offered } : call;
+    });
+    const others = offers.filter(({ name }) => !this.#seenAs(name));
+    return [...rows, ...others.map(({ row }) => row)];
+  }
+
+  /** A SUBSCRIBE or REFER outside a dialog. False: not for the federation. */
+  handle(incoming: Incoming): boolean {
+    const { request } = incoming;
+    if (request.method === 'REFER') return this.#offers.take(incoming);
+    if (request.method !== 'SUBSCRIBE' || request.event?.type.toLowerCase() !== DIALOG_EVENT) return false;
+    // A proxy that asks every contact of the number asks us too.
+    if (this.#watch.isOwn(request)) incoming.respond(LOOP_DETECTED);
+    else this.#announcer.take(incoming);
+    return true;
+  }
+
+  /** A call that was pushed here is not wanted. Throws TandemError `federation.unknown`. */
+  decline(id: string): void {
+    const seen = this.#seen.find(({ call }) => call.id === id);
+    if (!this.#offers.decline(this.#offered(id, seen)?.row.id ?? id)) throw unknown(id);
+  }
+
+  #offered(id: string, seen: Seen | undefined): Offer | undefined {
+    return this.#offers.list.find(
+      ({ row, name }) => row.id === id || (seen?.name !== undefined && sameDialog(name, seen.name)),
+    );
+  }
+
+  /** Hands an active call to another device. Throws as `Push.begin`. */
+  push(call: string, instance: string): Call {
+    return this.#push.begin(call, instance);
+  }
+
+  #seenAs(name: DialogName): Seen | undefined {
+    return this.#seen.find((seen) => seen.name !== undefined && sameDialog(seen.name, name));
   }
 
   get subscription(): DialogWatch['state'] {
@@ -94,11 +149,10 @@ export class Federation {
    */
   pull(id: string): Call {
     const seen = this.#seen.find(({ call }) => call.id === id);
-    if (!seen) {
-      throw new TandemError('caller', 'federation.unknown', 'There is no such call on another device.', {
-        detail: { id },
-      });
-    }
+    const offer = this.#offered(id, seen);
+    const taken = offer && this.#offers.pull(offer.row.id);
+    if (taken) return taken;
+    if (!seen) throw unknown(id);
     const target = pullTarget(seen.entry);
     if (!seen.call.pullable || !seen.name || !target) throw notPullable(seen);
     const call = this.#deps.calls.place({
@@ -113,7 +167,7 @@ export class Federation {
     });
     call.onEnded.on((row) => {
       const sentence = pullFailure(row.end, row.answered !== undefined);
-      if (sentence !== undefined) call.tell(sentence);
+      if (sentence !== undefined) call.notes.tell(sentence);
     });
     return call;
   }
@@ -121,6 +175,8 @@ export class Federation {
   /** Un-subscribes. */
   stop(): void {
     for (const off of this.#off) off();
+    this.#offers.stop();
+    this.#announcer.stop();
     this.#watch.stop();
   }
 
@@ -172,7 +228,8 @@ export class Federation {
     const replaced = this.#seen.flatMap(({ entry }) => entry.replaces ?? []);
     for (const call of known(this.#deps.calls)) {
       if (!(call instanceof Call) || call.ended) continue;
-      call.pulled = call.dialogNames.some((name) => replaced.some((each) => names(each, name)));
+      const away = call.dialogNames.some((name) => replaced.some((each) => names(each, name)));
+      call.pulled = away || this.#push.isLeaving(call.id);
     }
   }
 
@@ -193,11 +250,19 @@ export class Federation {
   }
 }
 
+const sameDialog = (a: DialogName, b: DialogName): boolean =>
+  a.callId === b.callId && a.localTag === b.localTag && a.remoteTag === b.remoteTag;
+
 const names = (replaced: DialogName, { callId, localTag, remoteTag }: DialogName): boolean =>
   replaced.callId === callId &&
   ((replaced.localTag === localTag && replaced.remoteTag === remoteTag) ||
     // Some write it as the Replaces header does, from the far end's side.
     (replaced.localTag === remoteTag && replaced.remoteTag === localTag));
+
+const unknown = (id: string): TandemError =>
+  new TandemError('caller', 'federation.unknown', 'There is no such call on another device.', {
+    detail: { id },
+  });
 
 const notPullable = ({ call, entry }: Seen): TandemError => {
   const why =

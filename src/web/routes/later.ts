@@ -4,12 +4,6 @@ import * as shapes from '../shapes.ts';
 import type { Route, RouteContext } from './route.ts';
 
 const LATER: readonly Pick<Route, 'method' | 'path' | 'what' | 'body' | 'query'>[] = [
-  {
-    method: 'POST',
-    path: '/api/v1/calls/:id/push',
-    what: 'Give a call to another device',
-    body: shapes.push,
-  },
   { method: 'GET', path: '/api/v1/messages', what: 'Messages, newest first', query: shapes.page },
   { method: 'POST', path: '/api/v1/messages', what: 'Send a message', body: shapes.message },
 ];

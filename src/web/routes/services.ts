@@ -1,4 +1,4 @@
-// `GET federation/calls`, `POST federation/calls/ID/pull`, and beside the contract `GET messages-waiting`.
+// `GET federation/calls`, `POST federation/calls/ID/pull`, `POST calls/ID/push`, and beside the contract `GET messages-waiting`.
 import * as shapes from '../shapes.ts';
 import type { Route, RouteContext } from './route.ts';
 
@@ -18,6 +18,27 @@ export function serviceRoutes({ ports }: RouteContext): Route[] {
       body: shapes.nothing,
       answer: shapes.call,
       handle: ({ params: { id = '' } }) => ports.federation.pull(id),
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/federation/calls/:id/decline',
+      what: 'Do not take a call that another device hands over',
+      body: shapes.nothing,
+      answer: shapes.federationCalls,
+      handle: ({ params: { id = '' } }) => {
+        ports.federation.decline(id);
+        return ports.federation.list();
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/calls/:id/push',
+      what: 'Give a call to another device; what becomes of it is told by its details',
+      body: shapes.push,
+      answer: shapes.call,
+      // The shape says what it is.
+      handle: ({ params: { id = '' }, body }) =>
+        ports.federation.push(id, (body as { instance: string }).instance),
     },
     {
       method: 'GET',

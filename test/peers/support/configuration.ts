@@ -16,6 +16,8 @@ export interface DeviceSettings {
   readonly playback?: string;
   readonly instance?: string;
   readonly autoAnswer?: string;
+  /** `[mwi] subscribe`; `never` when not given: where nothing else is judged, one SUBSCRIBE less to tell apart. */
+  readonly mwi?: 'auto' | 'always' | 'never';
   /** Milliseconds; those of RFC 3261 when not given. */
   readonly timers?: { readonly t1: number; readonly t2: number; readonly t4: number };
   /** More TOML: whole tables, or keys of the tables named here. */
@@ -60,6 +62,8 @@ ${settings.media ?? ''}
 capture = "${settings.capture ?? 'tone:1000'}"
 playback = "${settings.playback ?? 'null'}"
 ${settings.audio ?? ''}
+[mwi]
+subscribe = "${settings.mwi ?? 'never'}"
 [call]
 ${settings.autoAnswer ? `auto_answer = "${settings.autoAnswer}"` : ''}
 ${settings.call ?? ''}

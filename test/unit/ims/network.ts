@@ -146,7 +146,18 @@ export class Net {
       timers: IMS_TIMERS,
       log: silentLogger(),
       userAgent: '',
-      allow: ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'NOTIFY', 'REGISTER', 'SUBSCRIBE', 'MESSAGE'],
+      allow: [
+        'INVITE',
+        'ACK',
+        'CANCEL',
+        'BYE',
+        'OPTIONS',
+        'NOTIFY',
+        'REGISTER',
+        'SUBSCRIBE',
+        'MESSAGE',
+        'REFER',
+      ],
       supported: ['path', 'outbound', 'gruu', 'mediasec', 'replaces'],
     });
   }

@@ -75,7 +75,10 @@ test('[MD-2.2.2c] the federation names every device once and knows which is this
   const table = new RegInfoTable();
   table.apply(read(FULL));
   assert.equal(federation(table, SELF), [
-    { uri: SELF.contact, instance: INSTANCE, self: true, state: 'active' },
+    {
+      ...{ uri: SELF.contact, instance: INSTANCE, self: true, state: 'active' },
+      gruu: `sip:+46701234567@op.example;gr=${INSTANCE}`,
+    },
     { uri: 'sip:phone@192.0.2.11', instance: undefined, self: false, state: 'active' },
   ]);
 });

@@ -3,6 +3,7 @@ import { silentLogger } from '#src/base/log.ts';
 import { SeededRandom } from '#src/base/random.ts';
 import { Seconds } from '#src/base/units.ts';
 import { CallManager } from '#src/call/manager.ts';
+import type { CallWorld } from '#src/call/world.ts';
 import type { Registration } from '#src/ims/registration.ts';
 import { DIALOG_INFO_NS, DIALOG_INFO_TYPE } from '#src/services/dialog-info/dialog-info.ts';
 import { Federation, type FederationConfig } from '#src/services/federation/federation.ts';
@@ -28,6 +29,12 @@ export interface HouseholdOptions {
   readonly refuse?: number;
 }
 
+/** The answers to a request of another device, and what is told after it. */
+export interface Asked {
+  readonly statuses: number[];
+  readonly notifies: SipRequest[];
+}
+
 export class Household {
   readonly net = new Net();
   readonly log = new MemoryLog();
@@ -39,6 +46,7 @@ export class Household {
   /** Whatever else came in a dialog of an INVITE. */
   readonly inDialog: Incoming[] = [];
   readonly notified: number[] = [];
+  readonly rings: boolean[] = [];
   server!: UserAgent;
   ua!: UserAgent;
   registration!: Registration;
@@ -48,12 +56,13 @@ export class Household {
   #subscription: Dialog | undefined;
   #reg: Dialog | undefined;
   #version = 0;
+  #asked = 0;
 
   static async start(options: HouseholdOptions = {}): Promise<Household> {
     const scene = new Household();
     await scene.#build(options);
     scene.registration.start();
-    await scene.net.pass(5);
+    await scene.net.pass(10);
     return scene;
   }
 
@@ -72,23 +81,21 @@ export class Household {
     this.ua = ua;
     this.registration = registration;
     const base = { ua, clock: net.clock, random: new SeededRandom(11), log: silentLogger() };
-    this.calls = new CallManager(
-      {
-        ...base,
-        line: registration,
-        media: this.media,
-        resolver: numericResolver,
-        resolveHost: async () => '192.0.2.77',
-        config: {
-          media: { address: 'auto', ports: { from: 20_000, to: 20_100 }, codecs: ['PCMU', 'PCMA'] },
-          audio: { capture: 'null', playback: 'null' },
-          ringTime: Seconds(60),
-          waiting: true,
-          autoAnswer: [],
-        },
+    const world: CallWorld = {
+      ...base,
+      line: registration,
+      media: this.media,
+      resolver: numericResolver,
+      resolveHost: async () => '192.0.2.77',
+      config: {
+        media: { address: 'auto', ports: { from: 20_000, to: 20_100 }, codecs: ['PCMU', 'PCMA'] },
+        audio: { capture: 'null', playback: 'null' },
+        ringTime: Seconds(60),
+        waiting: true,
+        autoAnswer: [],
       },
-      this.log,
-    );
+    };
+    this.calls = new CallManager(world, this.log);
     this.federation = new Federation(
       {
         ...base,
@@ -96,12 +103,14 @@ export class Household {
         retry: { base: Seconds(30), max: Seconds(1800) },
         home: registration,
         calls: this.calls,
+        world,
+        ring: (on) => void this.rings.push(on),
       },
-      { policy: 'auto', ...options.config },
+      { policy: 'auto', push: 'ring', ...options.config },
     );
     this.federation.onChange.on((list) => this.told.push(list));
     ua.onRequest((incoming) => {
-      if (!this.calls.handle(incoming)) incoming.respond(405);
+      if (!this.calls.handle(incoming) && !this.federation.handle(incoming)) incoming.respond(405);
     });
   }
 
@@ -215,12 +224,9 @@ export class Household {
 
   /** The far end calls the number; the INVITE as it left. */
   async ring(callId: string): Promise<{ request: SipRequest; cancel: () => Promise<void> }> {
-    const [register] = this.net.of('REGISTER').slice(-1);
-    const contact = register?.request.contacts[0];
-    if (!contact) throw new Error('not registered');
     const request = SipRequest.create({
       method: 'INVITE',
-      uri: contact.uri,
+      uri: this.#contact(),
       headers: [
         ['Max-Forwards', '70'],
         ['From', '"Bob" <sip:bob@op.example>;tag=bob'],
@@ -245,6 +251,64 @@ export class Household {
         await this.net.pass(0.5);
       },
     };
+  }
+
+  /**
+   * A request outside a dialog over the registered flow, as the network brings it from another device of the number:
+   * the status of its answer, and the NOTIFYs that follow.
+   */
+  async ask(
+    method: 'SUBSCRIBE' | 'REFER',
+    headers: readonly (readonly [string, string])[],
+    asserted: string | undefined = IMPU,
+  ): Promise<Asked> {
+    const callId = `asked-${this.#asked}`;
+    this.#asked += 1;
+    const asked: Asked = { statuses: [], notifies: [] };
+    const request = SipRequest.create({
+      method,
+      uri: this.#contact(),
+      headers: [
+        ['Max-Forwards', '70'],
+        ['From', `<${IMPU}>;tag=other`],
+        ['To', `<${IMPU}>`],
+        ['Call-ID', callId],
+        ['CSeq', `1 ${method}`],
+        ['Contact', CONTACT],
+        ...(asserted === undefined ? [] : [['P-Asserted-Identity', `<${asserted}>`] as const]),
+        ...headers,
+      ],
+    });
+    this.server.expect({ callId, localTag: 'other', method: 'NOTIFY' }, (incoming) => {
+      asked.notifies.push(incoming.request);
+      incoming.respond(200);
+    });
+    this.server.send(
+      request,
+      {
+        onFinal: ({ status }) => void asked.statuses.push(status),
+        onFailure: () => void asked.statuses.push(0),
+      },
+      { flow: this.#flow },
+    );
+    await this.net.pass(1);
+    return asked;
+  }
+
+  #contact(): SipRequest['requestUri'] {
+    const [register] = this.net.of('REGISTER').slice(-1);
+    const contact = register?.request.contacts[0];
+    if (!contact) throw new Error('not registered');
+    return contact.uri;
+  }
+
+  /** A call of the device that stands; the far end's dialog. */
+  async talk(): Promise<{ readonly id: string; readonly far: Dialog }> {
+    const call = this.calls.dial({ to: 'sip:bob@op.example' });
+    await this.net.pass(0.5);
+    const invite = this.invites.at(-1);
+    if (!invite) throw new Error('no INVITE');
+    return { id: call.id, far: await this.accept(invite) };
   }
 
   /** What left the device. */

@@ -142,7 +142,7 @@ class Voicemail {
     );
     scene.mailbox.onChange.on((state) => scene.told.push(state));
     registration.start();
-    await net.pass(5);
+    await net.pass(10);
     return scene;
   }
 

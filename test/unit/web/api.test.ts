@@ -214,7 +214,7 @@ test('our own defect is 500 and tells nothing of the inside', async () => {
 });
 
 test('what the contract knows and we cannot do is 503, not 404', async () => {
-  for (const [method, path, body] of ROUTES.filter(([, path]) => /push|messages$/.test(path))) {
+  for (const [method, path, body] of ROUTES.filter(([, path]) => /messages$/.test(path))) {
     const answer = await rig.raw(
       method,
       path,
@@ -246,6 +246,18 @@ test('calls on other devices are listed and taken; what cannot be taken is 404 o
   assert.is(unknown.status, 404);
   assert.match(JSON.stringify(unknown.body), /federation\.unknown/);
   assert.is((await rig.api('POST', 'federation/calls/f1/pull', { now: true })).status, 400);
+  assert.is((await rig.api('POST', 'federation/calls/f1/decline')).status, 200);
+  assert.is((await rig.api('POST', 'federation/calls/nobody/decline')).status, 404);
+});
+
+test('a call is pushed to a device of the number, and to no other', async () => {
+  rig.calls.set('p1', call('p1', 'active'));
+  const pushed = await rig.api('POST', 'calls/p1/push', { instance: 'urn:uuid:2' });
+  assert.equal([pushed.status, pushed.body], [200, call('p1', 'active')]);
+  assert.equal(rig.asked.at(-1), ['push', 'p1', 'urn:uuid:2']);
+  assert.is((await rig.api('POST', 'calls/p1/push', { instance: 'urn:uuid:nobody' })).status, 404);
+  assert.is((await rig.api('POST', 'calls/nobody/push', { instance: 'urn:uuid:2' })).status, 404);
+  assert.is((await rig.api('POST', 'calls/p1/push', {})).status, 400);
 });
 
 test('the mailbox is shown as the network told', async () => {

@@ -167,6 +167,19 @@ export class Rig {
           this.calls.set('pulled', made);
           return made;
         },
+        decline: (id) => {
+          this.asked.push(['decline', id]);
+          if (!this.federationCalls.some((each) => each.id === id))
+            throw new TandemError('caller', 'federation.unknown', 'No such call.');
+        },
+        push: (id, instance) => {
+          this.asked.push(['push', id, instance]);
+          if (instance === 'urn:uuid:nobody')
+            throw new TandemError('caller', 'federation.unknown-device', 'Nobody.');
+          const known = this.calls.get(id);
+          if (!known) throw new TandemError('caller', 'call.unknown', 'No such call.');
+          return known;
+        },
       },
       mailbox: () => this.mailbox,
       identities: { setActive: (uri, active) => void this.asked.push(['identity', uri, active]) },
