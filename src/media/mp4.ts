@@ -12,6 +12,9 @@ export interface Frame {
   readonly key: boolean;
   /** Those of the session description (`sprop-parameter-sets`), for a key frame that brings none. */
   readonly parameterSets?: readonly Buffer[];
+  /** To be turned so far clockwise, then mirrored left to right, to be seen upright (26.114 7.4.5); by default it is. */
+  readonly rotation?: number;
+  readonly mirrored?: boolean;
 }
 
 /** What a player must be told before the first frame. */
@@ -19,6 +22,8 @@ export interface Film {
   readonly format: PictureFormat;
   readonly sps: Buffer;
   readonly pps: Buffer;
+  readonly rotation: number;
+  readonly mirrored: boolean;
 }
 
 /** `video/mp4; codecs="avc1.42E01F"` (RFC 6381 3.3). */
@@ -30,12 +35,13 @@ export const filmType = ({ format }: Film): string => {
 };
 
 /** The film that a key frame begins: its own parameter sets, else those that the description gave. */
-export function filmOf({ data, parameterSets = [] }: Frame): Film | undefined {
+export function filmOf(frame: Frame): Film | undefined {
+  const { data, parameterSets = [], rotation = 0, mirrored = false } = frame;
   const units = [...splitAnnexB(data), ...parameterSets];
   const sps = units.find((unit) => nalType(unit) === NAL.sps);
   const pps = units.find((unit) => nalType(unit) === NAL.pps);
   const format = sps && readSps(sps);
-  return sps && pps && format ? { format, sps, pps } : undefined;
+  return sps && pps && format ? { format, sps, pps, rotation, mirrored } : undefined;
 }
 
 /** Further than this the timestamps of two frames are not apart: the sender has begun anew. */
@@ -45,7 +51,7 @@ const USUAL_FRAME = VIDEO_CLOCK / 30;
 
 /**
  * Frames in, octets out. A frame goes out when the next one has told how long it lasts. What comes before the first key
- * frame with parameter sets is left out; new sets begin a new initialisation segment.
+ * frame with parameter sets is left out; new sets and another orientation begin a new initialisation segment, with a key frame.
  */
 export class Mp4Writer {
   #film: Film | undefined;
@@ -63,6 +69,12 @@ export class Mp4Writer {
   /** A key frame is needed before anything can be written. */
   get awaitsKey(): boolean {
     return this.#awaitsKey;
+  }
+
+  /** The picture has turned: it is shown as before until a key frame comes, which whoever asked for the film should ask for. */
+  isTurned(frame: Frame): boolean {
+    const { rotation = 0, mirrored = false } = frame;
+    return this.#film !== undefined && (this.#film.rotation !== rotation || this.#film.mirrored !== mirrored);
   }
 
   /** What can be written now, perhaps nothing. */
@@ -90,7 +102,8 @@ export class Mp4Writer {
   }
 
   #begin(frame: Frame): readonly Buffer[] {
-    const film = filmOf(frame) ?? this.#film;
+    const { rotation = 0, mirrored = false } = frame;
+    const film = filmOf(frame) ?? (this.#film && { ...this.#film, rotation, mirrored });
     if (!film) return [];
     this.#awaitsKey = false;
     if (sameFilm(film, this.#film)) return [];
@@ -105,7 +118,11 @@ export class Mp4Writer {
 }
 
 const sameFilm = (one: Film, other: Film | undefined): boolean =>
-  other !== undefined && one.sps.equals(other.sps) && one.pps.equals(other.pps);
+  other !== undefined &&
+  one.sps.equals(other.sps) &&
+  one.pps.equals(other.pps) &&
+  one.rotation === other.rotation &&
+  one.mirrored === other.mirrored;
 
 // Boxes (14496-12 4.2). Numbers are big-endian.
 
@@ -140,6 +157,22 @@ const TRACK = 1;
 /** 1.0 in fixed point 16.16, and the identity matrix (8.2.2). */
 const ONE = 0x0001_0000;
 const UNITY = u32(ONE, 0, 0, 0, ONE, 0, 0, 0, 0x4000_0000);
+
+/** 8.3.2, 6.2.2: how a picture of this size is laid upon the screen, moved back to where its corner was. */
+function layout({ format: { width, height }, rotation, mirrored }: Film): Buffer {
+  // x' = a x + c y + tx, y' = b x + d y + ty; turned clockwise.
+  const turns: Readonly<Record<number, readonly [number, number, number, number]>> = {
+    90: [0, 1, -1, 0],
+    180: [-1, 0, 0, -1],
+    270: [0, -1, 1, 0],
+  };
+  const [a, b, c, d] = turns[rotation] ?? [1, 0, 0, 1];
+  const flip = mirrored ? -1 : 1;
+  const [ax, cx] = [a * flip, c * flip];
+  const tx = (ax < 0 ? width : 0) + (cx < 0 ? height : 0);
+  const ty = (b < 0 ? width : 0) + (d < 0 ? height : 0);
+  return u32(ax * ONE, b * ONE, 0, cx * ONE, d * ONE, 0, tx * ONE, ty * ONE, 0x4000_0000);
+}
 /** `und` in three times five bits (8.4.2). */
 const NO_LANGUAGE = 0x55c4;
 const DPI_72 = 0x0048_0000;
@@ -165,7 +198,7 @@ function initSegment(film: Film): Buffer {
     7,
     u32(0, 0, TRACK, 0, 0),
     zeros(16),
-    UNITY,
+    layout(film),
     u32(width * ONE, height * ONE),
   );
   const media = box(

@@ -13,6 +13,7 @@ export class FilmReader {
   readonly #writer = new Mp4Writer();
   readonly #off: (() => void)[];
   #isBehind = false;
+  #isTurning = false;
 
   /** Takes over a response whose headers were not sent: the type of the film is known from its first key frame. */
   constructor(response: ServerResponse, headers: Readonly<Record<string, string>>, watched: Watched) {
@@ -27,6 +28,10 @@ export class FilmReader {
 
   #add(frame: Frame): void {
     if (this.#isBehind) return;
+    // Once for each turn: the peer's key frames are dear.
+    const isTurned = this.#writer.isTurned(frame);
+    if (isTurned && !frame.key && !this.#isTurning) this.#watched.requestKeyFrame();
+    this.#isTurning = isTurned && !frame.key;
     for (const bytes of this.#writer.add(frame)) this.#write(bytes);
     if (this.#response.writableLength <= MOST_WAITING) return;
     this.#isBehind = true;

@@ -14,11 +14,14 @@ const RATE = 25;
 const STEP = VIDEO_CLOCK / RATE;
 
 /** Access units of a test picture, a key frame every ten. */
-function encoded(size: string, ...more: readonly string[]): Frame[] {
+const encoded = (size: string, ...more: readonly string[]): Frame[] =>
+  encodedFrom(`testsrc=size=${size}:rate=${RATE}`, more);
+
+function encodedFrom(graph: string, more: readonly string[]): Frame[] {
   const made = spawnSync(
     'ffmpeg',
     [
-      ...['-v', 'error', '-f', 'lavfi', '-i', `testsrc=size=${size}:rate=${RATE}`, '-frames:v', '25'],
+      ...['-v', 'error', '-f', 'lavfi', '-i', graph, '-frames:v', '25'],
       ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-bf', '0', '-g', '10'],
       ...['-x264-params', 'slices=1:aud=1:repeat-headers=1', '-pix_fmt', 'yuv420p', ...more],
       ...['-f', 'h264', '-'],
@@ -136,6 +139,74 @@ test('other parameter sets begin a new initialisation segment, the same ones do 
   assert.is(boxes(written([...small, ...large])).filter((type) => type === 'moov').length, 2);
 });
 
+/** Red on the left, blue on the right: turned and mirrored, it tells. */
+const HALVES = 'color=c=red:size=160x240:rate=25[l];color=c=blue:size=160x240:rate=25[r];[l][r]hstack';
+const halves = encodedFrom(HALVES, ['-profile:v', 'baseline']);
+
+type Side = 'left' | 'right' | 'top' | 'bottom';
+
+/** Where red is once the picture has been turned clockwise, then mirrored (26.114 7.4.5). */
+const TURNED: readonly { readonly rotation: number; readonly mirrored: boolean; readonly red: Side }[] = [
+  { rotation: 0, mirrored: false, red: 'left' },
+  { rotation: 90, mirrored: false, red: 'top' },
+  { rotation: 180, mirrored: false, red: 'right' },
+  { rotation: 270, mirrored: false, red: 'bottom' },
+  { rotation: 0, mirrored: true, red: 'right' },
+  { rotation: 90, mirrored: true, red: 'top' },
+  { rotation: 180, mirrored: true, red: 'left' },
+  { rotation: 270, mirrored: true, red: 'bottom' },
+];
+
+/** Which side of a picture of four by four pixels is red, by its corners. */
+function redSide(pixels: Buffer): string {
+  const isRed = [0, 3, 12, 15].map((at) => (pixels[3 * at] ?? 0) > (pixels[3 * at + 2] ?? 0));
+  const named: Readonly<Record<string, Side>> = {
+    'true,false,true,false': 'left',
+    'false,true,false,true': 'right',
+    'true,true,false,false': 'top',
+    'false,false,true,true': 'bottom',
+  };
+  return named[isRed.join()] ?? isRed.join();
+}
+
+const fourByFour = (input: Buffer, filter: string): Buffer =>
+  spawnSync(
+    'ffmpeg',
+    [
+      ...['-v', 'error', '-i', '-', '-vf', `${filter}scale=4:4:flags=area`, '-frames:v', '1'],
+      ...['-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'],
+    ],
+    { input, maxBuffer: 2 ** 26 },
+  ).stdout;
+
+for (const { rotation, mirrored, red } of TURNED) {
+  const turned = (by: number): void => {
+    const film = written(halves.map((frame) => ({ ...frame, rotation: by, mirrored })));
+    assert.is(redSide(fourByFour(film, '')), red);
+  };
+  test.proof(
+    `[MD-2.4.4h] a picture to be turned by ${rotation}${mirrored ? ' and mirrored' : ''} is shown upright by ffmpeg: red is ${red}`,
+    { peers: ['ffmpeg'], run: () => turned(rotation), control: () => turned((rotation + 180) % 360) },
+  );
+}
+
+test('a turn begins a new initialisation segment, with a key frame and not before', () => {
+  const writer = new Mp4Writer();
+  const rotations = halves.map((frame, at) => ({ ...frame, rotation: at >= 5 ? 90 : 0 }));
+  const moov = rotations.map((frame) => {
+    const turning = writer.isTurned(frame);
+    return { turning, begun: writer.add(frame).some((bytes) => bytes.includes('moov')) };
+  });
+  assert.equal(
+    moov.flatMap(({ begun }, at) => (begun ? [at] : [])),
+    [0, 10],
+  );
+  assert.equal(
+    moov.flatMap(({ turning }, at) => (turning ? [at] : [])),
+    [5, 6, 7, 8, 9, 10],
+  );
+});
+
 test('what is no parameter set is not believed', () => {
   for (const hex of ['', '67', '6742e01f', '68ce3c80', `67${'00'.repeat(40)}`])
     assert.is(readSps(Buffer.from(hex, 'hex')), undefined, hex);
@@ -188,6 +259,63 @@ test('[MD-2.4.5] the page shows received video as it comes', {
 }, async () => {
   const picture = await shown(encoded('320x240', '-profile:v', 'baseline'));
   assert.equal(picture, { width: 320, moves: true, refused: null });
+});
+
+/** What the page shows while the far end turns its camera, one way after the other, in one film. */
+async function turning(shownAs: (rotation: number) => number): Promise<void> {
+  const rig = await Rig.start(undefined, loadPage());
+  rig.calls.set('x', { ...call('x', 'active'), video: true });
+  rig.hasVideo = true;
+  let now = TURNED[0];
+  let at = 0;
+  const timer = setInterval(() => {
+    const frame = halves[at % halves.length];
+    const { rotation = 0, mirrored = false } = now ?? {};
+    if (frame)
+      rig.watched.onFrame.emit({
+        ...frame,
+        timestamp: (at * STEP) >>> 0,
+        rotation: shownAs(rotation),
+        mirrored,
+      });
+    at += 1;
+  }, 1000 / RATE);
+  const browser = await Chromium.open();
+  try {
+    await browser.go(rig.server.makeLink());
+    await browser.until(`${PICTURE} !== null && ${PICTURE}.videoWidth > 0`);
+    for (const one of TURNED) {
+      now = one;
+      let seen = '';
+      for (let time = 0; time < 60 && seen !== one.red; time += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        // The middle of the picture, as the screen has it.
+        const [x = 0, y = 0] = JSON.parse(
+          String(
+            await browser.evaluate(
+              `(({ x, y, width, height }) => JSON.stringify([x + width / 2, y + height / 2]))(${PICTURE}.getBoundingClientRect())`,
+            ),
+          ),
+        ) as number[]; // two numbers, by the expression
+        seen = redSide(
+          fourByFour(await browser.screenshot(), `crop=40:40:${Math.round(x - 20)}:${Math.round(y - 20)},`),
+        );
+      }
+      assert.is(seen, one.red, `turned by ${one.rotation}${one.mirrored ? ' and mirrored' : ''}`);
+    }
+    assert.is(await browser.evaluate(`${PICTURE}.error?.message ?? null`), null);
+  } finally {
+    clearInterval(timer);
+    await browser.close();
+    await rig.stop();
+  }
+}
+
+test.proof('[MD-2.4.4h] the page shows a picture upright while the far end turns and mirrors it', {
+  peers: ['Chromium'],
+  timeoutMs: 120_000,
+  run: () => turning((rotation) => rotation),
+  control: () => turning((rotation) => (rotation + 180) % 360),
 });
 
 test('and shows nothing of a stream that never has a key frame', {
