@@ -45,3 +45,8 @@ export function alternativeService(
     '',
   ].join('\n');
 }
+
+export const ALTERNATIVES = {
+  emergency: alternativeService('emergency', 'emergency-registration', 'This is an emergency call'),
+  restoration: alternativeService('restoration', 'initial-registration', 'The registration was lost'),
+} as const;

@@ -8,6 +8,18 @@ export interface FaultSettings {
   readonly registerStatus: number | undefined;
   readonly inviteStatus: number | undefined;
   readonly retryAfter: Seconds | undefined;
+  /** Contacts of a 3xx. */
+  readonly contacts: readonly string[];
+  /** Of a 422 (RFC 4028). */
+  readonly minSe: Seconds | undefined;
+  /** Of a 423 (RFC 3261 10.3). */
+  readonly minExpires: Seconds | undefined;
+  /** Text of a Warning 399. */
+  readonly warning: string | undefined;
+  /** A whole Reason value: `Q.850;cause=21`. */
+  readonly reason: string | undefined;
+  /** What the body of a 380 or 504 says (24.229 7.6). */
+  readonly alternative: 'emergency' | 'restoration' | undefined;
   /** The status is given once, then the request is served again. */
   readonly once: boolean;
   /** Nothing is answered. */
@@ -23,6 +35,12 @@ const NO_FAULTS: FaultSettings = {
   registerStatus: undefined,
   inviteStatus: undefined,
   retryAfter: undefined,
+  contacts: [],
+  minSe: undefined,
+  minExpires: undefined,
+  warning: undefined,
+  reason: undefined,
+  alternative: undefined,
   once: false,
   silent: false,
   stale: false,
@@ -33,6 +51,7 @@ const NO_FAULTS: FaultSettings = {
 export interface Refusal {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
+  readonly alternative: FaultSettings['alternative'];
 }
 
 export class Faults {
@@ -52,13 +71,29 @@ export class Faults {
 
   /** The answer this request gets instead of being served. */
   refusal(request: SipRequest): Refusal | undefined {
-    const { registerStatus, inviteStatus, retryAfter, once } = this.#settings;
+    const { registerStatus, inviteStatus, once, alternative } = this.#settings;
     const { method } = request;
     const key = method === 'REGISTER' ? 'registerStatus' : method === 'INVITE' ? 'inviteStatus' : undefined;
     const status =
       key === 'registerStatus' ? registerStatus : key === 'inviteStatus' ? inviteStatus : undefined;
     if (key === undefined || status === undefined) return undefined;
     if (once) this.set({ [key]: undefined });
-    return { status, headers: retryAfter === undefined ? [] : [['Retry-After', String(retryAfter)]] };
+    return { status, headers: headersOf(this.#settings), alternative };
   }
 }
+
+/** What a refusal carries, whatever its status: who breaks rules must be able to break them all. */
+function headersOf(settings: FaultSettings): [string, string][] {
+  const { retryAfter, contacts, minSe, minExpires, warning, reason } = settings;
+  const rows: [string, string | number | undefined][] = [
+    ['Retry-After', retryAfter],
+    ['Contact', contacts.length > 0 ? contacts.map((uri) => `<${uri}>`).join(', ') : undefined],
+    ['Min-SE', minSe],
+    ['Min-Expires', minExpires],
+    ['Warning', warning === undefined ? undefined : `399 operator ${quoted(warning)}`],
+    ['Reason', reason],
+  ];
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+}
+
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;

@@ -7,6 +7,8 @@ import type { Operator } from './operator.ts';
 
 const STATUS = { type: ['integer', 'null'], minimum: 300, maximum: 699 };
 const SPAN = { type: ['number', 'null'], minimum: 0, maximum: 2 ** 32 - 1 };
+/** A line of a header field. */
+const TEXT = { type: ['string', 'null'], minLength: 1, maxLength: 256, pattern: '^[^\\r\\n]*$' };
 const FLAG = { type: 'boolean' };
 const REMOVALS = ['deactivated', 'rejected', 'probation', 'unregistered', 'expired', 'shortened'] as const;
 
@@ -18,6 +20,12 @@ export const FAULT_SHAPE = {
     register_status: STATUS,
     invite_status: STATUS,
     retry_after: SPAN,
+    contacts: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 1024 }, maxItems: 20 },
+    min_se: SPAN,
+    min_expires: SPAN,
+    warning: TEXT,
+    reason: TEXT,
+    alternative: { type: ['string', 'null'], enum: ['emergency', 'restoration', null] },
     once: FLAG,
     silent: FLAG,
     stale: FLAG,
@@ -47,6 +55,12 @@ export const describeFaults = (settings: FaultSettings): Record<string, unknown>
   register_status: settings.registerStatus ?? null,
   invite_status: settings.inviteStatus ?? null,
   retry_after: settings.retryAfter ?? null,
+  contacts: settings.contacts,
+  min_se: settings.minSe ?? null,
+  min_expires: settings.minExpires ?? null,
+  warning: settings.warning ?? null,
+  reason: settings.reason ?? null,
+  alternative: settings.alternative ?? null,
   once: settings.once,
   silent: settings.silent,
   stale: settings.stale,
@@ -60,10 +74,17 @@ export function changeFaults(operator: Operator, body: Record<string, unknown>):
   const status = (key: string): number | undefined => (typeof rest[key] === 'number' ? rest[key] : undefined);
   const span = (key: string): Seconds | undefined =>
     typeof rest[key] === 'number' ? Seconds(rest[key]) : undefined;
+  const line = (key: string): string | undefined => (typeof rest[key] === 'string' ? rest[key] : undefined);
   operator.faults.set({
     ...('register_status' in rest ? { registerStatus: status('register_status') } : {}),
     ...('invite_status' in rest ? { inviteStatus: status('invite_status') } : {}),
     ...('retry_after' in rest ? { retryAfter: span('retry_after') } : {}),
+    ...('min_se' in rest ? { minSe: span('min_se') } : {}),
+    ...('min_expires' in rest ? { minExpires: span('min_expires') } : {}),
+    ...('warning' in rest ? { warning: line('warning') } : {}),
+    ...('reason' in rest ? { reason: line('reason') } : {}),
+    ...(Array.isArray(rest.contacts) ? { contacts: rest.contacts.map(String) } : {}),
+    ...('alternative' in rest ? { alternative: alternativeOf(rest.alternative) } : {}),
     ...('delay' in rest ? { delay: span('delay') } : {}),
     ...(typeof rest.once === 'boolean' ? { once: rest.once } : {}),
     ...(typeof rest.silent === 'boolean' ? { silent: rest.silent } : {}),
@@ -74,6 +95,9 @@ export function changeFaults(operator: Operator, body: Record<string, unknown>):
   if (deregister !== undefined) end(operator, deregister as Record<string, unknown>);
   return describeFaults(operator.faults.settings);
 }
+
+const alternativeOf = (value: unknown): FaultSettings['alternative'] =>
+  value === 'emergency' || value === 'restoration' ? value : undefined;
 
 function end({ location }: Operator, asked: Record<string, unknown>): void {
   const event = REMOVALS.find((name) => name === asked.event) satisfies BindingEvent | undefined;

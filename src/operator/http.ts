@@ -5,8 +5,11 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { webAddress } from '#src/base/config/rules.ts';
 import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
+import { Seconds } from '#src/base/units.ts';
+import { parseCapture } from '#src/media/endpoint.ts';
 import { answerFor, HttpError, listenError, notFound, unauthorized } from '#src/web/errors.ts';
 import { addAll, type Route } from '#src/web/routes/route.ts';
+import type { AnnouncementSettings } from './announcement.ts';
 import { changeFaults, describeFaults, FAULT_SHAPE } from './http-faults.ts';
 import { changePolicy, describePolicy, POLICY_SHAPE } from './http-policy.ts';
 import {
@@ -29,6 +32,7 @@ export interface OperatorWebOptions {
 
 const BODY_LIMIT = 64 * 1024;
 const TEXT = { type: 'string', minLength: 1, maxLength: 1024 };
+const SPAN = { type: 'number', minimum: 0, maximum: 3600 };
 const STATUS = { type: 'integer', minimum: 300, maximum: 699 };
 const object = (properties: Record<string, unknown>, required: readonly string[] = []) => ({
   type: 'object',
@@ -36,6 +40,32 @@ const object = (properties: Record<string, unknown>, required: readonly string[]
   required,
   additionalProperties: false,
 });
+
+const ANNOUNCEMENT = object({
+  sound: TEXT,
+  seconds: { ...SPAN, exclusiveMinimum: 0 },
+  status: STATUS,
+  reason: { type: ['string', 'null'], minLength: 1, maxLength: 256, pattern: '^[^\\r\\n]*$' },
+  authorized: { type: 'string', enum: ['sendrecv', 'sendonly', 'inactive', 'none'] },
+});
+
+/** Keys that are left out stay as they are. Throws 400 for a sound that is none. */
+function announcementChanges(asked: Record<string, unknown>): Partial<AnnouncementSettings> {
+  const { sound, seconds, status, reason, authorized } = asked;
+  if (typeof sound === 'string' && !parseCapture(sound).ok) {
+    throw new HttpError(400, 'bad-request', `sound: "${sound}" is none.`);
+  }
+  return {
+    ...(typeof sound === 'string' ? { sound } : {}),
+    ...(typeof seconds === 'number' ? { seconds: Seconds(seconds) } : {}),
+    ...(typeof status === 'number' ? { status } : {}),
+    ...('reason' in asked ? { reason: typeof reason === 'string' ? reason : undefined } : {}),
+    ...(authorized === 'sendrecv' || authorized === 'sendonly' || authorized === 'inactive'
+      ? { authorized }
+      : {}),
+    ...(authorized === 'none' ? { authorized: '' } : {}),
+  };
+}
 
 export class OperatorWeb {
   readonly url: string;
@@ -118,15 +148,15 @@ function routes(operator: Operator, prefix: string): Route[] {
   const post = (
     name: string,
     body: object,
-    act: (phone: Phone, body: Record<string, unknown>) => void,
+    act: (phone: Phone, body: Record<string, unknown>) => void | Promise<void>,
   ): Route => ({
     method: 'POST',
     path: `${prefix}/phones/:id/${name}`,
     body: { ...body },
-    handle: ({ params, body: asked }) => {
+    handle: async ({ params, body: asked }) => {
       const phone = phoneOf(params);
       // The shape has been checked: it is an object.
-      act(phone, asked as Record<string, unknown>);
+      await act(phone, asked as Record<string, unknown>);
       return phone.snapshot;
     },
   });
@@ -143,7 +173,13 @@ function routes(operator: Operator, prefix: string): Route[] {
       phone.decline(typeof status === 'number' ? status : undefined);
     }),
     post('ignore', object({}), (phone) => phone.ignore()),
-    post('ring', object({}), (phone) => phone.ring()),
+    post('ring', object({ answer_after: SPAN }), (phone, { answer_after: after }) => {
+      phone.ring(typeof after === 'number' ? Seconds(after) : undefined);
+    }),
+    post('reject', object({}), (phone) => phone.reject()),
+    post('announce', ANNOUNCEMENT, (phone, asked) => phone.announce(announcementChanges(asked))),
+    post('hold', object({}), (phone) => phone.hold('hold')),
+    post('resume', object({}), (phone) => phone.hold('resume')),
     post('hangup', object({}), (phone) => phone.hangup()),
     post('call', object({ to: TEXT }, ['to']), (phone, { to }) => void phone.call(String(to))),
     { method: 'GET', path: `${prefix}/services`, handle: () => allServices(operator) },

@@ -41,7 +41,7 @@ import { RegEventServer } from './reg-event-server.ts';
 import { Registrar } from './registrar.ts';
 import { Router } from './router.ts';
 import { Services } from './services/service-data.ts';
-import { initialPolicy, readServices, readUri } from './settings.ts';
+import { announcementOf, initialPolicy, readServices, readUri } from './settings.ts';
 
 export interface OperatorDeps {
   readonly clock: Clock;
@@ -205,9 +205,22 @@ export class Operator {
     const account = this.#phoneAccount(id, readUri(phone.uri), random);
     const at = this.#ownAddress();
     if (!at) throw new TandemError('ours', 'operator.phone', 'The phones need a TCP or UDP address.');
-    const { capture, playback, behaviour } = phone;
+    const { capture, playback, behaviour, answer_after } = phone;
+    const answerAfter = answer_after === undefined ? undefined : Seconds(answer_after);
     return new Phone({
-      ...{ id, account, behaviour, capture, playback, clock, random, log, resolver: this.#resolver },
+      announcement: announcementOf(phone),
+      ...{
+        id,
+        account,
+        behaviour,
+        answerAfter,
+        capture,
+        playback,
+        clock,
+        random,
+        log,
+        resolver: this.#resolver,
+      },
       media: media ?? this.#openEngine(log),
       domain: this.accounts.domain,
       registrar: addressUri(at),

@@ -4,14 +4,15 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
-import { Seconds } from '#src/base/units.ts';
+import { Seconds, toMilliseconds } from '#src/base/units.ts';
+import { Call } from '#src/call/call.ts';
 import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import { type CallLabel, cancelLabel } from '#src/call/labels.ts';
 import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import type { CallMedia } from '#src/call/media.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
-import { resolveMediaHost } from '#src/call/world.ts';
+import { type CallWorld, resolveMediaHost } from '#src/call/world.ts';
 import { memoryStore } from '#src/ims/instance.ts';
 import { Registration } from '#src/ims/registration.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
@@ -20,15 +21,19 @@ import { SIP_TIMERS } from '#src/sip/transaction/timers.ts';
 import type { Transport } from '#src/sip/transport/transport.ts';
 import { type Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
 import type { Account } from './accounts.ts';
+import { Announcement, type AnnouncementSettings } from './announcement.ts';
 
-/** What it does when it is called: ring and wait to be told, answer, decline, or not react at all. */
-export type PhoneBehaviour = 'ring' | 'answer' | 'decline' | 'ignore';
+/** What it does when it is called: ring and wait to be told, answer, refuse, not react at all, or play an announcement. */
+export type PhoneBehaviour = 'ring' | 'answer' | 'decline' | 'reject' | 'ignore' | 'announce';
 
 export interface PhoneOptions {
   readonly id: string;
   readonly account: Account;
   readonly domain: string;
   readonly behaviour: PhoneBehaviour;
+  /** Of `ring`: it answers by itself after so long. */
+  readonly answerAfter: Seconds | undefined;
+  readonly announcement: AnnouncementSettings;
   readonly capture: string;
   readonly playback: string;
   /** The operator's own address. */
@@ -60,6 +65,7 @@ export interface PhoneEnd {
 
 const EXPIRES = Seconds(3600);
 const BUSY_HERE = 486;
+const DECLINE = 603;
 const RING_SECONDS = Seconds(3600);
 /** Ended calls that are remembered. */
 const LOG_LENGTH = 100;
@@ -73,13 +79,19 @@ export class Phone {
   readonly #ua: UserAgent;
   readonly #registration: Registration;
   readonly #calls: CallManager;
+  readonly #world: CallWorld;
   readonly #ringing = new Set<Incoming>();
+  readonly #announcements = new Set<Announcement>();
   #behaviour: PhoneBehaviour;
+  #answerAfter: Seconds | undefined;
+  #announcement: AnnouncementSettings;
 
   constructor(options: PhoneOptions) {
     this.id = options.id;
     this.#options = options;
     this.#behaviour = options.behaviour;
+    this.#answerAfter = options.answerAfter;
+    this.#announcement = options.announcement;
     const { transport, resolver, clock, random, log, account, domain, registrar, media, capture, playback } =
       options;
     this.#ua = new UserAgent({
@@ -108,28 +120,26 @@ export class Phone {
         access: { access: 'ethernet' },
       },
     });
-    this.#calls = new CallManager(
-      {
-        ...{
-          ua: this.#ua,
-          line: this.#registration,
-          media,
-          clock,
-          random,
-          log,
-          resolver,
-          resolveHost: resolveMediaHost,
-        },
-        config: {
-          media: { address: 'auto', ports: { from: 0, to: 0 }, codecs: ['AMR-WB', 'PCMA', 'PCMU'] },
-          audio: { capture, playback },
-          ringTime: RING_SECONDS,
-          waiting: true,
-          autoAnswer: 'all',
-        },
+    this.#world = {
+      ...{
+        ua: this.#ua,
+        line: this.#registration,
+        media,
+        clock,
+        random,
+        log,
+        resolver,
+        resolveHost: resolveMediaHost,
       },
-      memoryLog(),
-    );
+      config: {
+        media: { address: 'auto', ports: { from: 0, to: 0 }, codecs: ['AMR-WB', 'PCMA', 'PCMU'] },
+        audio: { capture, playback },
+        ringTime: RING_SECONDS,
+        waiting: true,
+        autoAnswer: 'all',
+      },
+    };
+    this.#calls = new CallManager(this.#world, memoryLog());
     this.#ua.onRequest((incoming) => this.#called(incoming));
     this.#registration.onChange.on(() => this.#changed());
     this.#calls.onChange.on(() => this.#changed());
@@ -160,6 +170,7 @@ export class Phone {
   }
 
   async stop(): Promise<void> {
+    for (const announcement of this.#announcements) announcement.stop();
     await this.#calls.close();
     await this.#registration.stop();
     await this.#ua.stop();
@@ -179,13 +190,35 @@ export class Phone {
     if (!declined) this.#behave('decline');
   }
 
+  /** Refuses the next call for every device of the number (603). */
+  reject(): void {
+    if (!this.#take((incoming) => void incoming.respond(DECLINE))) this.#behave('reject');
+  }
+
+  /** The next call hears an announcement ahead of the answer, and is refused. */
+  announce(changes: Partial<AnnouncementSettings> = {}): void {
+    this.#announcement = { ...this.#announcement, ...changes };
+    this.#behave('announce');
+  }
+
+  /** Every call that talks is held, or taken back. Rejects with what `Call.hold` resolves to. */
+  async hold(action: 'hold' | 'resume'): Promise<void> {
+    const active = this.#calls.list().filter(({ state }) => state === 'active');
+    for (const { id } of active) {
+      const call = this.#calls.get(id);
+      const error = call instanceof Call ? await call[action]() : undefined;
+      if (error) throw error;
+    }
+  }
+
   /** Lets what rings ring on, and does not react to the next call. */
   ignore(): void {
     this.#behave('ignore');
   }
 
-  /** Rings and waits to be told. */
-  ring(): void {
+  /** Rings and waits to be told, or answers by itself after so long. */
+  ring(answerAfter?: Seconds): void {
+    this.#answerAfter = answerAfter;
     this.#behave('ring');
   }
 
@@ -224,7 +257,27 @@ export class Phone {
     }
     if (this.#behaviour === 'answer') this.#calls.handle(incoming);
     else if (this.#behaviour === 'decline') incoming.respond(BUSY_HERE);
+    else if (this.#behaviour === 'reject') incoming.respond(DECLINE);
+    else if (this.#behaviour === 'announce') this.#play(incoming);
     else this.#letRing(incoming);
+  }
+
+  #play(incoming: Incoming): void {
+    const announcement = new Announcement(this.#world, incoming, this.#announcement);
+    this.#announcements.add(announcement);
+    announcement.onEnd.on(() => this.#announcements.delete(announcement));
+    announcement.start();
+  }
+
+  /** When nobody was quicker. */
+  #answerLater(incoming: Incoming): void {
+    const after = this.#answerAfter;
+    if (after === undefined) return;
+    const timer = this.#options.clock.after(toMilliseconds(after), () => {
+      if (this.#ringing.delete(incoming)) this.#calls.handle(incoming);
+      this.#changed();
+    });
+    incoming.onEnd.on(() => timer.cancel());
   }
 
   #letRing(incoming: Incoming): void {
@@ -233,6 +286,7 @@ export class Phone {
         headers: [['Contact', this.#registration.contact({ privacy: false }).toString()]],
       });
       this.#ringing.add(incoming);
+      this.#answerLater(incoming);
     }
     incoming.onCancel.on(({ reasons }) => {
       const rang = this.#ringing.has(incoming);

@@ -16,8 +16,8 @@ import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Accounts } from './accounts.ts';
 import { type Edge, type MediaExchange, notUnderstood, stripAgreement } from './edge/edge.ts';
-import { alternativeService, IMS_XML, isCallBack, isEmergency } from './emergency.ts';
-import type { Faults } from './faults.ts';
+import { ALTERNATIVES, IMS_XML, isCallBack, isEmergency } from './emergency.ts';
+import type { Faults, Refusal } from './faults.ts';
 import { type Origin, originOf } from './identity-rules.ts';
 import { type Caller, type Legs, MAX_FORWARDS } from './legs.ts';
 import type { Location } from './location.ts';
@@ -76,7 +76,8 @@ export class Router {
     const { faults } = this.#deps;
     const refusal = faults.refusal(request);
     const unknown = notUnderstood(request, this.#deps.edge);
-    if (refusal) this.#refuse(server, refusal.status, refusal.headers);
+    if (refusal?.alternative) this.#alternative(server, refusal.alternative, refusal);
+    else if (refusal) this.#refuse(server, refusal.status, refusal.headers);
     else if (request.method === 'CANCEL') this.#cancel(server);
     else if (request.method === 'REGISTER') server.respond(this.#deps.registrar.answer(request, server.flow));
     else if (request.maxForwards === 0) this.#refuse(server, 483);
@@ -185,16 +186,19 @@ export class Router {
     else setup.ring(called);
   }
 
-  /** 24.229 5.2.10: the device shall place the emergency call in another way. */
-  #alternative(server: ServerTransaction): void {
+  /** 24.229 5.2.10, 5.2.6.3: the device shall place the call in another way, or register anew; who says so is on its path. */
+  #alternative(
+    server: ServerTransaction,
+    type: 'emergency' | 'restoration' = 'emergency',
+    { status, headers }: Pick<Refusal, 'status' | 'headers'> = { status: 380, headers: [] },
+  ): void {
     const { addresses, random } = this.#deps;
-    const response = SipResponse.reply(server.request, 380, {
+    const path = addresses.facing(server.flow).withUser('term');
+    const response = SipResponse.reply(server.request, status, {
       toTag: randomToken(random),
-      headers: [
-        ['P-Asserted-Identity', NameAddr.of(addresses.facing(server.flow).withUser('term')).toString()],
-      ],
+      headers: [...headers, ['P-Asserted-Identity', NameAddr.of(path).toString()]],
     });
-    response.setBody(IMS_XML, alternativeService('emergency', 'emergency-registration', 'Emergency call'));
+    response.setBody(IMS_XML, ALTERNATIVES[type]);
     server.respond(response);
   }
 

@@ -3,6 +3,7 @@ import type { OperatorConfig } from '#src/base/config/operator-schema.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Seconds } from '#src/base/units.ts';
 import { parseUri, type Uri } from '#src/sip/message/uri.ts';
+import type { AnnouncementSettings } from './announcement.ts';
 import type { PolicySettings } from './policy.ts';
 import { type Country, countryOf } from './services/countries.ts';
 import { DIVERSIONS, type ServiceSet } from './services/service-data.ts';
@@ -54,3 +55,11 @@ export function readServices(row: OperatorConfig['services'][number]): ServiceSe
     restrictAnswer: row.restrict_answer,
   };
 }
+
+export const announcementOf = (phone: OperatorConfig['phones'][number]): AnnouncementSettings => ({
+  sound: phone.announce_sound,
+  seconds: Seconds(phone.announce_seconds),
+  status: phone.announce_status,
+  reason: phone.announce_reason,
+  authorized: phone.announce_authorized === 'none' ? '' : phone.announce_authorized,
+});

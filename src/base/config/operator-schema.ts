@@ -40,9 +40,26 @@ export const operatorSchema = {
         format: is.userUri,
       }),
     ),
-    behaviour: choice(['ring', 'answer', 'decline', 'ignore'], {
-      doc: 'What it does when it is called: ring and wait for its API, answer, decline (486), or not react at all.',
+    behaviour: choice(['ring', 'answer', 'decline', 'reject', 'ignore', 'announce'], {
+      doc: 'What it does when it is called: ring and wait for its API, answer, decline (486), reject (603), not react at all, or play an announcement ahead of the answer and refuse.',
       default: 'ring',
+    }),
+    answer_after: number({
+      doc: 'With `ring`: it answers by itself after so long, in seconds.',
+      min: 0,
+      max: 3600,
+    }),
+    announce_sound: text({
+      doc: 'With `announce`: what is played.',
+      format: is.audioSource,
+      default: 'tone:950',
+    }),
+    announce_seconds: number({ doc: 'How long, in seconds.', min: 0.1, max: 600, default: 5 }),
+    announce_status: number({ doc: 'The refusal after it.', ...SIP_STATUS, default: 404 }),
+    announce_reason: text({ doc: 'Its Reason header field: `"Q.850;cause=1"`.', format: is.printable }),
+    announce_authorized: choice(['sendrecv', 'sendonly', 'inactive', 'none'], {
+      doc: 'P-Early-Media of the 183; `none`: without.',
+      default: 'sendonly',
     }),
     capture: text({ doc: 'Its microphone.', format: is.audioSource, default: 'tone:440' }),
     playback: text({ doc: 'Its speaker.', format: is.audioSink, default: 'null' }),

@@ -1,5 +1,5 @@
 // The user agent and the line of a conference focus (RFC 4579 5, TS 24.147 5.3.2): what says that it is one.
-import { CALL_METHODS, CALL_OPTION_TAGS } from '#src/call/capabilities.ts';
+import { CALL_METHODS, understoodTags } from '#src/call/capabilities.ts';
 import type { Line } from '#src/call/line.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { DigestClient } from '#src/sip/digest/client.ts';
@@ -23,7 +23,7 @@ export class FocusAgent extends UserAgent {
       ...options,
       userAgent: 'Tandem-focus',
       allow: METHODS,
-      supported: [...CALL_OPTION_TAGS, 'norefersub'],
+      supported: understoodTags('off'),
     });
     this.decorate = (message) => {
       // Nobody waits behind another one in a conference.

@@ -68,6 +68,7 @@ test('registrations, phones and faults, under both names', async () => {
     assert.equal(faults.body, {
       ...{ register_status: 503, invite_status: null, retry_after: 5, once: true },
       ...{ silent: false, stale: false, wrong_rspauth: false, delay: null },
+      ...{ contacts: [], min_se: null, min_expires: null, warning: null, reason: null, alternative: null },
     });
     assert.is(
       ((await ask(operator, '/faults', { register_status: null })).body as { register_status: null })
@@ -108,6 +109,37 @@ test('with a token nothing is open; without one only loopback serves', async () 
     assert.unreachable();
   } catch (error) {
     assert.ok(TandemError.is(error, 'config.invalid'));
+  }
+});
+
+test('services, policy and conferences are changed and told while the network runs', async () => {
+  const operator = await start();
+  try {
+    const path = `/services/${encodeURIComponent('sip:friend@op.example')}`;
+    const before = (await ask(operator, path)).body as Record<string, unknown>;
+    assert.equal([before.cfu, before.barred, before.notify], [null, [], true]);
+    const set = (await ask(operator, path, { cfu: 'sip:b@op.example', barred: ['baic'] })).body;
+    assert.equal(set, { ...before, cfu: 'sip:b@op.example', barred: ['baic'] });
+    // What is not named stays; null takes back.
+    const again = (await ask(operator, path, { cfu: null })).body;
+    assert.equal(again, { ...before, barred: ['baic'] });
+    assert.is((await ask(operator, path, { cfu: 'no uri' })).status, 400);
+    assert.is((await ask(operator, path, { barred: ['everything'] })).status, 400);
+    assert.is((await ask(operator, '/services/sip:nobody@op.example', {})).status, 404);
+    const policy = (await ask(operator, '/policy', { fork: 'sequence', country: 'de' })).body as Record<
+      string,
+      unknown
+    >;
+    assert.equal([policy.fork, policy.country, policy.busy_everywhere], ['sequence', 'DE', false]);
+    assert.is((await ask(operator, '/policy', { fork: 'parallel', country: 'XX' })).status, 400);
+    assert.is(
+      ((await ask(operator, '/policy')).body as { fork: string }).fork,
+      'sequence',
+      'whole or not at all',
+    );
+    assert.equal((await ask(operator, '/conferences')).body, []);
+  } finally {
+    await operator.stop();
   }
 });
 

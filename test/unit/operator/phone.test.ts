@@ -15,8 +15,8 @@ const OFFER = [
   '',
 ].join('\r\n');
 
-async function withPhone(behaviour: string) {
-  const scene = await Scene.start({ phones: [{ id: 'phone', uri: NUMBER, behaviour }] });
+async function withPhone(behaviour: string, more: Readonly<Record<string, unknown>> = {}) {
+  const scene = await Scene.start({ phones: [{ id: 'phone', uri: NUMBER, behaviour, ...more }] });
   const { phone: other, tablet, guest } = await scene.three();
   const phone = scene.operator.phone('phone');
   if (!phone) throw new Error('no phone');
@@ -105,6 +105,98 @@ test('it calls when it is told, as its number', async () => {
   await scene.pass(0.2);
   assert.is(guest.last('INVITE').header('P-Asserted-Identity'), `<${NUMBER}>`);
   assert.is(phone.snapshot.calls[0]?.direction, 'out');
+});
+
+test('it rejects for all by itself (603), and answers by itself after a while', async () => {
+  const rejecting = await withPhone('reject');
+  await rejecting.guest.send(rejecting.invite);
+  await rejecting.tablet.reply(rejecting.tablet.last('INVITE'), 180);
+  for (const each of [rejecting.tablet, rejecting.other]) await each.reply(each.last('INVITE'), 487);
+  assert.is(rejecting.guest.statuses('INVITE').at(-1), 603);
+
+  const later = await withPhone('ring', { answer_after: 3 });
+  await later.guest.send(later.invite);
+  await later.scene.pass(2);
+  assert.is(later.guest.statuses('INVITE').at(-1), 180);
+  await later.scene.pass(2);
+  assert.is(later.guest.statuses('INVITE').at(-1), 200);
+  // Told to answer earlier, it does not answer again.
+  assert.is(later.phone.snapshot.calls.length, 1);
+});
+
+test('an announcement: 183 with sound and P-Early-Media, then the refusal with its Reason', async () => {
+  const { scene, guest, phone, tablet, other, invite } = await withPhone('announce', {
+    announce_seconds: 4,
+    announce_status: 404,
+    announce_reason: 'Q.850;cause=1',
+  });
+  const before = scene.media.open;
+  await guest.send(invite);
+  await scene.pass(0.5);
+  const progress = guest.responses('INVITE').find(({ status }) => status === 183);
+  assert.is(progress?.header('P-Early-Media'), 'sendonly');
+  assert.match(progress?.body.toString() ?? '', /m=audio \d+ RTP\/AVP 0/);
+  assert.is(progress?.header('Require'), undefined);
+  assert.is(scene.media.open, before + 1);
+  const last = scene.media.streams.at(-1);
+  assert.is(last?.last?.send, true);
+  for (const each of [tablet, other]) await each.reply(each.last('INVITE'), 487);
+  await scene.pass(4);
+  const final = guest.responses('INVITE').at(-1);
+  assert.is(final?.status, 404);
+  assert.is(final?.reasons[0]?.cause, 1);
+  assert.is(scene.media.open, before);
+  assert.equal(phone.snapshot.calls, []);
+});
+
+test('an announcement for who takes 100rel is reliable; its PRACK is answered, a wrong one is not', async () => {
+  const { scene, guest } = await withPhone('announce');
+  const invite = guest.make(
+    'INVITE',
+    NUMBER,
+    [
+      ['Content-Type', 'application/sdp'],
+      ['Supported', '100rel'],
+    ],
+    { body: OFFER },
+  );
+  await guest.send(invite);
+  await scene.pass(0.3);
+  const progress = guest.responses('INVITE').find(({ status }) => status === 183);
+  assert.is(progress?.header('Require'), '100rel');
+  if (!progress) return;
+  const prack = (rack: string, cseq: number) =>
+    guest.make(
+      'PRACK',
+      progress.contacts[0]?.uri.toString() ?? '',
+      [
+        ['From', invite.from.toString()],
+        ['To', progress.to.toString()],
+        ['RAck', rack],
+        ...progress.recordRoutes.toReversed().map((route) => ['Route', route.toString()] as const),
+      ],
+      { callId: invite.callId, cseq },
+    );
+  await guest.send(prack('1 1 INVITE', 2));
+  await scene.pass(0.2);
+  assert.is(guest.statuses('PRACK').at(-1), 481);
+  await guest.send(prack(`${progress.header('RSeq')} 1 INVITE`, 3));
+  await scene.pass(0.2);
+  assert.is(guest.statuses('PRACK').at(-1), 200);
+});
+
+test('the caller gives up during an announcement: 487, ports are given back', async () => {
+  const { scene, guest, tablet, other, invite } = await withPhone('announce');
+  const before = scene.media.open;
+  await guest.send(invite);
+  await scene.pass(0.5);
+  for (const each of [tablet, other]) await each.reply(each.last('INVITE'), 480);
+  await guest.send(
+    guest.make('CANCEL', NUMBER, [['Via', invite.topVia.toString()]], { callId: invite.callId }),
+  );
+  await scene.pass(0.5);
+  assert.is(scene.media.open, before);
+  assert.ok([480, 487].includes(guest.statuses('INVITE').at(-1) ?? 0));
 });
 
 test('the operator stops: its phones say goodbye, nothing is left', async () => {
