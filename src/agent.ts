@@ -11,6 +11,7 @@ import { CallManager } from '#src/call/manager.ts';
 import { Transfers } from '#src/call/transfer/transfers.ts';
 import { resolveMediaHost } from '#src/call/world.ts';
 import { AudioTest, roomOptions } from '#src/device/acoustics.ts';
+import { followNetwork, NetworkWatch } from '#src/device/network.ts';
 import {
   callConfig,
   listenAddresses,
@@ -104,6 +105,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const ring = (on: boolean): void => prompt.ring(on);
     const services = new Services({ ...base, ua, registration, calls, config, world, ring });
     const takers = [calls, services, transfers];
+    const network = new NetworkWatch(clock);
+    network.onChange.on(() => void followNetwork({ sockets, registration, calls }));
     ua.onRequest((incoming) => {
       if (!takers.some((taker) => taker.handle(incoming))) refuseUnknown(incoming);
     });
@@ -135,6 +138,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await registration.stop();
     });
     registration.start();
+    network.start();
+    closing.unshift(async () => network.stop());
     return {
       calls,
       registration,

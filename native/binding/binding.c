@@ -247,6 +247,23 @@ static napi_value configure(napi_env env, napi_callback_info info)
   return NULL;
 }
 
+/** New ports at another address; gives the one of RTP. */
+static napi_value move(napi_env env, napi_callback_info info)
+{
+  napi_value arguments[MAX_ARGUMENTS], result;
+  handle *self;
+  char address[ADDRESS_OCTETS];
+  tm_error error = {.status = TM_ENGINE_OK};
+  if (!take(env, info, arguments, &self)) return NULL;
+  uint32_t stream = value_uint32(env, arguments[1]);
+  value_string(env, arguments[2], "address", address, sizeof address);
+  if (tm_stream_move(self->engine, stream, address, (uint16_t)value_number(env, arguments[2], "from"),
+                     (uint16_t)value_number(env, arguments[2], "to"), &error) != TM_ENGINE_OK)
+    return fail(env, &error);
+  napi_create_uint32(env, tm_stream_port(self->engine, stream), &result);
+  return result;
+}
+
 static napi_value send_dtmf(napi_env env, napi_callback_info info)
 {
   napi_value arguments[MAX_ARGUMENTS];
@@ -408,7 +425,7 @@ NAPI_MODULE_INIT()
     napi_callback function;
   } functions[] = {
       {"create", create},       {"destroy", destroy},    {"isRealtime", is_realtime}, {"open", open_stream},
-      {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
+      {"move", move}, {"configure", configure}, {"sendDtmf", send_dtmf}, {"stats", stats},            {"close", close_stream},
       {"nextEvent", next_event}, {"devices", list_devices}, {"attach", attach},    {"tone", tone},
       {"measureDelay", measure_delay}, {"setDelay", set_delay},
       {"openVideo", open_video},       {"attachVideo", attach_video},       {"configureVideo", configure_video},

@@ -230,6 +230,14 @@ uint16_t tm_stream_port(const tm_engine *engine, uint32_t id)
   return session ? session->port : 0;
 }
 
+tm_engine_status tm_stream_move(tm_engine *engine, uint32_t id, const char *address, uint16_t port_from, uint16_t port_to,
+                                tm_error *error)
+{
+  tm_session *session = tm_session_by_id(engine, id);
+  if (!session) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  return tm_session_move(session, address, port_from, port_to, error);
+}
+
 tm_engine_status tm_stream_tone(tm_engine *engine, uint32_t id, tm_progress_tone tone, tm_error *error)
 {
   tm_stream *stream = tm_stream_by_id(engine, id);

@@ -214,6 +214,12 @@ tm_engine_status tm_stream_open(tm_engine *engine, const tm_stream_options *opti
 tm_engine_status tm_stream_attach(tm_engine *engine, uint32_t stream, const tm_endpoint *capture, const tm_endpoint *playback,
                                   tm_error *error);
 uint16_t tm_stream_port(const tm_engine *engine, uint32_t stream);
+/**
+ * New ports at another address of this host, of the same family; streams of every kind. The old ones are let go, all else goes on: the
+ * timeline, keys, counters, devices, files. ADDRESS, PORTS, LIMIT: nothing was changed.
+ */
+tm_engine_status tm_stream_move(tm_engine *engine, uint32_t stream, const char *address, uint16_t port_from, uint16_t port_to,
+                                tm_error *error);
 
 /** Sets or changes remote, codec and directions; takes effect at the next packet time. */
 tm_engine_status tm_stream_configure(tm_engine *engine, uint32_t stream, const tm_stream_config *config, tm_error *error);

@@ -18,6 +18,7 @@ typedef enum {
   TM_COMMAND_VIDEO_SETUP,   // packet thread: a configuration, allocated
   TM_COMMAND_VIDEO_ATTACH,  // packet thread: other ends, allocated; from there to housekeeping: what was replaced
   TM_COMMAND_VIDEO_KEY,     // packet thread: somebody wants a key frame of the peer
+  TM_COMMAND_MOVE,     // packet thread: other sockets, at another address of this host
   TM_COMMAND_CLOSE,
   TM_COMMAND_DISCARD,  // housekeeping: something that no one uses any more
   TM_COMMAND_QUIT,
@@ -41,6 +42,7 @@ typedef struct tm_command {
       uint32_t duration_ms, gap_ms;
     } dtmf;
     tm_progress_tone tone;
+    tm_socket_pair sockets;
   };
 } tm_command;
 

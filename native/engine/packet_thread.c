@@ -34,6 +34,21 @@ static void receive(tm_worker *worker, tm_session *session, bool rtcp)
   if (intake->deaf) tm_loop_remove(&worker->loop, rtcp ? session->sockets.rtcp : session->sockets.rtp);
 }
 
+// The new sockets are listened to before the old ones go: a descriptor closes only once it is out of the loop.
+static void move(tm_worker *worker, tm_session *session, const tm_socket_pair *to, int64_t now)
+{
+  tm_socket_pair unused = *to;
+  if (session->closing) {
+    tm_socket_pair_close(&unused);
+    return;
+  }
+  if (!session->rtp_intake.deaf) tm_loop_remove(&worker->loop, session->sockets.rtp);
+  if (!session->rtcp_intake.deaf) tm_loop_remove(&worker->loop, session->sockets.rtcp);
+  tm_session_adopt(session, to, now);
+  (void)tm_loop_add(&worker->loop, session->sockets.rtp, tag_of(session, false));
+  (void)tm_loop_add(&worker->loop, session->sockets.rtcp, tag_of(session, true));
+}
+
 static void begin_close(tm_worker *worker, tm_session *session, int64_t now)
 {
   tm_rtcp_bye(session, now);
@@ -58,6 +73,7 @@ static void obey(tm_worker *worker, const tm_command *command, int64_t now)
       }
       (void)tm_loop_add(&worker->loop, session->sockets.rtcp, tag_of(session, true));
       return;
+    case TM_COMMAND_MOVE: move(worker, session, &command->sockets, now); return;
     case TM_COMMAND_CLOSE: begin_close(worker, session, now); return;
     case TM_COMMAND_QUIT: worker->quit = true; return;
     case TM_COMMAND_DISCARD: return;

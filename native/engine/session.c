@@ -32,20 +32,42 @@ static bool draw_random(tm_session *session)
   return true;
 }
 
-static tm_engine_status open_sockets(tm_session *session, const char *address, uint16_t from, uint16_t to, tm_error *error)
+static tm_engine_status open_sockets(tm_session *session, const char *address, uint16_t from, uint16_t to,
+                                     tm_socket_pair *sockets, tm_error *error)
 {
   tm_address local;
   uint16_t start = 0;
   if (tm_address_parse(address, 0, &local) != 0)
     return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", address);
-  session->family = local.storage.ss_family;
+  if (session->family != AF_UNSPEC && local.storage.ss_family != session->family)
+    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the stream's family", address);
   if (getrandom(&start, sizeof start, 0) != sizeof start) start = 0;
-  int code = tm_socket_pair_open(&local, from, to, start, &session->sockets);
-  session->port = session->sockets.port;
-  if (code == 0) return TM_ENGINE_OK;
+  int code = tm_socket_pair_open(&local, from, to, start, sockets);
+  if (code == 0) {
+    session->family = local.storage.ss_family;
+    if (session->kind->prepare) {
+      session->kind->prepare(session, sockets->rtp);
+      session->kind->prepare(session, sockets->rtcp);
+    }
+    return TM_ENGINE_OK;
+  }
   if (code == -EADDRINUSE) return tm_error_set(error, TM_ENGINE_PORTS, code, "no free port pair in %u-%u", from, to);
   if (code == -EMFILE || code == -ENFILE) return tm_error_set(error, TM_ENGINE_MEMORY, code, "%s", strerror(-code));
   return tm_error_set(error, TM_ENGINE_ADDRESS, code, "%s: %s", address, strerror(-code));
+}
+
+tm_engine_status tm_session_move(tm_session *session, const char *address, uint16_t port_from, uint16_t port_to, tm_error *error)
+{
+  if (session->close_asked) return tm_error_set(error, TM_ENGINE_ARGUMENT, 0, "the stream is closed");
+  tm_command move = {.kind = TM_COMMAND_MOVE, .session = session};
+  tm_engine_status status = open_sockets(session, address, port_from, port_to, &move.sockets, error);
+  if (status != TM_ENGINE_OK) return status;
+  if (!tm_worker_send(&session->engine->packet, &move)) {
+    tm_socket_pair_close(&move.sockets);
+    return tm_error_set(error, TM_ENGINE_LIMIT, 0, "the packet thread's queue is full");
+  }
+  session->port = move.sockets.port;
+  return TM_ENGINE_OK;
 }
 
 tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kind, tm_engine *engine, uint32_t id,
@@ -62,7 +84,9 @@ tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kin
   atomic_init(&session->counters.rtt_us, UNKNOWN);
   atomic_init(&session->counters.far_loss_256, UNKNOWN);
   if (!draw_random(session)) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no random numbers");
-  return open_sockets(session, address, port_from, port_to, error);
+  tm_engine_status status = open_sockets(session, address, port_from, port_to, &session->sockets, error);
+  session->port = session->sockets.port;
+  return status;
 }
 
 void tm_session_release(tm_session *session)
@@ -205,6 +229,18 @@ static void configure_further(tm_session *session, const tm_session_config *conf
     keep_alive(session, &path->keepalive, config, now);
   }
   if (old) tm_engine_discard(session->engine, free, old);
+}
+
+void tm_session_adopt(tm_session *session, const tm_socket_pair *sockets, int64_t now)
+{
+  // Two system calls that wait for nobody; what still lay in the old sockets came to an address that is gone.
+  tm_socket_pair_close(&session->sockets);
+  session->sockets = *sockets;
+  session->connected = false;
+  session->rtp_intake.deaf = session->rtcp_intake.deaf = false;
+  if (!session->configured) return;
+  tm_origin_init(&session->origin, &session->config.remote);
+  tm_keepalive_moved(&session->keepalive, us(now));
 }
 
 void tm_session_configure(tm_session *session, const tm_session_config *config, int64_t now)

@@ -116,6 +116,8 @@ typedef struct {
   bool (*flush)(tm_session *session);
   /** Housekeeping thread: any other command. NULL: there is none. */
   void (*tidy)(tm_session *session, const struct tm_command *command);
+  /** Control thread: marks and sizes of a socket that is to be used. NULL: those of every kind will do. */
+  void (*prepare)(const tm_session *session, int fd);
   /** Housekeeping thread, last of all (TM_COMMAND_CLOSE to it): lets go of files and devices; sockets are closed after it. */
   void (*finish)(tm_session *session);
   /** Control thread, when TM_EVENT_CLOSED was taken, or when opening failed. */
@@ -168,6 +170,11 @@ struct tm_session {
 /** Control thread: draws SSRC, sequence and timestamp, binds the ports. Nothing has to be released when it fails. */
 tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kind, tm_engine *engine, uint32_t id,
                                  const char *address, uint16_t port_from, uint16_t port_to, tm_error *error);
+/**
+ * Control thread: binds new ports at another address of the same family and hands them to the packet thread, which lets go of the old
+ * ones. Streams, keys and counters go on. ADDRESS, PORTS, LIMIT: nothing was changed.
+ */
+tm_engine_status tm_session_move(tm_session *session, const char *address, uint16_t port_from, uint16_t port_to, tm_error *error);
 /** Control thread: closes what is left. */
 void tm_session_release(tm_session *session);
 
@@ -186,6 +193,8 @@ const char *tm_session_suite(const tm_session *session);
 void tm_session_config_drop(tm_session_config *config);
 
 // Packet thread.
+/** Takes the sockets in place of its own, which are closed. Nobody was heard at the new ones yet. */
+void tm_session_adopt(tm_session *session, const tm_socket_pair *sockets, int64_t now);
 void tm_session_configure(tm_session *session, const tm_session_config *config, int64_t now);
 /** The RTP timeline: `timestamp` is that of the moment `at_ns`. Reports and keep-alives go on from there. */
 void tm_session_timeline(tm_session *session, uint32_t timestamp, int64_t at_ns);

@@ -118,6 +118,7 @@ static const tm_session_kind video_kind = {.media = TM_MEDIA_VIDEO,
                                            .owed = tm_video_owed,
                                            .report = tm_video_report,
                                            .left = tm_video_left,
+                                           .prepare = prepare_socket,
                                            .obey = tm_video_obey,
                                            .beat = tm_video_beat,
                                            .deadline = tm_video_deadline,
@@ -140,8 +141,6 @@ tm_engine_status tm_video_open(tm_engine *engine, const tm_video_options *option
     return status;
   }
   atomic_init(&stream->counters.first_frame_us, -1);
-  prepare_socket(&stream->session, stream->session.sockets.rtp);
-  prepare_socket(&stream->session, stream->session.sockets.rtcp);
   tm_engine_adopt(engine, &stream->session);
   *id = next;
   return TM_ENGINE_OK;

@@ -76,6 +76,18 @@ export class CallMediaSet {
     };
   }
 
+  /**
+   * This host has another address: ports there in place of the old ones. Undefined: it is the one in use, or no ports were taken yet.
+   * Throws `media.ports`, `media.address`; the streams are as before then, as far as they go.
+   */
+  move(address: string): LocalMedia | undefined {
+    if (this.#address === undefined || this.#address === address) return undefined;
+    this.#audio = this.sound.move(address);
+    this.#address = address;
+    this.picture.move(address);
+    return this.#local(address);
+  }
+
   /** Takes the video's ports beside those of the audio. False when there are none: the call goes on without video. */
   openVideo(): boolean {
     if (this.#address === undefined || !this.#world.config.video) return false;

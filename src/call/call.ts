@@ -340,6 +340,11 @@ export class Call {
     return this.publicState === 'active' && this.#modifications.hold.isHeld;
   }
 
+  /** The way to the network is another one. Calls that do not stand yet go on as far as they can. */
+  moved(always: boolean): void {
+    if (this.#state === 'active' || this.#state === 'answering') this.#modifications.move(always);
+  }
+
   /** Talked in: answered, and not held by the owner. */
   get isTalking(): boolean {
     return this.publicState === 'active' && !this.#modifications.hold.isHeld;

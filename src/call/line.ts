@@ -1,4 +1,5 @@
 // What calls need of an account; `ims/Registration` is one.
+import type { Signal } from '#src/base/events.ts';
 import type { DigestClient } from '#src/sip/digest/client.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
@@ -26,4 +27,6 @@ export interface Line {
   trusts(flow: Flow): boolean;
   /** The network answered that it has lost this device (24.229 5.1.2A.1.6): registers anew where that can be believed. */
   restore?(response: SipResponse): void;
+  /** Registered anew over another flow or from another address: live calls go on there (24.229 5.1.1.4, RFC 5626 4.3). */
+  readonly onMoved?: Signal<void>;
 }

@@ -79,7 +79,13 @@ export class CallManager {
     this.#world = world;
     this.#log = log;
     this.identities = new IdentityBook(world.line, world.config.shared, world.memory);
-    this.#off = world.ua.onOptions((incoming) => void this.handle(incoming));
+    const off = [
+      world.ua.onOptions((incoming) => void this.handle(incoming)),
+      world.line.onMoved?.on(() => this.moved(true)),
+    ];
+    this.#off = () => {
+      for (const each of off) each?.();
+    };
   }
 
   /** Newest first: live ones, and ended ones for ten minutes. */
@@ -159,6 +165,11 @@ export class CallManager {
       throw TandemError.from(error, 'call.media');
     }
     return call;
+  }
+
+  /** Live calls tell their far ends that we are reached elsewhere; `always`: even those whose own address is as it was. */
+  moved(always: boolean): void {
+    for (const call of this.#live) call.moved(always);
   }
 
   /** Answers; the others that are up are held, or ended. Throws what `Floor.answer` throws. */

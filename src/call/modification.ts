@@ -16,6 +16,7 @@ import { mediaAddress, refusalOf } from './offers.ts';
 import { SESSION_DEFAULTS } from './session-expires.ts';
 import { SessionTimer } from './session-timer.ts';
 import { addedDirection, heldWish, offersVideo, type VideoWish } from './video-policy.ts';
+import { literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 const OK = 200;
@@ -23,6 +24,8 @@ const REQUEST_TIMEOUT = 408;
 const CALL_DOES_NOT_EXIST = 481;
 const REQUEST_PENDING = 491;
 const SERVER_ERROR = 500;
+/** RFC 3323 4.1.1.3 */
+const NOBODY = '@anonymous.invalid';
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
 
@@ -41,6 +44,8 @@ export class Modifications implements ExchangeOwner {
   /** The offer that is out asks for a hold, or takes one back. */
   #holdOffered = false;
   #plain = false;
+  /** Media comes to another address, which no description has named yet. */
+  #moves = false;
   #over = false;
   #answered: MediaAgreement | undefined;
 
@@ -114,10 +119,33 @@ export class Modifications implements ExchangeOwner {
     this.#exchange.change(leg);
   }
 
+  /**
+   * We are reached elsewhere: the peer hears our new Contact, and where media comes to now (24.229 5.1.1.4, RFC 3261 14).
+   * `always`: even when neither has changed, for the way in between is another one.
+   */
+  move(always: boolean): void {
+    const leg = this.#leg;
+    if (!leg || this.#over) return;
+    const way = this.#world.line.flow ?? leg.dialog.flow ?? literalTarget(leg.dialog.remoteTarget);
+    if (!way) return;
+    const privacy = leg.dialog.localUri.uri.toString().endsWith(NOBODY);
+    const before = leg.dialog.localContact?.toString();
+    leg.dialog.localContact = this.#world.line.contact({ privacy, to: way });
+    try {
+      const local = this.#media.move(mediaAddress(this.#world, way));
+      if (local) leg.offers.relocate(local);
+      this.#moves ||= local !== undefined;
+    } catch (cause) {
+      this.#media.onTrouble.emit(TandemError.from(cause, 'call.media'));
+    }
+    if (always || this.#moves || leg.dialog.localContact.toString() !== before) this.#exchange.change(leg);
+  }
+
   offer(leg: Leg, occasion: 'change' | 'asked'): Buffer {
     this.#holdOffered = this.hold.isChanging;
     this.#videoBefore = leg.offers.video ? this.#video : 'none';
-    const changes = this.#holdOffered || this.#videoChanges || this.#plain || this.#mustName(leg);
+    const changes =
+      this.#moves || this.#holdOffered || this.#videoChanges || this.#plain || this.#mustName(leg);
     const same = occasion === 'change' && !changes ? leg.offers.repeat() : undefined;
     if (same) return same;
     const wish = occasion === 'asked' ? this.#mostWish : this.#wish(leg);
@@ -170,6 +198,7 @@ export class Modifications implements ExchangeOwner {
 
   #apply(media: MediaAgreement): void {
     if (!media.video) this.#video = 'none';
+    this.#moves = false;
     this.#videoChanges = false;
     this.hold.agreed(media.audio?.direction);
     this.#media.apply(media, { stage: 'established' });

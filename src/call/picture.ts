@@ -66,6 +66,14 @@ export class Picture {
     return true;
   }
 
+  /** This host has another address. Throws what `CallVideoStream.move` throws. */
+  move(address: string): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    stream.move({ address, ports: this.#world.config.media.ports });
+    this.#ports = { port: stream.port, rtcpPort: stream.rtcpPort };
+  }
+
   #watch(): void {
     this.#unwatch?.();
     this.#unwatch = this.onFrame.isListenedTo

@@ -63,6 +63,13 @@ export class Sound {
     return { port: stream.port, rtcpPort: stream.rtcpPort };
   }
 
+  /** This host has another address. Throws what `CallStream.move` throws. */
+  move(address: string): LocalPorts | undefined {
+    const stream = this.#stream;
+    stream?.move({ address, ports: this.#world.config.media.ports });
+    return stream && { port: stream.port, rtcpPort: stream.rtcpPort };
+  }
+
   /**
    * Microphone and loudspeaker, or the files in their place. A device that cannot be had is told and the call goes on
    * without it; `media.file` is thrown: the owner named a file that cannot be.

@@ -10,8 +10,8 @@ import type { DigestClient } from '#src/sip/digest/client.ts';
 import type { SubscribeParts } from '#src/sip/event/subscriber.ts';
 import { SipRequest, type SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import type { SipUri, Uri } from '#src/sip/message/uri.ts';
-import { formatEndpoint, type Target } from '#src/sip/transport/address.ts';
+import { isSipUri, type SipUri, type Uri } from '#src/sip/message/uri.ts';
+import { formatEndpoint, isLoopback, sameAddress, type Target } from '#src/sip/transport/address.ts';
 import { type Flow, isFlow } from '#src/sip/transport/flow.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { type AccessReader, currentAccess, formatAccess } from './access-network.ts';
@@ -55,6 +55,8 @@ export class Registration {
   readonly onRegistered = new Signal<void>();
   /** A binding has ended: the dialogs made under it are lost (24.229 5.1.1.7). */
   readonly onReleased = new Signal<void>();
+  /** Registered anew over another flow, or from another address: the far ends of calls must hear of it. */
+  readonly onMoved = new Signal<void>();
   /** The network forbids this device: its dialogs end (24.229 5.1.1.7). */
   readonly onRejected = new Signal<void>();
   /** `+sip.instance`, a URN. */
@@ -64,6 +66,8 @@ export class Registration {
   readonly #user: string;
   readonly #machine: RegistrationMachine;
   #regEvent: RegEvent | undefined;
+  /** Where the last binding was reached. */
+  #place: { readonly flow: Flow; readonly contact: string } | undefined;
   #access: string | undefined;
 
   constructor(deps: RegistrationDeps) {
@@ -259,7 +263,36 @@ export class Registration {
     this.#access = access && formatAccess(access);
   }
 
+  /**
+   * Addresses of this host came or went. When the one that the registration names is not the one that leads to the P-CSCF any more, it
+   * registers anew at once, from there; an attempt that waits for its time is made now.
+   */
+  networkChanged(): void {
+    const { binding, phase } = this.#machine;
+    if (phase === 'waiting') this.start();
+    if (!binding || !isSipUri(binding.contact.uri)) return;
+    const { transport, remote } = binding.flow;
+    const { host } = this.#deps.ua.transport.localContact({ transport, ...remote });
+    // Nothing but the loopback: without a network there is nowhere to register.
+    if (sameAddress(host, binding.contact.uri.host) || isLoopback(host)) return;
+    const error = new TandemError(
+      'network',
+      'registration.moved',
+      'This device has another network address.',
+    );
+    this.#machine.dispatch({ event: 'flow-lost', error });
+  }
+
+  /** A flow that was replaced, or a Contact that changed with our address. */
+  #moved({ flow, contact }: Binding): void {
+    const place = { flow, contact: contact.uri.toString() };
+    const before = this.#place;
+    this.#place = place;
+    if (before && (before.flow !== flow || before.contact !== place.contact)) this.onMoved.emit();
+  }
+
   #bound(binding: Binding, initial: boolean): void {
+    this.#moved(binding);
     if (!initial) return;
     this.#regEvent?.stop();
     this.#regEvent = undefined;

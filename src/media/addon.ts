@@ -304,6 +304,12 @@ export interface Addon {
     stream: number,
     ends: { capture?: NativeEndpoint; playback?: NativeEndpoint },
   ): void;
+  /** New ports at another address; gives that of RTP. */
+  move(
+    engine: EngineHandle,
+    stream: number,
+    to: { readonly address: string; readonly from: number; readonly to: number },
+  ): number;
   configure(engine: EngineHandle, stream: number, config: NativeConfig): void;
   /** Durations of 0: the defaults. */
   sendDtmf(engine: EngineHandle, stream: number, digits: string, durationMs: number, gapMs: number): void;

@@ -11,6 +11,7 @@ import {
 } from './addon.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native, nativeAsync } from './faults.ts';
+import { mustBePorts, type PortRange } from './ports.ts';
 import { AudioStream } from './stream.ts';
 import { VideoStream } from './video.ts';
 import { videoCaptureOf } from './video-endpoint.ts';
@@ -25,8 +26,7 @@ export interface MediaInfo {
 export interface StreamOptions {
   /** Local IP literal; the stream's sockets are bound to it. */
   readonly address: string;
-  /** Inclusive; both 0 for whichever are free. RTP gets an even port, RTCP the next. */
-  readonly ports: { readonly from: number; readonly to: number };
+  readonly ports: PortRange;
   /** As AudioStream.attach takes them; absent: silence, until something is attached. */
   readonly capture?: string;
   readonly playback?: string;
@@ -134,7 +134,7 @@ export class MediaEngine {
   openStream(options: StreamOptions): AudioStream {
     if (this.#closing) throw mediaError('closed', 'no stream can be opened any more');
     const { from, to } = options.ports;
-    mustBePorts(from, to);
+    mustBePorts(options.ports);
     const capture = captureOf(options.capture ?? 'null');
     const playback = playbackOf(options.playback ?? 'null');
     const { value: opened, release } = this.#files.take([playback], () =>
@@ -158,7 +158,7 @@ export class MediaEngine {
   openVideo(options: { readonly address: string; readonly ports: StreamOptions['ports'] }): VideoStream {
     if (this.#closing) throw mediaError('closed', 'no stream can be opened any more');
     const { from, to } = options.ports;
-    mustBePorts(from, to);
+    mustBePorts(options.ports);
     const opened = native(() => this.#addon.openVideo(this.#handle, { address: options.address, from, to }));
     const stream = new VideoStream(this.#addon, this.#handle, opened, this.#files);
     this.#adopt(opened.id, stream);
@@ -280,11 +280,6 @@ function deviceOf(key: 'capture' | 'playback', text: string): string {
   throw new TandemError('caller', 'media.config', `The ${key} of the audio test is no device: ${text}.`, {
     detail: { key },
   });
-}
-
-function mustBePorts(...ports: readonly number[]): void {
-  for (const port of ports)
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw mediaError('ports', `port ${port}`);
 }
 
 /** Pictures are never late: what comes too late is lost. */

@@ -11,6 +11,7 @@ import {
 } from './addon.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native } from './faults.ts';
+import { mustBePorts, type PortRange } from './ports.ts';
 import { type StreamConfig, toNativeConfig } from './stream-config.ts';
 import { EMPTY_STATS, type StreamStats, toStats } from './stream-stats.ts';
 import type { WrittenFiles } from './written-files.ts';
@@ -29,8 +30,6 @@ const CLOSE_RETRY_MS = 5;
  * `close` is the only way out; afterwards every other method throws `media.closed`, only `stats` goes on to give the last values.
  */
 export class AudioStream {
-  readonly port: number;
-  readonly rtcpPort: number;
   /** A key was pressed at the other end; told when it is released. */
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
   /** Once for each remote: sound of the negotiated codec came in. */
@@ -48,6 +47,7 @@ export class AudioStream {
   readonly #closed = Promise.withResolvers<void>();
   readonly #files: WrittenFiles;
   readonly #release: (() => void)[] = [];
+  #port: number;
   #closing = false;
   #last: NativeStats;
 
@@ -63,9 +63,27 @@ export class AudioStream {
     this.#addon = addon;
     this.#engine = engine;
     this.#id = opened.id;
-    this.port = opened.port;
-    this.rtcpPort = opened.port + 1;
+    this.#port = opened.port;
     this.#last = EMPTY_STATS;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get rtcpPort(): number {
+    return this.#port + 1;
+  }
+
+  /**
+   * New ports at another address of this host, of the same family; all else goes on. Throws `media.address`, `media.ports`; nothing was
+   * changed then.
+   */
+  move({ address, ports }: { readonly address: string; readonly ports: PortRange }): void {
+    this.#mustBeOpen();
+    mustBePorts(ports);
+    const to = { address, ...ports };
+    this.#port = native(() => this.#addon.move(this.#engine, this.#id, to));
   }
 
   /**

@@ -4,6 +4,7 @@ import { Signal } from '#src/base/events.ts';
 import type { Addon, EngineHandle, NativeEvent, NativeVideoStats } from './addon.ts';
 import { EVENT_KINDS } from './addon.ts';
 import { mediaError, native } from './faults.ts';
+import { mustBePorts, type PortRange } from './ports.ts';
 import { toNativeVideo, type Unwatched, type VideoStreamConfig } from './video-config.ts';
 import { videoCaptureOf, videoSinkOf } from './video-endpoint.ts';
 import { toStats, type VideoStats } from './video-stats.ts';
@@ -35,8 +36,6 @@ const CLOSE_RETRY_MS = 5;
  * `media.closed`, only `stats` goes on to give the last values.
  */
 export class VideoStream {
-  readonly port: number;
-  readonly rtcpPort: number;
   /** Once: video of the negotiated payload type came in. */
   readonly onFirstPacket = new Signal<void>();
   /** Media comes from a place of `alsoTo` and none from the remote; told at most once a second. */
@@ -56,6 +55,7 @@ export class VideoStream {
   readonly #closed = Promise.withResolvers<void>();
   readonly #files: WrittenFiles;
   readonly #release: (() => void)[] = [];
+  #port: number;
   #closing = false;
   #last: NativeVideoStats | undefined;
   #config: Unwatched | undefined;
@@ -70,8 +70,26 @@ export class VideoStream {
     this.#addon = addon;
     this.#engine = engine;
     this.#id = opened.id;
-    this.port = opened.port;
-    this.rtcpPort = opened.port + 1;
+    this.#port = opened.port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get rtcpPort(): number {
+    return this.#port + 1;
+  }
+
+  /**
+   * New ports at another address of this host, of the same family; all else goes on. Throws `media.address`, `media.ports`; nothing was
+   * changed then.
+   */
+  move({ address, ports }: { readonly address: string; readonly ports: PortRange }): void {
+    this.#mustBeOpen();
+    mustBePorts(ports);
+    const to = { address, ...ports };
+    this.#port = native(() => this.#addon.move(this.#engine, this.#id, to));
   }
 
   /**

@@ -171,6 +171,11 @@ export class OfferAnswer {
     return { policy: preconditions, qos: this.#stable?.qos ?? {} };
   }
 
+  /** We are reached elsewhere from the next description on. */
+  relocate(local: LocalMedia): void {
+    this.#options = { ...this.#options, local };
+  }
+
   /** Video can be had from now on: its ports, and what there is to know of the camera. */
   provideVideo(ports: LocalPorts, video?: VideoCapabilities): void {
     const { local, capabilities } = this.#options;

@@ -131,6 +131,47 @@ static void attach(void)
   unlink(second);
 }
 
+// The host's address changes: new ports there, and the conversation goes on with its counters, its file and its source as they are.
+static void moved(void)
+{
+  tm_engine *engine = support_engine();
+  char path[SUPPORT_PATH];
+  tm_stream_stats before, after;
+  tm_error error = {.status = TM_ENGINE_OK};
+  support_path(path, "moved.wav");
+  uint32_t a = support_open(engine, support_tone(440), support_file(path));
+  uint32_t b = support_open(engine, support_tone(1000), support_null());
+  CHECK(a && b);
+  tm_stream_config to_b = support_config(TM_CODEC_NAME_PCMU, tm_stream_port(engine, b));
+  tm_stream_config to_a = support_config(TM_CODEC_NAME_PCMU, tm_stream_port(engine, a));
+  CHECK_INT(tm_stream_configure(engine, a, &to_b, NULL), TM_ENGINE_OK);
+  CHECK_INT(tm_stream_configure(engine, b, &to_a, NULL), TM_ENGINE_OK);
+  support_sleep(700);
+  CHECK_INT(tm_stream_stats_get(engine, a, &before), TM_ENGINE_OK);
+  uint16_t port = tm_stream_port(engine, a);
+  CHECK_INT(tm_stream_move(engine, a, "nowhere", 0, 0, &error), TM_ENGINE_ADDRESS);
+  CHECK_INT(tm_stream_move(engine, a, "192.0.2.1", 0, 0, &error), TM_ENGINE_ADDRESS);
+  CHECK_INT(tm_stream_move(engine, a, "::1", 0, 0, &error), TM_ENGINE_ADDRESS);
+  CHECK_INT(tm_stream_port(engine, a), port);
+  CHECK_INT(tm_stream_move(engine, a, "127.0.0.2", 0, 0, &error), TM_ENGINE_OK);
+  CHECK(tm_stream_port(engine, a) != 0);
+  to_a = support_config(TM_CODEC_NAME_PCMU, tm_stream_port(engine, a));
+  to_a.remote_address = "127.0.0.2";
+  CHECK_INT(tm_stream_configure(engine, b, &to_a, NULL), TM_ENGINE_OK);
+  support_sleep(700);
+  CHECK_INT(tm_stream_stats_get(engine, a, &after), TM_ENGINE_OK);
+  CHECK_RANGE(after.packets_received, before.packets_received + 25, before.packets_received + 50);
+  CHECK_RANGE(after.packets_sent, before.packets_sent + 25, before.packets_sent + 50);
+  // Closed before the move has reached its thread: nothing leaks, nothing hangs.
+  CHECK_INT(tm_stream_move(engine, b, "127.0.0.3", 0, 0, &error), TM_ENGINE_OK);
+  CHECK_INT(tm_stream_close(engine, b), TM_ENGINE_OK);
+  CHECK_INT(tm_stream_move(engine, b, "127.0.0.4", 0, 0, &error), TM_ENGINE_ARGUMENT);
+  tm_engine_destroy(engine);
+  CHECK_RANGE(support_level(path, 1000, 300, 200), -14, -10.5);
+  CHECK_RANGE(support_level(path, 1000, 300, 900), -14, -10.5);
+  unlink(path);
+}
+
 int main(void)
 {
   tm_test_run("PCMU: each hears the other's tone", pcmu);
@@ -139,6 +180,7 @@ int main(void)
   tm_test_run("AMR-WB, octet-aligned, 60 ms packets", amr_wb_aligned_60);
   tm_test_run("codec changed in mid-call", codec_change);
   tm_test_run("send switched off in mid-call", directions);
+  tm_test_run("moved to another address in mid-call", moved);
   tm_test_run("ends attached and replaced in mid-call", attach);
   return tm_test_end();
 }

@@ -15,7 +15,7 @@ export interface OwnAddress {
 const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
 const IPV6_LINK_LOCAL = /^fe[89ab]/i;
 
-function ownAddresses(): OwnAddress[] {
+export function ownAddresses(): OwnAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([name, list]) =>
     (list ?? []).map(({ address, cidr, internal }) => ({
       interface: name,

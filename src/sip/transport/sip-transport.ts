@@ -18,7 +18,7 @@ import {
 import type { BaseFlow } from './base-flow.ts';
 import { Connections } from './connections.ts';
 import { TransportCore } from './core.ts';
-import { addressTowards } from './local-address.ts';
+import { addressTowards, ownAddresses } from './local-address.ts';
 import { DEFAULT_TRANSPORT_SETTINGS, type TransportSettings } from './settings.ts';
 import type { TlsSettings } from './tls.ts';
 import { type UdpFlow, UdpPort } from './udp.ts';
@@ -82,6 +82,12 @@ export class SipTransport extends TransportCore {
     this.#ports = [];
     this.#listening = [];
     await Promise.all([...ports.map((port) => port.close()), this.#connections.close()]);
+  }
+
+  /** Addresses of this host came or went. Connections end by themselves, or when their owner knows that they must. */
+  async readdress(): Promise<void> {
+    const own = new Set(ownAddresses().map(({ address }) => address));
+    await Promise.all(this.#ports.map((port) => port.readdress(own)));
   }
 
   protected override async open(target: Target, fresh: boolean): Promise<BaseFlow> {

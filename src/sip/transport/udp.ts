@@ -85,6 +85,14 @@ export class UdpPort {
     if (this.#flows.get(key) === flow) this.#flows.delete(key);
   }
 
+  /** What was sent from an address that this host does not have any more is sent from another one from now on. */
+  async readdress(own: ReadonlySet<string>): Promise<void> {
+    for (const [key, { socket }] of [...this.#peers]) {
+      const opened = await socket.catch(() => undefined);
+      if (opened && !own.has(plainAddress(opened.address().address))) await this.#dropPeer(key);
+    }
+  }
+
   /** Opens the peer's own socket; returns the local address as the kernel chose it. */
   async connect(remote: Endpoint): Promise<Endpoint> {
     const key = keyOf(remote);

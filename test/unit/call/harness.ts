@@ -50,8 +50,10 @@ export const uri = (text: string): Uri => {
 
 /** What the streams of the fake engine have in common: they move no packet, they remember what they were told. */
 class FakeEnd<Config, Ends> {
-  readonly port: number;
-  readonly rtcpPort: number;
+  port: number;
+  rtcpPort: number;
+  /** Where it was moved to, in order. */
+  readonly moves: string[] = [];
   readonly configurations: Config[] = [];
   /** All that was attached, in order. */
   readonly attached: Ends[] = [];
@@ -71,6 +73,14 @@ class FakeEnd<Config, Ends> {
     if (!this.isOpen) throw new Error('attached after close');
     if (this.failure) throw this.failure;
     this.attached.push(ends);
+  }
+
+  move({ address }: StreamPorts): void {
+    if (!this.isOpen) throw new Error('moved after close');
+    if (this.failure) throw this.failure;
+    this.moves.push(address);
+    this.port += 1000;
+    this.rtcpPort += 1000;
   }
 
   configure(configuration: Config): void {

@@ -418,6 +418,48 @@ test('a connection that dies soon is made again after the back-off only', async 
   assert.is(registration.state.state, 'registered');
 });
 
+test('another address of this host: registered anew from there at once, and whoever has calls is told', async () => {
+  const net = new Net();
+  await net.server();
+  const { ua, registration } = await net.device();
+  let moves = 0;
+  registration.onMoved.on(() => {
+    moves += 1;
+  });
+  registration.start();
+  await net.pass(10);
+  registration.networkChanged();
+  await net.pass(5);
+  assert.is(net.of('REGISTER').length, 1, 'an address that has nothing to do with it');
+  const usual = ua.transport.localContact.bind(ua.transport);
+  ua.transport.localContact = (to) => ({ ...usual(to), host: '192.0.2.200' });
+  registration.networkChanged();
+  await net.pass(5);
+  assert.is(net.of('REGISTER').length, 2);
+  const contact = net.of('REGISTER')[1]?.request.contacts[0]?.uri;
+  assert.is(contact && isSipUri(contact) && contact.host, '192.0.2.200');
+  assert.is(registration.state.state, 'registered');
+  assert.is(moves, 1);
+  ua.transport.localContact = (to) => ({ ...usual(to), host: '127.0.0.1' });
+  registration.networkChanged();
+  await net.pass(5);
+  assert.is(net.of('REGISTER').length, 2, 'without a network nothing can be done');
+});
+
+test('a network that comes back ends the wait for the next attempt', async () => {
+  const net = new Net();
+  await net.server();
+  net.answer('REGISTER', status(403));
+  const { registration } = await net.device();
+  registration.start();
+  await net.pass(5);
+  assert.is(registration.state.state, 'failed');
+  const before = net.of('REGISTER').length;
+  registration.networkChanged();
+  await net.pass(2);
+  assert.is(net.of('REGISTER').length, before + 1);
+});
+
 test('keep-alives run as the registrar asks, and their silence renews the registration', async () => {
   const net = new Net();
   await net.server();
