@@ -11,6 +11,7 @@ import { CallManager } from '#src/call/manager.ts';
 import { Transfers } from '#src/call/transfer/transfers.ts';
 import { resolveMediaHost } from '#src/call/world.ts';
 import { AudioTest, roomOptions } from '#src/device/acoustics.ts';
+import { Features } from '#src/device/features.ts';
 import { followNetwork, NetworkWatch } from '#src/device/network.ts';
 import {
   callConfig,
@@ -110,6 +111,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ua.onRequest((incoming) => {
       if (!takers.some((taker) => taker.handle(incoming))) refuseUnknown(incoming);
     });
+    const features = new Features({ ...base, calls, config });
     const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
     const measure = () => test.measure();
     let current = settings;
@@ -121,6 +123,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ...options,
       ...parts,
       ...{ registration, calls, transfers, conferences, services, log: rows, measure },
+      buttons: features.buttons,
       settings: () => current,
     });
     const { host, port } = webAddress(config.web.listen);
@@ -132,6 +135,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // From here on: calls first, which need the registration, which needs the user agent.
     closing.unshift(async () => {
       services.stop();
+      await features.stop();
       await calls.close();
       transfers.stop();
       conferences.stop();

@@ -13,7 +13,7 @@ import type { OutgoingCall } from './caller.ts';
 import { LIVE_CALL_LIMIT } from './capabilities.ts';
 import { indicatesWaiting } from './communication-waiting.ts';
 import type { ReceivedDigit } from './digits.ts';
-import { dialledEmergency, isCallBack, NO_EMERGENCY } from './emergency/rules.ts';
+import { dialledEmergency, isCallBack, NO_EMERGENCY, notAllowed } from './emergency/rules.ts';
 import { EndedCall } from './ended-call.ts';
 import type { AnswerChoice, Refusal } from './facts.ts';
 import { Floor, type Others } from './floor.ts';
@@ -144,6 +144,9 @@ export class CallManager {
   /** As `dial`, for what need not be read any more: a transfer, a conference, a call pulled here. */
   place(wanted: Omit<OutgoingCall, 'callId'>): Call {
     if (this.#isClosed) throw new TandemError('ours', 'call.closed', 'Tandem is closing.');
+    // Nobody else's word makes an emergency call either: a transfer, a button with an address.
+    const to = wanted.target.toString();
+    if (!wanted.emergency && this.#isEmergency(to)) throw notAllowed(to);
     if (!wanted.emergency && this.#liveCount >= LIVE_CALL_LIMIT) {
       throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
     }

@@ -16,7 +16,15 @@ import { counterReadings, gauges, type MeasuredParts } from '#src/device/measure
 import { formatListen } from '#src/sip/transport/address.ts';
 import { callMetrics } from './call-metrics.ts';
 import { counters, type Metric } from './metrics.ts';
-import type { CallPort, DelayReport, DemoPort, IdentityStatus, StatusSnapshot, WebPorts } from './ports.ts';
+import type {
+  ButtonPort,
+  CallPort,
+  DelayReport,
+  DemoPort,
+  IdentityStatus,
+  StatusSnapshot,
+  WebPorts,
+} from './ports.ts';
 import type { TraceRing } from './trace/ring.ts';
 
 export interface WebParts extends MeasuredParts {
@@ -24,6 +32,7 @@ export interface WebParts extends MeasuredParts {
   /** Those in use now. */
   readonly settings: () => AgentSettings;
   readonly log: CallLogStore;
+  readonly buttons: ButtonPort;
   readonly transfers: Transfers;
   readonly conferences: Conferences;
   readonly trace: TraceRing;
@@ -158,6 +167,7 @@ export function webPorts(parts: WebParts): WebPorts {
     },
     mailbox: () => services.mailbox.state,
     log: { list: (query) => parts.log.list(query) },
+    buttons: parts.buttons,
     identities: {
       setActive: (uri, active) => {
         calls.identities.setActive(uri, active);

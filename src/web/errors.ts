@@ -58,6 +58,7 @@ const STATUS_BY_ID: Readonly<Record<string, number>> = {
   'call.digits': 400,
   'config.invalid': 400,
   'call.unknown': 404,
+  'button.unknown': 404,
   'federation.unknown': 404,
   'call.participant': 404,
   'federation.unknown-device': 404,

@@ -131,6 +131,12 @@ export interface IdentityPort {
   setActive(uri: string, active: boolean): void;
 }
 
+export interface ButtonPort {
+  readonly names: readonly string[];
+  /** Throws TandemError `button.unknown`, and what `dial` throws. */
+  press(name: string): CallSnapshot;
+}
+
 export interface LogPort {
   list(query: { readonly before?: string; readonly limit: number }): readonly LogRow[] | undefined;
 }
@@ -160,6 +166,7 @@ export interface WebPorts {
   mailbox(): MailboxState;
   readonly log: LogPort;
   readonly identities: IdentityPort;
+  readonly buttons: ButtonPort;
   readonly config: ConfigPort;
   readonly audio: AudioPort;
   readonly events: EventPort;

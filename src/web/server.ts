@@ -10,6 +10,7 @@ import { EventHub } from './events.ts';
 import { describeApi } from './openapi.ts';
 import { loadPage, type PageFiles, pageRoutes } from './page.ts';
 import type { WebPorts } from './ports.ts';
+import { buttonRoutes } from './routes/buttons.ts';
 import { callRoutes } from './routes/calls.ts';
 import { configRoutes } from './routes/config.ts';
 import { demoRoutes } from './routes/demo.ts';
@@ -174,6 +175,7 @@ export class WebServer {
       observeRoutes,
       configRoutes,
       serviceRoutes,
+      buttonRoutes,
       laterRoutes,
       demoRoutes,
     ].flatMap((make) => make(context));

@@ -1,5 +1,7 @@
 // The contract's objects as JSON Schemas: what a body is checked against, and what openapi.json shows.
+
 import { agentSchema } from '#src/base/config/agent-schema.ts';
+import type { FieldTable } from '#src/base/config/schema.ts';
 import { MESSAGE_CLASSES } from '#src/services/message-waiting/summary.ts';
 import { AUDIO_MEASURES, VIDEO_MEASURES } from './quality.ts';
 
@@ -171,6 +173,7 @@ export const details = shape({
   'conference?': shape({ uri: text, participants: list(shape({ uri: text, 'name?': text, state: text })) }),
   'conference_call?': text,
 });
+export const buttons = list(text);
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });
 
 /** Bodies of `POST calls/ID/ACTION`. */
@@ -207,19 +210,29 @@ export const setting = shape({
   'set?': flag,
 });
 
+/** A row of `[[name]]`. */
+const rowShape = (fields: FieldTable): JsonSchema =>
+  shape(
+    Object.fromEntries(
+      Object.entries(fields).map(([key, field]) => [key + (field.required ? '' : '?'), field.json]),
+    ),
+  );
+
 /** Sections of keys; `profile` stands alone. */
 function configShape(leaf: (json: JsonSchema) => JsonSchema, mark: string): JsonSchema {
   return shape(
     Object.fromEntries(
       Object.entries(agentSchema).map(([name, entry]): [string, JsonSchema] => [
-        name + mark,
+        name + (entry.type === 'sections' ? '?' : mark),
         entry.type === 'field'
           ? leaf(entry.json)
-          : shape(
-              Object.fromEntries(
-                Object.entries(entry.fields).map(([key, field]) => [key + mark, leaf(field.json)]),
+          : entry.type === 'sections'
+            ? leaf(list(rowShape(entry.fields)))
+            : shape(
+                Object.fromEntries(
+                  Object.entries(entry.fields).map(([key, field]) => [key + mark, leaf(field.json)]),
+                ),
               ),
-            ),
       ]),
     ),
   );

@@ -147,7 +147,11 @@ const callBack = (headers: readonly string[]): Promise<void> => {
     stage.called(
       user,
       scenario(user, [invite(user, { headers }), ...rings(), expect(486), ackRefusal(user)]),
-      async () => stage.device.act((await stage.call(user, 'ringing')).id, 'reject'),
+      async () => {
+        const call = await stage.device.whenCall('a call', ({ remote }) => remote.uri.includes(user));
+        assert.is(call.state, 'ringing');
+        await stage.device.act(call.id, 'reject');
+      },
     ),
   );
 };

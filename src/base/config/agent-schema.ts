@@ -1,7 +1,7 @@
 // Every key of the device's configuration: the one source of the check, of docs/config.md and of `GET config`.
-import { choice, flag, list, listOr, number, oneOrMany, text } from './field.ts';
+import { choice, flag, list, listOr, number, oneOrMany, required, text } from './field.ts';
 import * as is from './formats.ts';
-import { type ConfigOf, section } from './schema.ts';
+import { type ConfigOf, section, sections } from './schema.ts';
 
 const SECONDS_A_DAY = 86_400;
 /** RFC 3261 20.19: delta-seconds are below 2**32. */
@@ -217,6 +217,18 @@ export const agentSchema = {
       default: 'accept',
     }),
     waiting: flag({ doc: 'A second call may ring while one is active.', default: true }),
+    dial_seconds: number({
+      doc: 'How long a call out rings before it is given up, in seconds; emergency calls ring on.',
+      min: 1,
+      max: 3600,
+      defaultDoc: 'until the network gives up',
+    }),
+    max_seconds: number({
+      doc: 'Longest conversation, in seconds; ten seconds before the end a tone is heard. Emergency calls know no end.',
+      min: 10,
+      max: SECONDS_A_DAY,
+      defaultDoc: 'none',
+    }),
     dnd: flag({
       doc: 'Do not disturb: calls do not ring here (480) and ring on at the other devices of the number. Takes effect at once. A call-back of the emergency services rings all the same.',
       default: false,
@@ -238,6 +250,39 @@ export const agentSchema = {
       doc: 'SIP URI of the conference factory.',
       format: is.sipUri,
       defaultDoc: '`sip:mmtel@conf-factory.` with the home domain for `ims`, none for `sip`',
+    }),
+  }),
+  buttons: sections('A button of the device: whom a press calls. Also `POST /api/v1/buttons/NAME/press`.', {
+    name: required(text({ doc: 'Its name.', format: is.name })),
+    target: required(text({ doc: 'Whom it calls: an address as one dials it, or the name of a group.' })),
+    input: text({
+      doc: 'The input device that has the key, such as `"/dev/input/event0"`.',
+      format: is.path,
+    }),
+    key: number({
+      doc: 'The code of the key (linux/input-event-codes.h); without it any key.',
+      min: 1,
+      max: 767,
+      whole: true,
+    }),
+  }),
+  groups: sections('People who are called in turn, until one answers.', {
+    name: required(text({ doc: 'Its name.', format: is.name })),
+    targets: required(
+      list(text({ doc: 'An address.' }), { doc: 'Whom to call, in this order.', minLength: 1 }),
+    ),
+    seconds: number({ doc: 'How long each is called.', min: 1, max: 3600, default: 20 }),
+  }),
+  door: section('What a party of a call opens by pressing a code.', {
+    code: text({ doc: 'The code: digits, `*`, `#`.', format: is.doorCode, secret: true }),
+    output: text({
+      doc: 'A file that gets `1` for open and `0` for closed, such as `"file:/sys/class/gpio/gpio17/value"`.',
+      format: is.outputFile,
+    }),
+    seconds: number({ doc: 'How long it stays open.', min: 0.1, max: 600, default: 3 }),
+    callers: listOr('all', text({ doc: 'A URI.', format: is.anyUri }), {
+      doc: 'Who may open; `"all"`: whoever is in a call. Three wrong codes end it for the call, ten of all calls for ten minutes.',
+      default: [],
     }),
   }),
   web: section('HTTP API and page.', {

@@ -116,6 +116,12 @@ export const videoSource = format(
 export const hours = format('"HH:MM-HH:MM" ("22:00-07:00")', (text) =>
   /^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/.test(text),
 );
+export const name = format('a name of letters, digits, "-" and "_"', (text) =>
+  /^[\p{L}\p{N}_-]{1,64}$/u.test(text),
+);
+export const path = format('an absolute path', (text) => /^\/[^\0]*$/.test(text));
+export const outputFile = format('"file:PATH"', (text) => /^file:\/[^\0]*$/.test(text));
+export const doorCode = format('1 to 16 of 0 to 9, * and #', (text) => /^[0-9*#]{1,16}$/.test(text));
 export const shortNumber = format('digits ("144")', (text) => /^[0-9*#]{1,15}$/.test(text));
 /** RFC 5139 3.1 */
 export const civicElement = format('an element of RFC 5139 and its value ("A3=Stockholm")', (text) =>

@@ -20,6 +20,10 @@ const domainOf = ({ account }: RawConfig): string | undefined =>
 
 const isIms = (config: RawConfig): boolean => config.profile === 'ims';
 
+/** Names that stand there more than once. */
+const repeated = (names: readonly string[]): string[] =>
+  names.filter((name, index) => names.indexOf(name) !== index);
+
 export const RULES: readonly Rule[] = [
   {
     key: 'account.impu',
@@ -92,6 +96,18 @@ export const RULES: readonly Rule[] = [
       media.e2ae && (media.srtp ?? SRTP[profile]) === 'off' && media.srtp_cellular === 'off'
         ? 'needs SRTP: media.srtp is "off"'
         : undefined,
+  },
+  {
+    key: 'door.output',
+    broken: ({ door }) =>
+      (door.code === undefined) === (door.output === undefined) ? undefined : 'and door.code go together',
+  },
+  {
+    key: 'buttons',
+    broken: ({ buttons, groups }) => {
+      const twice = [buttons, groups].flatMap((rows) => repeated(rows.map(({ name }) => name)));
+      return twice.length === 0 ? undefined : `or groups name "${twice[0]}" twice`;
+    },
   },
   {
     key: 'emergency.latitude',

@@ -36,6 +36,8 @@ const ROUTES: readonly [method: string, path: string, body?: object][] = [
   ['GET', '/api/v1/messages'],
   ['POST', '/api/v1/messages', { to: 'sip:b@op.example', text: 'hi' }],
   ['GET', '/api/v1/identities'],
+  ['GET', '/api/v1/buttons'],
+  ['POST', '/api/v1/buttons/x/press'],
   ['PATCH', '/api/v1/identities/x', { active: true }],
   ['GET', '/api/v1/config'],
   ['PATCH', '/api/v1/config', {}],
@@ -271,6 +273,13 @@ test('the mailbox is shown as the network told', async () => {
     messages: [{ kind: 'voice', new: 2, old: 8, urgent_new: 0, urgent_old: 2 }],
   };
   assert.equal((await rig.api('GET', 'messages-waiting')).body, rig.mailbox);
+});
+
+test('a button is pressed, and none that nobody knows', async () => {
+  assert.equal((await rig.api('GET', 'buttons')).body, ['bell']);
+  assert.is((await rig.api('POST', 'buttons/bell/press')).status, 201);
+  assert.is((await rig.api('POST', 'buttons/other/press')).status, 404);
+  assert.is((await rig.api('POST', 'buttons/bell/press', { hard: true })).status, 400);
 });
 
 test('an identity is switched, and none that nobody knows', async () => {

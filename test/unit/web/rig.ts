@@ -182,6 +182,14 @@ export class Rig {
         },
       },
       mailbox: () => this.mailbox,
+      buttons: {
+        names: ['bell'],
+        press: (name) => {
+          if (name !== 'bell') throw new TandemError('caller', 'button.unknown', 'None.');
+          this.asked.push(['press', name]);
+          return call('new', 'dialing');
+        },
+      },
       identities: { setActive: (uri, active) => void this.asked.push(['identity', uri, active]) },
       log: {
         list: ({ before, limit }) => {
