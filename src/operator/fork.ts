@@ -3,6 +3,7 @@ import type { Clock, Timer } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Milliseconds, type Seconds, toMilliseconds } from '#src/base/units.ts';
 import { hasToken, SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { Uri } from '#src/sip/message/uri.ts';
 import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ClientTransaction, ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
@@ -17,6 +18,8 @@ export interface LegPlan {
   readonly to: Target | Flow;
   /** Whose device it is; undefined: of somebody outside. */
   readonly account: Account | undefined;
+  /** Called under an identity that is lent to it. */
+  readonly lent: Uri | undefined;
   /** Its media pass the access edge. */
   readonly media: MediaExchange | undefined;
 }
@@ -39,10 +42,17 @@ export interface ForkOptions {
   /** The first 2xx of any leg. */
   readonly onAnswered?: () => void;
   /** The last word of all legs, unless one answered; true: somebody else goes on with the call. */
-  readonly onOutcome?: (best: SipResponse, alerted: boolean) => boolean;
+  readonly onOutcome?: (best: SipResponse, how: ForkOutcome) => boolean;
   /** What the caller sees of an answer. */
   readonly dress?: (response: SipResponse, plan: LegPlan | undefined) => void;
   readonly onEnd: () => void;
+}
+
+export interface ForkOutcome {
+  /** One of them rang. */
+  readonly alerted: boolean;
+  /** The legs were released because nobody answered. */
+  readonly timedOut: boolean;
 }
 
 interface Leg {
@@ -67,6 +77,7 @@ export class Fork {
   #answered = false;
   #alerted = false;
   #muted = false;
+  #timedOut = false;
   #over = false;
 
   constructor(options: ForkOptions) {
@@ -101,6 +112,7 @@ export class Fork {
   /** Ends every leg that is left; the caller's CANCEL is one cause. */
   release(cause: ReleaseCause): void {
     this.#timer?.cancel();
+    this.#timedOut ||= cause === 'timeout';
     for (const leg of this.#legs) this.#cancel(leg, RELEASE_REASONS[cause]);
     this.#settle();
   }
@@ -242,7 +254,8 @@ export class Fork {
     const best = bestOf(this.#answers.map(({ response }) => response));
     const from = this.#answers.find(({ response }) => response === best)?.plan;
     const response = best ?? SipResponse.reply(this.#options.server.request, 480);
-    if (!this.#options.onOutcome?.(response, this.#alerted)) this.#forward(response, from);
+    if (!this.#options.onOutcome?.(response, { alerted: this.#alerted, timedOut: this.#timedOut }))
+      this.#forward(response, from);
   }
 
   /** Without our own Via, when it has one. */

@@ -202,6 +202,18 @@ function routes(operator: Operator, prefix: string): Route[] {
         ),
     },
     { method: 'GET', path: `${prefix}/conferences`, handle: () => operator.focus?.conferences ?? [] },
+    {
+      method: 'POST',
+      path: `${prefix}/conferences/:id/remove`,
+      body: object({ uri: TEXT }, ['uri']),
+      handle: ({ params, body }) => {
+        const conference = operator.focus?.named(params.id ?? '');
+        // The shape has been checked.
+        const { uri } = body as { uri: string };
+        if (!conference?.remove(uri)) throw notFound(conference ? 'participant' : 'conference', { uri });
+        return conference.snapshot;
+      },
+    },
     { method: 'GET', path: `${prefix}/policy`, handle: () => describePolicy(operator.policy) },
     {
       method: 'POST',

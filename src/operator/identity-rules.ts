@@ -75,7 +75,10 @@ export function assertOrigin(request: SipRequest, origin: Origin): void {
 export function assertAnswer(
   response: SipResponse,
   account: Account,
-  options: { readonly restricted: boolean },
+  options: {
+    readonly restricted: boolean /** 24.174: answered as this one. */;
+    readonly lent: Uri | undefined;
+  },
 ): void {
   const { headers } = response;
   const [wished] = response.typed('P-Preferred-Identity');
@@ -83,7 +86,7 @@ export function assertAnswer(
   headers.remove('P-Asserted-Identity');
   const { identities } = account;
   const own = wished && identities.find((identity) => sameIdentity(identity, wished.uri));
-  const identity = own ?? identities[0];
+  const identity = options.lent ?? own ?? identities[0];
   if (options.restricted && !response.privacy.includes('id')) {
     headers.set('Privacy', [...response.privacy.filter((value) => value !== 'none'), 'id'].join(';'));
   }

@@ -60,14 +60,20 @@ export class Legs {
     if (own) copy.headers.set('Additional-Identity', NameAddr.of(called).toString());
     const media = await this.#media(copy, call.caller, binding);
     if (media === 'failed') return undefined;
-    return { request: copy, to, account, media };
+    return { request: copy, to, account, lent: own ? called : undefined, media };
   }
 
   /** To a URI of somebody else's network, or to a server of ours. */
   async elsewhere(call: LegCall, target: Uri, at?: Target | Flow): Promise<LegPlan | undefined> {
     const to = at ?? (await this.resolve(target));
     if (!to) return undefined;
-    return { request: this.#copy(call, target, to), to, account: undefined, media: undefined };
+    return {
+      request: this.#copy(call, target, to),
+      to,
+      account: undefined,
+      lent: undefined,
+      media: undefined,
+    };
   }
 
   /** Its flow; the address of its contact when the flow has died and somebody may listen there. */

@@ -8,7 +8,7 @@ import type { Uri } from '#src/sip/message/uri.ts';
 import type { ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import { Fork, type LegPlan } from './fork.ts';
+import { Fork, type ForkOutcome, type LegPlan } from './fork.ts';
 import { assertAnswer, hidesIdentity, type Origin } from './identity-rules.ts';
 import type { Caller, LegCall } from './legs.ts';
 import type { Binding } from './location.ts';
@@ -37,6 +37,7 @@ const TRYING = 100;
 const FIRST_REFUSAL = 300;
 const CANCELLED = 487;
 const UNAVAILABLE = 480;
+const NO_ANSWER = 408;
 /** RFC 3261 20.43: a text for people. */
 const TEXT_WARNING = 399;
 
@@ -155,7 +156,7 @@ export class Setup {
       ...{ layer, clock, log, server, legs, order, busyEverywhere, ringing, patience, onDialog },
       onAlerting: () => this.#alerting(fork, called, active),
       onAnswered: () => this.#answered(fork),
-      onOutcome: (best, alerted) => this.#outcome(best, alerted, called, active),
+      onOutcome: (best, how) => this.#outcome(best, how, called, active),
       dress: (response, from) => this.#dress(response, from, services),
       onEnd: () => {
         this.#forks.delete(fork);
@@ -184,9 +185,20 @@ export class Setup {
     for (const other of this.#forks) if (other !== fork) other.release('answered');
   }
 
-  #outcome(best: SipResponse, alerted: boolean, called: Uri, services: ServiceSet | undefined): boolean {
+  #outcome(
+    best: SipResponse,
+    { alerted, timedOut }: ForkOutcome,
+    called: Uri,
+    services: ServiceSet | undefined,
+  ): boolean {
     this.#noReply?.cancel();
-    if (!services || this.#cancelled) return false;
+    if (this.#cancelled) return false;
+    if (timedOut && best.status === CANCELLED) {
+      // The caller has cancelled nothing (RFC 3261 16.8).
+      this.#refuse(NO_ANSWER);
+      return true;
+    }
+    if (!services) return false;
     const service = diversionAfter(best, alerted, services, this.#policy.deflection);
     if (!service) return false;
     const target =
@@ -239,7 +251,7 @@ export class Setup {
     headers.remove('P-Access-Network-Info');
     if (status === TRYING || status >= FIRST_REFUSAL) return;
     const restricted = (services?.restrictAnswer ?? false) || (this.#diverted && this.#hidden);
-    if (plan?.account) assertAnswer(response, plan.account, { restricted });
+    if (plan?.account) assertAnswer(response, plan.account, { restricted, lent: plan.lent });
     if (this.#diverted && !headers.has('History-Info'))
       headers.set('History-Info', this.#shown.map(String).join(', '));
   }

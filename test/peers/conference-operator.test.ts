@@ -1,8 +1,10 @@
 // A conference of strangers at the test operator's focus: three softphones with tones of their own, and a script that refers.
+import { existsSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
+import { Device } from './support/agent.ts';
 import { Baresip } from './support/baresip.ts';
-import { REALM } from './support/configuration.ts';
+import { deviceConfig, REALM } from './support/configuration.ts';
 import { TestOperator } from './support/operator.ts';
 import { scratch, until } from './support/process.ts';
 import { Sipp } from './support/sipp.ts';
@@ -57,16 +59,16 @@ const roster = (operator: TestOperator, count: number): Promise<Roster> =>
   });
 
 /** In the last second but one of what a phone heard: each of the others at its tone, not itself. */
-function assertMixed(path: string, own: string, others: readonly string[]): void {
+function assertMixed(path: string, own: string, others: readonly string[], tones = TONES): void {
   const pcm = readWav(path);
   const length = pcm.samples.length / pcm.rate;
   assert.ok(length > 2.5, `${own} heard ${length} s`);
   const late = cut(pcm, length - 2, length - 1);
   for (const other of others) {
-    const level = levelAt(late, TONES[other] ?? 0);
+    const level = levelAt(late, tones[other] ?? 0);
     assert.ok(level > -22, `${own} hears ${other} with ${level} dB`);
   }
-  const itself = levelAt(late, TONES[own] ?? 0);
+  const itself = levelAt(late, tones[own] ?? 0);
   assert.ok(itself < -40, `${own} hears itself with ${itself} dB`);
 }
 
@@ -222,6 +224,63 @@ test.proof(
     run: () => referred(`sip:bob@${REALM}`),
     control: () => referred(`sip:nobody@${REALM}`),
   },
+);
+
+const DEVICE_TONE = 700;
+
+/** The device talks with two softphones, makes a conference of both calls, and ends it. */
+async function gathered(): Promise<void> {
+  const { operator, phones, stop } = await started(['bob', 'cid']);
+  const config = deviceConfig({
+    impu: `sip:ann@${REALM}`,
+    impi: 'ann',
+    password: 'ann-secret',
+    pcscf: `sip:127.0.0.1:${operator.port};transport=tcp`,
+    codecs: ['PCMU'],
+    capture: `tone:${DEVICE_TONE}`,
+    playback: `file:${folder.file('{call}.wav')}`,
+  });
+  const device = await Device.start(config, folder.file('device'));
+  try {
+    await device.registered();
+    const calls: string[] = [];
+    for (const name of ['bob', 'cid']) {
+      const { id } = await device.dial(`sip:${name}@${REALM}`);
+      await device.whenState(id, 'active');
+      calls.push(id);
+    }
+    const [first = '', second = ''] = calls;
+    await device.act(first, 'conference', { calls: [second] });
+    await roster(operator, 3);
+    const joined = await device.whenCall(
+      'the call with the focus',
+      ({ id, state, remote }) => !calls.includes(id) && state === 'active' && remote.uri.includes('conf'),
+    );
+    // The legs from before are gone: what is said is said in the conference.
+    for (const id of calls) await device.whenState(id, 'ended', 15_000);
+    await wait(3500);
+    for (const name of ['bob', 'cid']) phones.get(name)?.events.splice(0);
+    await device.act(joined.id, 'hangup');
+    for (const name of ['bob', 'cid']) await phones.get(name)?.event('CALL_CLOSED');
+    const tones = { ...TONES, ann: DEVICE_TONE };
+    await until('the recording', () => existsSync(folder.file(`${joined.id}.wav`)));
+    await wait(300);
+    assertMixed(folder.file(`${joined.id}.wav`), 'ann', ['bob', 'cid'], tones);
+    assertMixed(phones.get('bob')?.heard() ?? '', 'bob', ['ann', 'cid'], tones);
+    assertMixed(phones.get('cid')?.heard() ?? '', 'cid', ['ann', 'bob'], tones);
+  } finally {
+    await device.stop();
+    await stop();
+  }
+}
+
+test(
+  '[MD-2.3.3a] the device makes a conference of two calls with softphones: everybody hears the two others, the old legs are gone',
+  {
+    peers: ['baresip'],
+    timeoutMs: 120_000,
+  },
+  gathered,
 );
 
 test.run();

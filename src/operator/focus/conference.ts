@@ -42,9 +42,18 @@ const RING = Seconds(180);
 const SUBSCRIPTION = { min: Seconds(1), max: Seconds(3600), usual: Seconds(3600) };
 const FORBIDDEN = 403;
 const BUSY = 486;
+const BAD_EXTENSION = 420;
 const OK = 200;
 const UNAVAILABLE = 480;
 const NOT_FOUND = 404;
+
+/** A party that was asked for and has not come yet. */
+interface Addition {
+  readonly told: ReferProgress;
+  readonly headers: ReferWish['headers'];
+  /** Asks again without them. */
+  readonly plainly: () => void;
+}
 
 export class Conference {
   readonly uri: SipUri;
@@ -54,7 +63,7 @@ export class Conference {
   readonly #notifier: Notifier;
   readonly #tellers = new Map<ServerSubscription, ConferenceTeller>();
   /** The REFERs that wait for a call to come to something, by its id. */
-  readonly #progress = new Map<string, ReferProgress>();
+  readonly #progress = new Map<string, Addition>();
   #creator: string | undefined;
   #over = false;
 
@@ -159,7 +168,8 @@ export class Conference {
     return this.#live.some(({ remote }) => isSame(remote.uri, who.uri));
   }
 
-  #invite({ target, headers }: ReferWish, request: SipRequest, progress: ReferProgress): void {
+  #invite(wish: ReferWish, request: SipRequest, progress: ReferProgress): void {
+    const { target, headers } = wish;
     const by = referredBy(request);
     const [identity] = focusLine(this.#options).identities;
     if (this.isFull || !identity) {
@@ -171,7 +181,11 @@ export class Conference {
         ...{ target, identity, privacy: 'unsaid', video: false },
         headers: [...headers, ...(by ? [['Referred-By', by.toString()] as const] : [])],
       });
-      this.#progress.set(call.id, progress);
+      this.#progress.set(call.id, {
+        told: progress,
+        plainly: () => this.#invite({ ...wish, headers: [] }, request, progress),
+        headers,
+      });
       this.#changed(call.snapshot);
     } catch (error) {
       this.#options.world.log.info({ reason: describe(error) }, 'focus: a party cannot be called');
@@ -209,8 +223,15 @@ export class Conference {
   }
 
   #report(call: CallSnapshot): void {
-    const progress = this.#progress.get(call.id);
-    if (!progress) return;
+    const addition = this.#progress.get(call.id);
+    if (!addition) return;
+    const { told: progress, headers, plainly } = addition;
+    if (call.end?.sip === BAD_EXTENSION && headers.length > 0) {
+      // A party without Replaces: its old leg is ended by who referred, once it is here.
+      this.#progress.delete(call.id);
+      plainly();
+      return;
+    }
     if (call.state === 'early') progress.tell(180);
     else if (call.state === 'active') progress.tell(OK);
     else if (call.end) progress.tell(call.end.sip ?? UNAVAILABLE);
@@ -241,7 +262,7 @@ export class Conference {
 
   /** After the end: waits for the calls, the last NOTIFYs go on by themselves. */
   async close(): Promise<void> {
-    for (const progress of this.#progress.values()) progress.drop();
+    for (const { told } of this.#progress.values()) told.drop();
     this.#progress.clear();
     await this.#calls.close();
   }

@@ -73,6 +73,11 @@ export class Focus {
     return [...this.#conferences].find((each) => sameIdentity(each.uri, uri));
   }
 
+  /** By the user part of its URI. */
+  named(user: string): Conference | undefined {
+    return [...this.#conferences].find(({ uri }) => uri.user === user);
+  }
+
   /** Where requests to the factory or to a conference go; undefined: it is neither. */
   at(uri: Uri): Target | undefined {
     if (!isSipUri(uri) || !(sameIdentity(uri, this.factory) || this.find(uri))) return undefined;

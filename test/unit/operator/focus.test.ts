@@ -206,6 +206,21 @@ test('a party that does not come: the last NOTIFY says why; Refer-Sub: false say
   assert.equal(await acceptNotifies(guest, answered), []);
 });
 
+test('a party that does not know Replaces is called again without it; its maker hears of one outcome only', async () => {
+  const { scene, guest, friend } = await world();
+  const seat = await join(guest, FACTORY);
+  await guest.send(guest.make('REFER', seat.uri, [['Refer-To', `<${FRIEND}?${REPLACES}>`]]));
+  await friend.reply(friend.last('INVITE'), 420, [['Unsupported', 'replaces']]);
+  await scene.pass(0.5);
+  const again = await take(friend);
+  assert.is(again.header('Replaces'), undefined);
+  assert.is(again.header('Require'), undefined);
+  const notes = await acceptNotifies(guest, new Set());
+  // Repeated ones are one.
+  const said = new Map(notes.map((each) => [each.cseq.number, each.body.toString().trim()]));
+  assert.equal([...said.values()], ['SIP/2.0 100 Trying', 'SIP/2.0 180 Ringing', 'SIP/2.0 200 OK']);
+});
+
 test('a participant is removed by REFER with method=BYE, everybody by the conference URI itself', async () => {
   const { scene, guest, friend } = await world();
   const seat = await join(guest, FACTORY);

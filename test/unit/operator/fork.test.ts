@@ -160,7 +160,7 @@ test('nobody answers in time: the legs are told 408', async () => {
     assert.is(cancelled(each), 'SIP;cause=408;text="Request Timeout"');
     await accept487(each);
   }
-  assert.is(guest.statuses('INVITE').at(-1), 487);
+  assert.is(guest.statuses('INVITE').at(-1), 408);
 });
 
 test('in sequence: the primary first, the next when it refuses', async () => {

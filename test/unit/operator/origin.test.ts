@@ -103,6 +103,10 @@ test('[MD-2.4.6.2c2] a call to a lent identity rings its owner, and the borrower
   await phone.reply(phone.last('INVITE'), 180);
   await boss.reply(boss.last('INVITE'), 200);
   assert.is(phone.last('CANCEL').header('Reason'), 'SIP;cause=200;text="Call completed elsewhere"');
+  // The borrower answers as the identity that was called.
+  await guest.send(guest.make('INVITE', BOSS));
+  await phone.reply(phone.last('INVITE'), 200);
+  assert.is(guest.responses('INVITE').at(-1)?.header('P-Asserted-Identity'), `<${BOSS}>`);
 });
 
 test.proof('[MD-2.3.1a] the caller sees who answered, as the identity which that one chose', {
