@@ -25,7 +25,7 @@ interface Talk {
 /** linphone calls a device that answers. */
 async function talk(
   settings: Parameters<typeof Stage.open>[0],
-  options: { readonly suite?: string; readonly video?: boolean },
+  options: { readonly suite?: string; readonly video?: boolean; readonly reliable?: boolean },
   body: (talk: Talk) => Promise<void>,
 ): Promise<void> {
   count += 1;
@@ -67,6 +67,29 @@ const digits = (atLinphone: string, atDevice: string): Promise<void> =>
     assert.is(told(), PRESSED, 'of the device at linphone');
     assert.is(await heard(), PRESSED, 'of linphone at the device');
   });
+
+/** An IMS device, called by its address. */
+const IMS = {
+  profile: 'ims',
+  pcscf: 'sip:127.0.0.1:9;transport=udp',
+  account: 'register = false',
+  codecs: ['PCMU'],
+} as const;
+
+const acknowledged = (reliable: boolean): Promise<void> =>
+  talk(IMS, { reliable }, async ({ stage, id }) => {
+    const seen = await stage.device.ladder(id);
+    assert.match(seen, /183 Session Progress/);
+    assert.match(seen, /PRACK/);
+    await until('sound of linphone', async () => ((await stage.device.call(id)).audio?.received ?? 0) > 20);
+  });
+
+test.proof('[MD-2.2.5a] linphone acknowledges our reliable 183, and the call is talked in', {
+  peers: ['linphone'],
+  timeoutMs: 90_000,
+  run: () => acknowledged(true),
+  control: () => acknowledged(false),
+});
 
 test.proof(
   '[MD-2.4.3g] digits of the device at linphone, and of linphone at the device: each one once, in order',

@@ -109,6 +109,14 @@ export class Device {
     return { status: response.status, body: await response.json() };
   }
 
+  /** The messages of a call, as they are drawn. */
+  async ladder(id: string): Promise<string> {
+    const answer = await fetch(`${this.url}/api/v1/trace?format=ladder&call=${id}`, {
+      headers: { authorization: `Bearer ${this.token}` },
+    });
+    return answer.text();
+  }
+
   /** The page for Prometheus. */
   async metrics(): Promise<string> {
     const answer = await fetch(`${this.url}/metrics`, { headers: { authorization: `Bearer ${this.token}` } });

@@ -11,6 +11,8 @@ export interface LinphoneOptions {
   readonly hertz: number;
   /** SRTP is a must for it, with this suite alone; undefined: RTP in clear. */
   readonly suite?: string | undefined;
+  /** It understands 100rel (RFC 3262), which it does not by itself. */
+  readonly reliable?: boolean;
   /** It has a camera with a still picture, and a screen that nobody sees. Needs mediastreamer2-plugin-openh264. */
   readonly video?: boolean;
 }
@@ -34,7 +36,13 @@ export class Linphone {
     this.#microphone = microphone;
   }
 
-  static async start({ folder, hertz, suite, video = false }: LinphoneOptions): Promise<Linphone> {
+  static async start({
+    folder,
+    hertz,
+    suite,
+    reliable = false,
+    video = false,
+  }: LinphoneOptions): Promise<Linphone> {
     // Its data base wants the folder to be there.
     mkdirSync(join(folder, '.local/share/linphone'), { recursive: true });
     const microphone = join(folder, 'microphone.wav');
@@ -43,7 +51,13 @@ export class Linphone {
       suite === undefined
         ? ['media_encryption=none']
         : ['media_encryption=srtp', 'media_encryption_mandatory=1', `srtp_crypto_suites=${suite}`];
-    const sip = ['[sip]', `sip_port=${await freePort()}`, 'contact=<sip:linphone@127.0.0.1>', ...encryption];
+    const sip = [
+      '[sip]',
+      `sip_port=${await freePort()}`,
+      'contact=<sip:linphone@127.0.0.1>',
+      ...encryption,
+      ...(reliable ? ['100rel_support_level=1'] : []),
+    ];
     const rtp = [
       '[rtp]',
       `audio_rtp_port=${await freePort()}`,
