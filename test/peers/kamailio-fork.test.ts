@@ -1,10 +1,13 @@
 // One number, several devices: Kamailio forks, one answers, and Kamailio's own CANCEL lands in the logs of the others.
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
+import { request } from './scenarios/caller.ts';
+import { expect, has, keep, lacks, pause, type Step, scenario, sdp, send } from './scenarios/xml.ts';
 import type { CallObject, Device } from './support/agent.ts';
 import type { Baresip } from './support/baresip.ts';
 import { IMPU } from './support/configuration.ts';
 import { until } from './support/process.ts';
+import { Sipp } from './support/sipp.ts';
 import { SPEAKER, withKamailio } from './support/world.ts';
 
 const test = suite('peers/kamailio-fork');
@@ -101,6 +104,94 @@ const rejected = (end: (all: Ringing) => Promise<unknown>): Promise<void> =>
     await all.caller.event('CALL_ESTABLISHED');
     assert.is(await label(all.speaker, all.speakerCall.id), 'completed elsewhere');
   });
+
+/** 24.229 table 7.7.1: SIPp has acknowledged a response before it comes again. */
+const PATIENT = { t1: 2_000, t2: 16_000, t4: 17_000 };
+
+/** SIPp calls the number: each device's early dialog is acknowledged in itself, through Kamailio. */
+const forked = (headers: readonly string[]): Promise<void> =>
+  withKamailio({}, async ({ kamailio, device, file }) => {
+    const tablet = await device('tablet', { timers: PATIENT });
+    const speaker = await device('speaker', { ...SPEAKER, timers: PATIENT });
+    await Promise.all([tablet.registered(), speaker.registered()]);
+    const user = 'forked';
+    const route = `Route: <sip:${kamailio.host}:${kamailio.port};lr>`;
+    const progress = (fork: string): Step =>
+      expect(183, {
+        checks: [
+          has('Require', '100rel'),
+          keep('RSeq', '([0-9]+)', `rseq${fork}`),
+          keep('To', 'tag=([^;]+)', `tag${fork}`),
+          keep('Contact', '<(sip:[^>]+)>', `target${fork}`),
+        ],
+      });
+    const within = (method: string, fork: string, cseq: number, more: readonly string[] = []): Step =>
+      send(
+        request(method, user, {
+          cseq,
+          branch: `${method}${fork}${cseq}`,
+          device: IMPU,
+          uri: `[$target${fork}]`,
+          toTag: `[$tag${fork}]`,
+          headers: [route, ...more],
+        }),
+      );
+    const prack = (fork: string): Step[] => [
+      within('PRACK', fork, 2, [`RAck: [$rseq${fork}] 1 INVITE`]),
+      expect(200, { checks: [has('CSeq', '2 PRACK')] }),
+      expect(180),
+    ];
+    const steps = [
+      send(request('INVITE', user, { device: IMPU, headers, body: sdp({ formats: '8 0' }) })),
+      expect(100, { optional: true }),
+      progress('A'),
+      progress('B'),
+      ...prack('B'),
+      ...prack('A'),
+      expect(200, {
+        checks: [
+          lacks('m=audio'),
+          keep('To', 'tag=([^;]+)', 'tagC'),
+          keep('Contact', '<(sip:[^>]+)>', 'targetC'),
+        ],
+      }),
+      within('ACK', 'C', 1),
+      pause(200),
+      within('BYE', 'C', 3),
+      expect(200),
+    ];
+    const sipp = await Sipp.start({
+      folder: file(''),
+      name: user,
+      scenario: scenario(user, steps),
+      target: `${kamailio.host}:${kamailio.port}`,
+      limitSeconds: headers.length > 0 ? 15 : 5,
+    });
+    try {
+      if (headers.length > 0) {
+        const ringing = (one: Device): Promise<CallObject> =>
+          one.whenCall('ringing', (call) => call.state === 'ringing');
+        const [call, other] = await Promise.all([ringing(tablet), ringing(speaker)]);
+        await until('both to ring', async () => (sipp.messages().match(/ 180 Ringing/g) ?? []).length > 1);
+        await tablet.act(call.id, 'answer');
+        assert.is(await label(speaker, other.id), 'completed elsewhere');
+        assert.is(await label(tablet, call.id), 'answered');
+      }
+      await sipp.succeeded();
+    } finally {
+      await sipp.stop();
+    }
+  });
+
+test.proof(
+  '[MD-2.2.5a] [MD-2.3.4b] reliable 183s of two devices through a fork, each acknowledged in its own dialog',
+  {
+    peers: ['Kamailio', 'SIPp'],
+    timeoutMs: 90_000,
+    run: () => forked(['Supported: 100rel']),
+    control: () => forked([]),
+  },
+);
 
 test(
   'a call out of the federation shows the number, and forks at the far end leave no call behind',
