@@ -191,7 +191,7 @@ export class Exchange {
     if (!leg) return;
     const { ua, line } = this.#world;
     const body = this.#owner.offer(leg, 'change');
-    const request = leg.dialog.createRequest('INVITE', { headers: this.#requestHeaders(), body });
+    const request = leg.dialog.createRequest('INVITE', { headers: this.#requestHeaders(leg), body });
     const sending = ua.sendInDialog(
       leg.dialog,
       request,
@@ -215,7 +215,7 @@ export class Exchange {
   #sendRefresh(leg: Leg | undefined): void {
     if (!leg) return;
     const { ua, line } = this.#world;
-    const request = leg.dialog.createRequest('UPDATE', { headers: this.#requestHeaders() });
+    const request = leg.dialog.createRequest('UPDATE', { headers: this.#requestHeaders(leg) });
     ua.sendInDialog(
       leg.dialog,
       request,
@@ -231,8 +231,9 @@ export class Exchange {
     );
   }
 
-  #requestHeaders(): HeaderPairs {
-    return [...inDialogHeaders(), ...this.#session.requestHeaders()];
+  #requestHeaders({ offers }: Leg): HeaderPairs {
+    const hasConditions = offers.preconditions !== undefined && offers.preconditions !== 'none';
+    return [...inDialogHeaders(hasConditions), ...this.#session.requestHeaders()];
   }
 
   #answerHeaders({ request, flow }: Incoming): HeaderPairs {

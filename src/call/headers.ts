@@ -20,10 +20,13 @@ export function dialogHeaders(line: Line, flow: Flow, hidden = false): HeaderPai
   ];
 }
 
-/** What a re-INVITE or UPDATE of ours says beside its Contact, which the dialog adds. */
-export const inDialogHeaders = (): HeaderPairs => [
+/**
+ * What a re-INVITE or UPDATE of ours says beside its Contact, which the dialog adds. A call that was set up with
+ * preconditions goes on to know them, one without does not (24.229 5.1.3.1).
+ */
+export const inDialogHeaders = (hasConditions = false): HeaderPairs => [
   ['Allow', CALL_METHODS.join(', ')],
-  ['Supported', IN_DIALOG_OPTION_TAGS.join(', ')],
+  ['Supported', [...IN_DIALOG_OPTION_TAGS, ...(hasConditions ? ['precondition'] : [])].join(', ')],
 ];
 
 /** A description ahead of the answer that holds conditions must be understood (RFC 3312 11, 24.229 5.1.4.1). */

@@ -46,8 +46,8 @@ const clean = async (world: TestWorld): Promise<void> => {
   assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
 };
 const hungUp = async (world: TestWorld, call: PeerCall): Promise<void> => {
-  await call.ack();
-  assert.is(world.latest().state, 'active');
+  await call.ack(undefined, 1);
+  assert.is(world.manager.get(world.latest().id)?.state, 'active');
   await call.send('BYE');
   await clean(world);
 };
@@ -350,9 +350,33 @@ test('[MD-2.4.1a] conditions that are met from the start ring after the PRACK; t
   assert.not.ok(second.statuses().includes(200), 'the owner was quick, the resources are not there');
   await second.send('UPDATE', qos('sendrecv', 'sendrecv'));
   assert.is(second.statuses().at(-1), 200);
-  await second.ack();
+  await second.ack(undefined, 1);
   await second.send('BYE');
   await clean(world);
+});
+
+test('[MD-2.4.1a] a call that was set up with conditions keeps them in what changes it, without demanding them', async () => {
+  for (const [headers, body, used] of [
+    [CONDITIONS, qos('sendrecv', 'none'), true],
+    [ABLE, sdp(), false],
+  ] as const) {
+    const world = await makeWorld({ ...IMS, config: { preconditions: 'optional' } });
+    const call = await called(world, [headers, UPDATES], body);
+    await prack(call);
+    answer(world);
+    await world.advance(5);
+    await call.ack(undefined, 1);
+    const entry = world.manager.get(world.latest().id);
+    void entry?.hold();
+    await world.advance(5);
+    const invite = world.peer.last('INVITE');
+    assert.is(invite.typed('Supported').includes('precondition'), used);
+    assert.equal(invite.require, []);
+    assert.is(/a=curr:qos local sendrecv/.test(String(invite.body)), used);
+    await world.peer.reply(invite, 200, { body: used ? qos('sendrecv', 'sendrecv') : sdp() });
+    await call.send('BYE');
+    await clean(world);
+  }
 });
 
 test('[MD-2.4.1a] conditions that are never met: 580 that says which; CANCEL in between', async () => {
@@ -511,7 +535,7 @@ test('[MD-2.3.4] a waiting call that nobody takes is given back after waiting_se
   const world = await makeWorld({ config: { waitingTime: Seconds(15) } });
   const first = await called(world, [], sdp(), 'first');
   answer(world);
-  await first.ack();
+  await first.ack(undefined, 1);
   const second = await called(world, [], sdp(), 'second');
   await world.advance(15_100);
   const refused = of(second, 480);
