@@ -371,6 +371,7 @@ static napi_value next_event(napi_env env, napi_callback_info info)
   value_set_number(env, result, "height", event.height);
   value_set_string(env, result, "address", event.address);
   value_set_number(env, result, "port", event.port);
+  value_set_boolean(env, result, "present", event.present);
   value_set_string(env, result, "code", tm_engine_status_text(event.error.status));
   value_set_string(env, result, "text", event.error.text);
   value_set_number(env, result, "errno", event.error.code);

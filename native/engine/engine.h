@@ -155,7 +155,7 @@ typedef enum {
   TM_EVENT_CLOSED,        // the last event of a stream: its file is whole, its ports are free
   TM_EVENT_FIRST_FRAME,   // video: the first picture that can be decoded since the stream was opened; width, height
   TM_EVENT_FRAMES,        // video: pictures wait for tm_video_next_frame; told once until one was asked for
-  TM_EVENT_ELSEWHERE,     // media comes from a further place and none from the remote: address, port; at most once a second
+  TM_EVENT_ELSEWHERE,     // media comes from a further place: address, port, and whether the remote sends as well; at most once a second
 } tm_event_kind;
 
 typedef struct {
@@ -166,6 +166,7 @@ typedef struct {
   uint32_t width, height;
   char address[TM_ENGINE_ADDRESS_OCTETS];
   uint16_t port;
+  bool present;
   tm_error error;
 } tm_event;
 

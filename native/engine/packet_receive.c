@@ -85,9 +85,9 @@ static void elsewhere(tm_session *session, const uint8_t *datagram, size_t octet
   tm_rtp_packet packet;
   if (tm_rtp_parse(datagram, octets, &packet) != TM_OK || packet.payload_bytes == 0) return;
   if (packet.payload_type == session->config.keepalive.payload_type || !session->config.receive) return;
-  if (session->has_source && now - session->source_heard_ns < PRESENT_MS * TM_NS_PER_MS) return;
   if (session->elsewhere_told_ns && now - session->elsewhere_told_ns < TELL_AGAIN_MS * TM_NS_PER_MS) return;
-  tm_event event = {.kind = TM_EVENT_ELSEWHERE, .stream = session->id};
+  bool present = session->has_source && now - session->source_heard_ns < PRESENT_MS * TM_NS_PER_MS;
+  tm_event event = {.kind = TM_EVENT_ELSEWHERE, .stream = session->id, .present = present};
   if (tm_address_write(from, event.address, sizeof event.address, &event.port) && tm_engine_emit(session->engine, &event))
     session->elsewhere_told_ns = now;
 }

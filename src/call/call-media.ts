@@ -2,6 +2,7 @@
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { randomToken } from '#src/base/random.ts';
+import type { Elsewhere } from '#src/media/elsewhere.ts';
 import type { AudioAgreement, MediaAgreement, VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalMedia, LocalPorts } from '#src/sdp/capabilities.ts';
 import { Picture } from './picture.ts';
@@ -22,12 +23,6 @@ export interface Applied {
   readonly gate?: Gate;
 }
 
-/** A further place from which media comes (`alsoTo` of a stream). */
-export interface HeardFrom {
-  readonly address: string;
-  readonly port: number;
-}
-
 type Numbers = ReadonlyMap<string, string | undefined>;
 
 export class CallMediaSet {
@@ -37,7 +32,7 @@ export class CallMediaSet {
   /** The audio cannot be: `call.media-address`, its name is unknown; `call.not-encrypted`, though it must be. */
   readonly onUnusable = new Signal<TandemError>();
   /** Sound of the far end that is set came in for the first time; or, with a place, media from another early dialog. */
-  readonly onHeard = new Signal<HeardFrom | undefined>();
+  readonly onHeard = new Signal<Elsewhere | undefined>();
   readonly #world: CallWorld;
   #address: string | undefined;
   #audio: LocalPorts | undefined;

@@ -1,5 +1,6 @@
 // The early dialogs of a caller: what 18x, PRACK and UPDATE make of each, and whom of them the owner hears (RFC 3261 13.2.2.1,
 // RFC 3262 4, RFC 3311 5; IR.92 2.2.5, 2.2.7).
+import type { Elsewhere } from '#src/media/elsewhere.ts';
 import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import type { MediaWish } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
@@ -9,7 +10,7 @@ import { sameAddress } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
-import type { CallMediaSet, HeardFrom } from './call-media.ts';
+import type { CallMediaSet } from './call-media.ts';
 import { CALL_WAITING_ALERT } from './capabilities.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import { authorisationOf, EarlyMedia } from './early-media.ts';
@@ -153,13 +154,13 @@ export class EarlyDialogs {
   }
 
   /** Sound came in: from the dialog that is set, or from the place of another one. */
-  #hear(from: HeardFrom | undefined): void {
+  #hear(from: Elsewhere | undefined): void {
     if (this.#dialogs.confirmed) return;
     const tag = from
       ? this.#dialogs.early.find((leg) => isAt(mediaOf(leg), from))?.remoteTag
       : this.#arbiter.decision.play;
     if (tag === undefined) return;
-    this.#arbiter.hear(tag);
+    this.#arbiter.hear(tag, from?.present ?? false);
     this.#apply();
   }
 
@@ -226,7 +227,7 @@ export class EarlyDialogs {
 /** What is agreed, or was shown beforehand. */
 const mediaOf = ({ offers, preview }: Leg): MediaAgreement | undefined => offers.media ?? preview?.media;
 
-const isAt = (media: MediaAgreement | undefined, { address, port }: HeardFrom): boolean =>
+const isAt = (media: MediaAgreement | undefined, { address, port }: Elsewhere): boolean =>
   [media?.audio, media?.video].some(
     (stream) => stream?.remote.port === port && sameAddress(stream.remote.address, address),
   );

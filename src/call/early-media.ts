@@ -66,9 +66,17 @@ export class EarlyMedia {
     if (newly && this.#heard !== tag) this.#heard = undefined;
   }
 
-  /** Sound of that dialog came in. */
-  hear(tag: string): void {
-    if (this.#entries.get(tag)?.described) this.#heard = tag;
+  /**
+   * Sound of that dialog came in. While another one is heard as well (`meanwhile`) it has to be authorised later than that
+   * one to take its place: never a mixture, and no flutter.
+   */
+  hear(tag: string, meanwhile = false): void {
+    const entry = this.#entries.get(tag);
+    if (!entry?.described) return;
+    const rival = meanwhile && this.#heard !== undefined ? this.#entries.get(this.#heard) : undefined;
+    const isLater =
+      lets(entry.authorisation) && entry.order > (lets(rival?.authorisation) ? (rival?.order ?? 0) : 0);
+    if (!rival || isLater) this.#heard = tag;
   }
 
   /** That dialog is over. */

@@ -1,6 +1,7 @@
 // The video of one call: ports from the description on, camera and sink from the answer on, pictures handed to whoever watches.
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
+import type { Elsewhere } from '#src/media/elsewhere.ts';
 import type { Frame } from '#src/media/mp4.ts';
 import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
@@ -23,7 +24,7 @@ import type { CallWorld } from './world.ts';
 export class Picture {
   readonly onTrouble = new Signal<TandemError>();
   /** Pictures of another early dialog come in. */
-  readonly onHeard = new Signal<{ readonly address: string; readonly port: number }>();
+  readonly onHeard = new Signal<Elsewhere>();
   /** As they came, with the parameter sets that the description told; the engine hands out only what somebody watches. */
   readonly onFrame = new Signal<Frame>({ onListened: () => this.#watch() });
   /** No more pictures: the video was dropped, or the call is over. */

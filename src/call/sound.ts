@@ -4,6 +4,7 @@ import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { Milliseconds } from '#src/base/units.ts';
+import type { Elsewhere } from '#src/media/elsewhere.ts';
 import type { AudioAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import { attachWritten } from './file-name.ts';
@@ -31,7 +32,7 @@ export class Sound {
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
   readonly onTrouble = new Signal<TandemError>();
   /** See CallMediaSet. */
-  readonly onHeard = new Signal<{ readonly address: string; readonly port: number } | undefined>();
+  readonly onHeard = new Signal<Elsewhere | undefined>();
   readonly #world: CallWorld;
   readonly #callId: string;
   readonly #cname: string;

@@ -258,6 +258,8 @@ export interface NativeEvent {
   /** Where media came from, of `elsewhere`. */
   readonly address: string;
   readonly port: number;
+  /** The remote sends as well. */
+  readonly present: boolean;
   readonly code: string;
   readonly text: string;
   readonly errno: number;

@@ -9,6 +9,7 @@ import {
   type NativeStats,
   TONE_NUMBERS,
 } from './addon.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { captureOf, playbackOf } from './endpoint.ts';
 import { mediaError, native } from './faults.ts';
 import { mustBePorts, type PortRange } from './ports.ts';
@@ -34,8 +35,8 @@ export class AudioStream {
   readonly onDtmf = new Signal<{ readonly digit: string; readonly durationMs: number }>();
   /** Once for each remote: sound of the negotiated codec came in. */
   readonly onFirstPacket = new Signal<void>();
-  /** Media comes from a place of `alsoTo` and none from the remote; told at most once a second. */
-  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
+  /** Media comes from a place of `alsoTo`; told at most once a second. */
+  readonly onElsewhere = new Signal<Elsewhere>();
   /** `media.device`, `media.file`: the call goes on without that end of it. `media.limit`: digits were not sent. */
   readonly onTrouble = new Signal<TandemError>();
   /** The device that went away is back, by itself. */
@@ -150,7 +151,7 @@ export class AudioStream {
         this.onFirstPacket.emit();
         return false;
       case EVENT_KINDS.elsewhere:
-        this.onElsewhere.emit({ address: event.address, port: event.port });
+        this.onElsewhere.emit({ address: event.address, port: event.port, present: event.present });
         return false;
       case EVENT_KINDS.dtmf:
         this.onDtmf.emit({ digit: event.digit, durationMs: event.durationMs });

@@ -3,6 +3,7 @@ import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import type { Addon, EngineHandle, NativeEvent, NativeVideoStats } from './addon.ts';
 import { EVENT_KINDS } from './addon.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { mediaError, native } from './faults.ts';
 import { mustBePorts, type PortRange } from './ports.ts';
 import { toNativeVideo, type Unwatched, type VideoStreamConfig } from './video-config.ts';
@@ -38,8 +39,8 @@ const CLOSE_RETRY_MS = 5;
 export class VideoStream {
   /** Once: video of the negotiated payload type came in. */
   readonly onFirstPacket = new Signal<void>();
-  /** Media comes from a place of `alsoTo` and none from the remote; told at most once a second. */
-  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
+  /** Media comes from a place of `alsoTo`; told at most once a second. */
+  readonly onElsewhere = new Signal<Elsewhere>();
   /** Once: a picture that can be decoded came in; its size, 0 when unknown. */
   readonly onFirstFrame = new Signal<{ readonly width: number; readonly height: number }>();
   /** `media.device`, `media.file`, `media.codec`: the call goes on without that end of it. */
@@ -157,7 +158,7 @@ export class VideoStream {
         this.onFirstPacket.emit();
         return false;
       case EVENT_KINDS.elsewhere:
-        this.onElsewhere.emit({ address: event.address, port: event.port });
+        this.onElsewhere.emit({ address: event.address, port: event.port, present: event.present });
         return false;
       case EVENT_KINDS.firstFrame:
         this.onFirstFrame.emit({ width: event.width, height: event.height });

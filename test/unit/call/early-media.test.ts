@@ -88,6 +88,20 @@ test('a dialog that is authorised anew is listened to, though another was heard;
   assert.is(early.decision.play, 'a', 'nothing new was said');
 });
 
+test('two that send at once: the one authorised later is listened to, and no flutter', () => {
+  const early = new EarlyMedia('auto');
+  early.note('a', { described: true });
+  early.note('b', { described: true, authorisation: 'sendonly' });
+  early.hear('a');
+  assert.is(early.decision.play, 'a', 'it alone sends');
+  early.hear('b', true);
+  assert.is(early.decision.play, 'b');
+  early.hear('a', true);
+  assert.is(early.decision.play, 'b');
+  early.hear('a');
+  assert.is(early.decision.play, 'a', 'the other one fell silent');
+});
+
 test('"header": what is not authorised is not heard; "never": nothing is', () => {
   for (const [mode, receive] of [
     ['header', true],
@@ -120,7 +134,7 @@ test('[MD-2.2.8] in a call: ringback, early media of the dialog that sends, and 
   await world.peer.reply(invite, 183, { tag: 'b', body: sdp({ port: 5002, payload: '8 101' }) });
   await world.peer.reply(invite, 183, { tag: 'c', body: sdp({ port: 5003 }) });
   assert.is(stream.last?.remote.port, 5002);
-  stream.onElsewhere.emit({ address: PEER.host, port: 5003 });
+  stream.onElsewhere.emit({ address: PEER.host, port: 5003, present: false });
   assert.is(stream.last?.remote.port, 5003, 'it is the one that sends');
   assert.equal(
     stream.last?.alsoTo?.map(({ port }) => port),

@@ -28,6 +28,7 @@ import type {
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import { Transfers } from '#src/call/transfer/transfers.ts';
 import type { CallConfig, CallWorld } from '#src/call/world.ts';
+import type { Elsewhere } from '#src/media/elsewhere.ts';
 import { isRequest, SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { parseUri, type Uri } from '#src/sip/message/uri.ts';
@@ -98,7 +99,7 @@ class FakeEnd<Config, Ends> {
 }
 
 export class FakeStream extends FakeEnd<StreamConfig, AudioEnds> implements CallStream {
-  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
+  readonly onElsewhere = new Signal<Elsewhere>();
   readonly onFirstPacket = new Signal<void>();
   readonly digits: string[] = [];
   readonly tones: Tone[] = [];
@@ -118,7 +119,7 @@ export class FakeStream extends FakeEnd<StreamConfig, AudioEnds> implements Call
 }
 
 export class FakeVideo extends FakeEnd<VideoStreamConfig, VideoEnds> implements CallVideoStream {
-  readonly onElsewhere = new Signal<{ readonly address: string; readonly port: number }>();
+  readonly onElsewhere = new Signal<Elsewhere>();
   readonly onFrame = new Signal<VideoFrame>();
   keyFramesAsked = 0;
 
