@@ -490,8 +490,10 @@ export class Call {
     if (method === 'BYE') {
       incoming.respond(200);
       // The dialog is over, whatever the call makes of it.
+      const released = this.#dialogs.isReleasing(leg);
       if (leg.state === 'confirmed') this.#dialogs.terminate(leg);
-      this.#dispatch('bye', { request: incoming.request, leg });
+      // That of a fork which answered too late crosses ours; the call goes on elsewhere.
+      if (!released) this.#dispatch('bye', { request: incoming.request, leg });
     } else if (method === 'INVITE' || method === 'UPDATE') {
       this.#findings.inDialog(incoming.request);
       this.#dispatch('modify', { incoming, leg });

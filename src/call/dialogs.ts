@@ -28,6 +28,7 @@ export class DialogSet {
   readonly #ua: UserAgent;
   readonly #handlers: DialogHandlers;
   readonly #legs = new Map<string, Leg>();
+  readonly #releasing = new Set<Leg>();
   #byes = 0;
 
   constructor(ua: UserAgent, handlers: DialogHandlers) {
@@ -57,7 +58,12 @@ export class DialogSet {
   }
 
   get confirmed(): Leg | undefined {
-    return [...this.#legs.values()].find((leg) => leg.state === 'confirmed');
+    return [...this.#legs.values()].find((leg) => leg.state === 'confirmed' && !this.isReleasing(leg));
+  }
+
+  /** Our BYE is out there: what still comes in it is none of the call's. */
+  isReleasing(leg: Leg): boolean {
+    return this.#releasing.has(leg);
   }
 
   /** The dialog is over and nobody hears of it any more. */
@@ -88,6 +94,7 @@ export class DialogSet {
   /** BYE; the dialog ends with its answer, whatever that is (RFC 3261 15.1.1). */
   release(leg: Leg): void {
     this.#byes += 1;
+    this.#releasing.add(leg);
     const done = (): void => {
       this.#byes -= 1;
       this.terminate(leg);
@@ -99,7 +106,9 @@ export class DialogSet {
 
   releaseAll(): void {
     this.terminateEarly();
-    const live = [...this.#legs.values()].filter((leg) => leg.state === 'confirmed');
+    const live = [...this.#legs.values()].filter(
+      (leg) => leg.state === 'confirmed' && !this.isReleasing(leg),
+    );
     for (const leg of live) this.release(leg);
     if (live.length === 0 && this.#byes === 0) this.#handlers.onReleased();
   }

@@ -347,6 +347,35 @@ test('a repeated 200 is acknowledged again and changes nothing', async () => {
   assert.is(call.snapshot.state, 'active');
 });
 
+test('[MD-2.2.6a] a BYE of a fork that answered too late crosses ours: the call that stands is not touched', async () => {
+  const world = await makeWorld();
+  const { call, invite } = await dialled(world);
+  await world.peer.reply(invite, 180, { tag: 'late' });
+  await world.peer.reply(invite, 200, { tag: 'first', body: sdp({ port: 5001 }) });
+  await world.peer.reply(invite, 200, { tag: 'late', body: sdp({ port: 5002 }) });
+  const bye = world.peer.last('BYE');
+  assert.is(bye.to.tag, 'late');
+  await world.peer.send(
+    world.peer.request('BYE', {
+      callId: invite.callId,
+      cseq: 1,
+      from: `${invite.to.toString()};tag=late`,
+      to: invite.from.toString(),
+    }),
+  );
+  assert.equal(world.peer.statuses('BYE'), [200]);
+  assert.is(call.snapshot.state, 'active');
+  call.hangup();
+  await world.advance(5);
+  assert.equal(
+    world.peer.requests('BYE').map(({ to }) => to.tag),
+    ['late', 'first'],
+  );
+  for (const request of world.peer.requests('BYE'))
+    await world.peer.reply(request, 200, { tag: request.to.tag ?? '' });
+  await clean(world);
+});
+
 test('a fork answers after the call has ended: ACK and BYE all the same', async () => {
   const world = await makeWorld();
   const { call, invite } = await dialled(world);
