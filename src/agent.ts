@@ -23,7 +23,7 @@ import {
   timers,
   tlsSettings,
 } from '#src/device/parts.ts';
-import { chooseVideo } from '#src/device/picture.ts';
+import { chooseVideo, pictureSize } from '#src/device/picture.ts';
 import { Prompt } from '#src/device/prompt.ts';
 import { Services } from '#src/device/services.ts';
 import { chooseSound } from '#src/device/sound.ts';
@@ -73,7 +73,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { settings, store, clock, random, log } = options;
   const { config } = settings;
   const base = { clock, random, log };
-  const media = MediaEngine.open({ log, room: roomOptions(config) });
+  const media = MediaEngine.open({ log, room: roomOptions(config), picture: pictureSize(config) });
   const closing: (() => Promise<void>)[] = [() => media.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.splice(0)) await close();

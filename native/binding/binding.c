@@ -70,7 +70,7 @@ static napi_value create(napi_env env, napi_callback_info info)
   if (napi_create_threadsafe_function(env, arguments[1], NULL, name, 1, 1, NULL, NULL, NULL, NULL, &self->on_events) !=
       napi_ok) {
     free(self);
-    napi_throw_type_error(env, "argument", "create(realtime, onEvents, room)");
+    napi_throw_type_error(env, "argument", "create(realtime, onEvents, room, video)");
     return NULL;
   }
   tm_engine_options options = {.realtime = realtime,
@@ -78,6 +78,8 @@ static napi_value create(napi_env env, napi_callback_info info)
                                         .noise_suppression = value_boolean(env, arguments[2], "noiseSuppression"),
                                         .gain_control = value_boolean(env, arguments[2], "gainControl"),
                                         .delay_ms = (int)value_number(env, arguments[2], "delayMs")},
+                               .video_width = (unsigned)value_number(env, arguments[3], "width"),
+                               .video_height = (unsigned)value_number(env, arguments[3], "height"),
                                .notify = notify,
                                .context = self};
   self->engine = tm_engine_create(&options, &error);

@@ -134,6 +134,8 @@ tm_engine *tm_engine_create(const tm_engine_options *options, tm_error *error)
   engine->events = tm_queue_create(EVENTS, sizeof(tm_event));
   engine->devices = tm_device_pool_create(options->realtime, &options->room);
   engine->cameras = tm_video_pool_create(NULL);
+  if (engine->cameras && options->video_width && options->video_height)
+    tm_video_pool_limit(engine->cameras, options->video_width, options->video_height);
   engine->bridges = tm_bridge_pool_create();
   int code = engine->events && engine->devices && engine->cameras && engine->bridges ? 0 : -ENOMEM;
   if (!code) code = worker_start(engine, &engine->house, "tm-house", TM_PRIORITY_NONE, tm_house_thread);

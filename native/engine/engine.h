@@ -179,6 +179,7 @@ typedef struct {
 
 typedef struct {
   bool realtime;  // try SCHED_FIFO
+  unsigned video_width, video_height;  // largest picture that is taken from a camera and encoded; 0: 640x480
   tm_room_options room;  // what is done to the sound of capture devices; all false: nothing
   /** Events wait. Called on a thread of the engine that is no real-time thread; must return soon. May be NULL. */
   void (*notify)(void *context);

@@ -28,7 +28,7 @@ static tm_camera_wish wish_of(const tm_video_source *source)
   for (unsigned i = 0; i < source->count; i++) {
     const tm_video_wish *one = &source->feeds[i]->port.wish;
     if (!one->send) continue;
-    tm_video_format format = tm_video_fit(one->level_idc, one->max_width, one->max_height);
+    tm_video_format format = tm_video_fit(source->pool, one->level_idc, one->max_width, one->max_height);
     if (wish.width && wish.width != format.width) wish.h264 = false;
     if (format.width > wish.width) wish.width = format.width;
     if (format.height > wish.height) wish.height = format.height;
@@ -66,10 +66,17 @@ static bool encoder_fits(const tm_video_feed *feed, const tm_encoder_config *con
          has->slice_octets == config->slice_octets && has->fps == config->fps;
 }
 
-static bool ready_encoder(tm_video_feed *feed, unsigned camera_fps)
+static unsigned least(unsigned own, unsigned other)
+{
+  return other == 0 || own < other ? own : other;
+}
+
+// No larger than the camera's own pictures: that would cost much and show nothing.
+static bool ready_encoder(tm_video_feed *feed, const tm_camera_info *info)
 {
   const tm_video_wish *wish = &feed->port.wish;
-  tm_video_format format = tm_video_fit(wish->level_idc, wish->max_width, wish->max_height);
+  unsigned camera_fps = info->fps;
+  tm_video_format format = tm_video_fit(feed->pool, wish->level_idc, least(info->width, wish->max_width), least(info->height, wish->max_height));
   uint32_t rate = (uint32_t)atomic_load_explicit(&feed->port.rate_bps, memory_order_relaxed);
   if (rate == 0) rate = tm_video_worth(&format);
   tm_encoder_config config = {.width = format.width,
@@ -100,7 +107,7 @@ static bool ready_encoder(tm_video_feed *feed, unsigned camera_fps)
 static void encode(tm_video_source *source, tm_video_feed *feed, int64_t time_ns)
 {
   tm_encoded out;
-  if (!ready_encoder(feed, tm_camera_get_info(source->camera)->fps)) return;
+  if (!ready_encoder(feed, tm_camera_get_info(source->camera))) return;
   int64_t period = TM_NS_PER_S / tm_encoder_get_config(feed->encoder)->fps;
   if (time_ns - feed->last_ns < period * EARLY_PERCENT / 100) return;
   tm_picture_scale(&source->picture, &feed->picture);

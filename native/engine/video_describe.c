@@ -49,9 +49,11 @@ static tm_engine_status describe_file(const char *name, tm_parameter_sets *sets,
   return status == TM_OK ? TM_ENGINE_OK : tm_video_file_error(error, name, status);
 }
 
-static tm_engine_status describe_encoder(uint8_t level_idc, tm_parameter_sets *sets, tm_video_description *description, tm_error *error)
+// `info`: the camera's own size, 0 when somebody else has it now.
+static tm_engine_status describe_encoder(const tm_video_pool *pool, uint8_t level_idc, const tm_camera_info *info, tm_parameter_sets *sets,
+                                         tm_video_description *description, tm_error *error)
 {
-  tm_video_format format = tm_video_fit(level_idc, 0, 0);
+  tm_video_format format = tm_video_fit(pool, level_idc, info->width, info->height);
   tm_encoder_config config = {.width = format.width,
                               .height = format.height,
                               .fps = format.fps,
@@ -74,7 +76,7 @@ tm_engine_status tm_video_source_describe(tm_video_pool *pool, const tm_endpoint
                                           tm_video_description *description, tm_error *error)
 {
   tm_parameter_sets sets;
-  tm_video_format format = tm_video_fit(level_idc, 0, 0);
+  tm_video_format format = tm_video_fit(pool, level_idc, 0, 0);
   tm_camera_wish wish = {.width = format.width, .height = format.height, .fps = format.fps, .h264 = true};
   tm_camera_info info = {.format = TM_CAMERA_YUYV};
   int code = 0;
@@ -94,6 +96,6 @@ tm_engine_status tm_video_source_describe(tm_video_pool *pool, const tm_endpoint
     description->profile_level_id = UINT32_C(0x42E000) | level_idc;
     return TM_ENGINE_OK;
   }
-  tm_engine_status coded = describe_encoder(level_idc, &sets, description, error);
+  tm_engine_status coded = describe_encoder(pool, level_idc, &info, &sets, description, error);
   return coded == TM_ENGINE_OK ? describe_sets(&sets, description, error) : coded;
 }

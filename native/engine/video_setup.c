@@ -79,7 +79,7 @@ static uint32_t trr_of(uint32_t ms)
 static tm_engine_status fill(tm_video_stream *stream, const tm_video_config *config, tm_video_setup *setup, tm_error *error)
 {
   tm_session_config *session = &setup->session;
-  tm_video_format format = tm_video_fit(level_of(config->profile_level_id), config->max_width, config->max_height);
+  tm_video_format format = tm_video_fit(stream->session.engine->cameras, level_of(config->profile_level_id), config->max_width, config->max_height);
   uint32_t worth = tm_video_worth(&format);
   tm_engine_status status = tm_session_addresses(&stream->session, config->remote_address, config->remote_port,
                                                  config->remote_rtcp_address, config->remote_rtcp_port, session, error);

@@ -10,17 +10,24 @@
 #include "video_source_private.h"
 
 // Sizes that peers and cameras know, the best first.
-static const tm_video_format sizes[] = {{640, 480, 30}, {352, 288, 30}, {320, 240, 30}, {176, 144, 30}};
+static const tm_video_format sizes[] = {{1280, 720, 30}, {640, 480, 30}, {352, 288, 30}, {320, 240, 30}, {176, 144, 30}};
 
-enum { LEAST_FPS = 15, BITS_A_PIXEL_PERCENT = 15 };
+enum { LEAST_FPS = 15, BITS_A_PIXEL_PERCENT = 15, HIGHEST_LEVEL = 40 };
 
-tm_video_format tm_video_fit(uint8_t level_idc, unsigned max_width, unsigned max_height)
+static unsigned least(unsigned own, unsigned other)
 {
+  return other == 0 || own < other ? own : other;
+}
+
+tm_video_format tm_video_fit(const tm_video_pool *pool, uint8_t level_idc, unsigned max_width, unsigned max_height)
+{
+  max_width = least(pool->max_width, max_width);
+  max_height = least(pool->max_height, max_height);
   const tm_h264_level *level = tm_h264_level_limits(level_idc, false);
   tm_video_format fits = sizes[sizeof sizes / sizeof sizes[0] - 1];
   if (!level) return fits;
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-    if ((max_width && sizes[i].width > max_width) || (max_height && sizes[i].height > max_height)) continue;
+    if (sizes[i].width > max_width || sizes[i].height > max_height) continue;
     uint32_t fps = tm_h264_level_millifps(level, sizes[i].width, sizes[i].height, sizes[i].fps * 1000) / 1000;
     if (fps < LEAST_FPS) continue;
     return (tm_video_format){sizes[i].width, sizes[i].height, fps};
@@ -38,8 +45,15 @@ tm_video_pool *tm_video_pool_create(const tm_camera_system *system)
   tm_video_pool *pool = calloc(1, sizeof *pool);
   if (!pool) return NULL;
   pool->system = system ? system : &tm_camera_linux;
+  tm_video_pool_limit(pool, TM_VIDEO_USUAL_WIDTH, TM_VIDEO_USUAL_HEIGHT);
   (void)pthread_mutex_init(&pool->lock, NULL);
   return pool;
+}
+
+void tm_video_pool_limit(tm_video_pool *pool, unsigned max_width, unsigned max_height)
+{
+  pool->max_width = max_width;
+  pool->max_height = max_height;
 }
 
 void tm_video_pool_destroy(tm_video_pool *pool)
@@ -104,7 +118,8 @@ tm_engine_status tm_video_file_error(tm_error *error, const char *name, tm_statu
 // Is there such a source at all? A camera that somebody else uses now may be free when it is needed.
 static tm_engine_status prepare(tm_video_source *source, tm_error *error)
 {
-  tm_camera_wish wish = {.width = sizes[0].width, .height = sizes[0].height, .fps = sizes[0].fps, .h264 = true};
+  tm_video_format format = tm_video_fit(source->pool, HIGHEST_LEVEL, 0, 0);
+  tm_camera_wish wish = {.width = format.width, .height = format.height, .fps = format.fps, .h264 = true};
   tm_camera_info info;
   int code = 0;
   if (source->kind == TM_ENDPOINT_FILE) {

@@ -6,6 +6,8 @@
 #include "tm_encoder.h"
 #include "video_port.h"
 
+enum { TM_VIDEO_USUAL_WIDTH = 640, TM_VIDEO_USUAL_HEIGHT = 480 };
+
 typedef struct tm_video_pool tm_video_pool;
 typedef struct tm_video_source tm_video_source;
 
@@ -24,6 +26,8 @@ typedef struct {
 /** `system`: what cameras are opened with; NULL: those of the host. NULL when memory is out. */
 tm_video_pool *tm_video_pool_create(const tm_camera_system *system);
 void tm_video_pool_destroy(tm_video_pool *pool);
+/** The largest picture that is taken from a camera and encoded, until told 640x480. Before there is any source. */
+void tm_video_pool_limit(tm_video_pool *pool, unsigned max_width, unsigned max_height);
 
 /** Control thread. NULL with `error`: no such file, no H.264 in it, no such camera. The endpoint is a FILE or a DEVICE. */
 tm_video_feed *tm_video_feed_open(tm_video_pool *pool, const tm_endpoint *endpoint, const tm_video_listener *listener, tm_error *error);
@@ -36,11 +40,11 @@ void tm_video_feed_wish(tm_video_feed *feed, const tm_video_wish *wish);
 tm_engine_status tm_video_source_describe(tm_video_pool *pool, const tm_endpoint *endpoint, uint8_t level_idc,
                                           tm_video_description *description, tm_error *error);
 
-/** Picture size and rate of what we encode, within a level (H.264 A.3) and a largest size (0: none). */
+/** Picture size and rate of what we encode, within a level (H.264 A.3), the pool's largest size, and the peer's (0: none). */
 typedef struct {
   unsigned width, height, fps;
 } tm_video_format;
-tm_video_format tm_video_fit(uint8_t level_idc, unsigned max_width, unsigned max_height);
+tm_video_format tm_video_fit(const tm_video_pool *pool, uint8_t level_idc, unsigned max_width, unsigned max_height);
 /** Bits a second that such a picture is worth. */
 uint32_t tm_video_worth(const tm_video_format *format);
 

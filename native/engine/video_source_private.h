@@ -31,6 +31,7 @@ struct tm_video_source {
 
 struct tm_video_pool {
   const tm_camera_system *system;
+  unsigned max_width, max_height;
   tm_video_source *sources;  // control and housekeeping thread, under the lock
   pthread_mutex_t lock;
 };

@@ -2,13 +2,20 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AgentSettings } from '#src/base/config/load.ts';
+import type { Config } from '#src/base/config/rules.ts';
 import { describe, TandemError } from '#src/base/errors.ts';
-import type { VideoSource } from '#src/media/engine.ts';
+import type { PictureSize, VideoSource } from '#src/media/engine.ts';
 import { hasVideo } from './parts.ts';
 
 /** The media engine, as far as this needs it. */
 export interface Cameras {
   videoSource(capture: string, level: number): VideoSource;
+}
+
+/** `video.size`, as the engine takes it. */
+export function pictureSize({ video }: Config): PictureSize {
+  const [width = 0, height = 0] = video.size.split('x').map(Number);
+  return { width, height };
 }
 
 /** level_idc of 3.1: the highest that calls use (26.114 5.2.2, NG.114 3.3.1). */

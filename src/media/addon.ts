@@ -287,7 +287,12 @@ export interface NativeDelay {
 
 /** As native/binding/binding.c exports it. Failures are Errors whose `code` is the word of tm_engine_status. */
 export interface Addon {
-  create(realtime: boolean, onEvents: () => void, room: NativeRoom): EngineHandle;
+  create(
+    realtime: boolean,
+    onEvents: () => void,
+    room: NativeRoom,
+    video: { readonly width: number; readonly height: number },
+  ): EngineHandle;
   destroy(engine: EngineHandle): void;
   isRealtime(engine: EngineHandle): boolean;
   open(

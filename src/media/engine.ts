@@ -91,6 +91,12 @@ const MAX_DELAY_MS = 500;
 const SURE = 0.3;
 const NO_TOTALS = { sent: 0, received: 0, lost: 0, late: 0 };
 
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+const USUAL_PICTURE: PictureSize = { width: 640, height: 480 };
+
 /** Owns the engine's threads and its streams; keeps the process alive until `close`. */
 export class MediaEngine {
   readonly info: MediaInfo;
@@ -107,11 +113,18 @@ export class MediaEngine {
 
   private constructor(
     addon: Addon,
-    options: { readonly log: Logger; readonly realtime: boolean; readonly room: NativeRoom },
+    options: {
+      readonly log: Logger;
+      readonly realtime: boolean;
+      readonly room: NativeRoom;
+      readonly picture: PictureSize;
+    },
   ) {
     this.#addon = addon;
     this.#log = options.log;
-    this.#handle = native(() => addon.create(options.realtime, () => this.#drain(), options.room));
+    this.#handle = native(() =>
+      addon.create(options.realtime, () => this.#drain(), options.room, options.picture),
+    );
     this.info = { realtime: addon.isRealtime(this.#handle), version: VERSION };
     if (options.realtime && !this.info.realtime)
       this.#log.warn('no real-time priority allowed: sound may stutter when the processor is busy');
@@ -122,9 +135,11 @@ export class MediaEngine {
     readonly log: Logger;
     readonly realtime?: boolean;
     readonly room?: RoomOptions;
+    /** The largest picture that is taken from a camera and encoded. */
+    readonly picture?: PictureSize;
   }): MediaEngine {
-    const { log, realtime = true, room = {} } = options;
-    return new MediaEngine(loadAddon(), { log, realtime, room: toNativeRoom(room) });
+    const { log, realtime = true, room = {}, picture = USUAL_PICTURE } = options;
+    return new MediaEngine(loadAddon(), { log, realtime, room: toNativeRoom(room), picture });
   }
 
   /**

@@ -232,7 +232,7 @@ static void encoded(void)
   watch(feed, 12, &pictures, &keys);
   CHECK_RANGE(pictures, 12, 20);
   CHECK_INT(keys, 1);
-  CHECK_INT(atomic_load(&feed->port.width), 640);  // the camera's 320x240 is shown as large as the level allows
+  CHECK_INT(atomic_load(&feed->port.width), 320);  // no larger than the camera's own
   tm_video_port_ask_key(&feed->port);
   watch(feed, 6, &pictures, &keys);
   CHECK_INT(keys, 1);
@@ -244,7 +244,7 @@ static void encoded(void)
   tm_video_feed_wish(second, &small);
   watch(second, 4, &pictures, &keys);
   CHECK_RANGE(pictures, 4, 20);
-  CHECK_INT(atomic_load(&second->port.width), 352);
+  CHECK_INT(atomic_load(&second->port.width), 320);
   CHECK_INT(camera.opened, 1);
   tm_video_feed_close(second);
   tm_video_feed *third = tm_video_feed_open(pool, &endpoint, &listener, &error);
@@ -262,6 +262,31 @@ static void encoded(void)
   tm_video_feed_close(feed);
   tm_video_pool_destroy(pool);
   unplug_for_good();
+}
+
+// Level, setting and the peer's wish: the least of them.
+static void sizes(void)
+{
+  static const struct {
+    unsigned limit_width, limit_height;
+    uint8_t level;
+    unsigned wish_width, wish_height, width, height, fps;
+  } rows[] = {
+      {640, 480, 31, 0, 0, 640, 480, 30},       {1280, 720, 31, 0, 0, 1280, 720, 30}, {1280, 720, 30, 0, 0, 640, 480, 30},
+      {1280, 720, 31, 640, 480, 640, 480, 30},  {640, 480, 31, 1280, 720, 640, 480, 30}, {320, 240, 40, 0, 0, 320, 240, 30},
+      {1280, 720, 12, 0, 0, 352, 288, 15},      {1280, 720, 10, 0, 0, 176, 144, 15},  {1280, 720, 31, 16, 16, 176, 144, 30},
+  };
+  tm_video_pool *pool = tm_video_pool_create(&fake);
+  CHECK(pool);
+  CHECK_INT(tm_video_fit(pool, 40, 0, 0).width, 640);  // until told
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    tm_video_pool_limit(pool, rows[i].limit_width, rows[i].limit_height);
+    tm_video_format format = tm_video_fit(pool, rows[i].level, rows[i].wish_width, rows[i].wish_height);
+    CHECK_INT(format.width, rows[i].width);
+    CHECK_INT(format.height, rows[i].height);
+    CHECK_INT(format.fps, rows[i].fps);
+  }
+  tm_video_pool_destroy(pool);
 }
 
 static void unplugged_and_back(void)
@@ -364,14 +389,14 @@ static void described(void)
   plug_in(V4L2_PIX_FMT_MJPEG);
   tm_video_pool *pool = tm_video_pool_create(&fake);
   CHECK_INT(tm_video_source_describe(pool, &endpoint, 31, &description, &error), TM_ENGINE_OK);
-  CHECK_INT(description.width, 640);
+  CHECK_INT(description.width, 320);
   CHECK_INT(description.profile_level_id >> 16, 0x42);
   CHECK_INT(description.profile_level_id & 0xff, 31);
   CHECK(description.sets[0] != '\0');
   CHECK_INT(tm_video_source_describe(pool, &endpoint, 12, &description, &error), TM_ENGINE_OK);
   CHECK_INT(description.profile_level_id & 0xff, 12);
   CHECK_RANGE(description.width * description.height / 256, 1, 396);
-  CHECK_INT(description.fps, 15);
+  CHECK_INT(description.fps, 20);
   camera.formats[1] = V4L2_PIX_FMT_BGR24;
   CHECK_INT(tm_video_source_describe(pool, &endpoint, 31, &description, &error), TM_ENGINE_DEVICE);
   tm_video_pool_destroy(pool);
@@ -381,6 +406,7 @@ static void described(void)
 int main(void)
 {
   tm_test_run("YUYV is encoded, for two calls at two sizes; open only while somebody sends", encoded);
+  tm_test_run("picture sizes: level, setting and the peer's wish", sizes);
   tm_test_run("unplugged, broken, taken: told once, and back by itself", unplugged_and_back);
   tm_test_run("H.264 is passed through", passed_through);
   tm_test_run("H.264 of another profile than baseline is not: the camera is asked for raw pictures", another_profile);

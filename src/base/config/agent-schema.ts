@@ -196,6 +196,10 @@ export const agentSchema = {
       format: is.videoSource,
       default: 'none',
     }),
+    size: choice(['320x240', '352x288', '640x480', '1280x720'], {
+      doc: 'Largest picture that is taken from a camera and encoded, as far as the level of the other side allows. A film stays as it is.',
+      default: '640x480',
+    }),
     added: choice(['refuse', 'receive', 'both'], {
       doc: 'Video that the other side adds during a call: declined, shown, or shown and answered with ours. The call goes on in any case.',
       default: 'receive',
