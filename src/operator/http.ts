@@ -11,6 +11,7 @@ import { answerFor, HttpError, listenError, notFound, unauthorized } from '#src/
 import { addAll, type Route } from '#src/web/routes/route.ts';
 import type { AnnouncementSettings } from './announcement.ts';
 import { changeFaults, describeFaults, FAULT_SHAPE } from './http-faults.ts';
+import { changeMailbox, MAILBOX_SHAPE } from './http-mailbox.ts';
 import { changePolicy, describePolicy, POLICY_SHAPE } from './http-policy.ts';
 import {
   allServices,
@@ -213,6 +214,14 @@ function routes(operator: Operator, prefix: string): Route[] {
         if (!conference?.remove(uri)) throw notFound(conference ? 'participant' : 'conference', { uri });
         return conference.snapshot;
       },
+    },
+    { method: 'GET', path: `${prefix}/mailbox`, handle: () => operator.events.mailboxes },
+    {
+      method: 'POST',
+      path: `${prefix}/mailbox`,
+      body: MAILBOX_SHAPE,
+      // The shape has been checked.
+      handle: ({ body }) => changeMailbox(operator, body as Record<string, unknown>),
     },
     { method: 'GET', path: `${prefix}/policy`, handle: () => describePolicy(operator.policy) },
     {

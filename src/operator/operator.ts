@@ -27,6 +27,7 @@ import { type Account, Accounts } from './accounts.ts';
 import { Edge } from './edge/edge.ts';
 import { NgClient, type NgSocket } from './edge/ng-client.ts';
 import { openNgSocket } from './edge/ng-socket.ts';
+import { EventPackages } from './events/packages.ts';
 import { type FaultSettings, Faults } from './faults.ts';
 import { FaultyTransport } from './faulty-transport.ts';
 import { Focus } from './focus/focus.ts';
@@ -66,6 +67,7 @@ export class Operator {
   readonly policy: Policy;
   readonly names: Names;
   readonly services: Services;
+  readonly events: EventPackages;
   readonly #deps: OperatorDeps;
   readonly #resolver: Resolver;
   readonly #make: NonNullable<OperatorDeps['transport']>;
@@ -116,9 +118,11 @@ export class Operator {
     });
     this.#regEvent = new RegEventServer({ ...parts, location });
     const patience = Milliseconds(TRANSACTION_LENGTH * SIP_TIMERS.t1);
+    this.events = new EventPackages({ ...parts, location });
     const legs = new Legs({ ...parts, edge });
     new Router({
       ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent, edge, legs },
+      events: this.events,
       ...{ policy: this.policy, services: this.services, patience },
       serverAt: (uri) => this.#focus?.at(uri),
     });
@@ -175,6 +179,7 @@ export class Operator {
     await Promise.all(this.phones.map((phone) => phone.stop()));
     await this.#focus?.stop();
     this.#edge?.stop();
+    this.events.stop();
     this.#regEvent.stop();
     this.location.stop();
     this.#layer.stop();

@@ -10,6 +10,10 @@ export interface PolicySettings {
   readonly ringing: Seconds;
   /** A 302 of a device diverts the call (24.604 communication deflection); else the caller gets it. */
   readonly deflection: boolean;
+  /** Who tells of a number's dialogs (RFC 4235): the operator, the devices themselves, or nobody (489). */
+  readonly dialogEvents: 'tell' | 'route' | 'refuse';
+  /** The mailbox is told of (24.606); else 489. */
+  readonly messageWaiting: boolean;
   /** 24.604 4.5.2.6.1 */
   readonly diversionLimit: number;
   /** Where the network is at home. */

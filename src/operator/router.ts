@@ -17,6 +17,7 @@ import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Accounts } from './accounts.ts';
 import { type Edge, type MediaExchange, notUnderstood, stripAgreement } from './edge/edge.ts';
 import { ALTERNATIVES, IMS_XML, isCallBack, isEmergency } from './emergency.ts';
+import type { EventPackages } from './events/packages.ts';
 import type { Faults, Refusal } from './faults.ts';
 import { type Origin, originOf } from './identity-rules.ts';
 import { type Caller, type Legs, MAX_FORWARDS } from './legs.ts';
@@ -41,6 +42,7 @@ export interface RouterDeps {
   readonly names: Names;
   readonly registrar: Registrar;
   readonly regEvent: RegEventServer;
+  readonly events: EventPackages;
   readonly faults: Faults;
   readonly clock: Clock;
   readonly random: Random;
@@ -119,10 +121,25 @@ export class Router {
     }
     if (request.method === 'SUBSCRIBE' && !this.#deps.serverAt(request.requestUri)) {
       if (request.event?.type === 'reg') regEvent.subscribe(server, caller?.account);
-      else this.#refuse(server, 489, [['Allow-Events', 'reg']]);
+      else this.#subscribe(server, caller);
       return;
     }
     this.#originate(server, this.#noted(caller, request));
+  }
+
+  /** To the operator itself; to the devices, where it leaves their dialogs to them, and what names one device. */
+  #subscribe(server: ServerTransaction, caller: Caller | undefined): void {
+    const { policy, events, location } = this.#deps;
+    const { request } = server;
+    const { dialogEvents, messageWaiting } = policy.settings;
+    const name = request.event?.type.toLowerCase();
+    const own =
+      (name === 'dialog' && dialogEvents === 'tell') || (name === 'message-summary' && messageWaiting);
+    const routed = name === 'dialog' && dialogEvents !== 'refuse';
+    if (routed && (dialogEvents === 'route' || location.byGruu(request.requestUri)))
+      this.#originate(server, this.#noted(caller, request));
+    else if (!own || !events.subscribe(server, caller?.account))
+      this.#refuse(server, 489, [['Allow-Events', 'reg']]);
   }
 
   /** What a device tells of its place with this request counts from now on. */
@@ -166,7 +183,7 @@ export class Router {
 
   #terminate(server: ServerTransaction, caller: Caller | undefined, origin: Origin, called: Uri): void {
     const { request } = server;
-    const { location, accounts, policy } = this.#deps;
+    const { location, accounts, policy, events } = this.#deps;
     const gruu = location.byGruu(request.requestUri);
     if (!gruu && accounts.byIdentity(called).length === 0) {
       const ping = isSipUri(called) && called.user === undefined && request.method === 'OPTIONS';
@@ -177,8 +194,14 @@ export class Router {
       ...this.#deps,
       ...{ server, caller, origin },
       callBack: isCallBack(request, origin, policy.settings),
-      onDialog: (response, flow) => this.#whereabouts.note(response.callId, response.to.tag, flow),
-      onEnd: () => this.#setups.delete(server),
+      onDialog: (response, flow) => {
+        this.#whereabouts.note(response.callId, response.to.tag, flow);
+        events.ledger.answered(request, server.flow, response, flow);
+      },
+      onEnd: () => {
+        this.#setups.delete(server);
+        events.ledger.settled(request);
+      },
     });
     this.#whereabouts.note(request.callId, request.from.tag, server.flow);
     this.#setups.set(server, setup);
@@ -233,8 +256,9 @@ export class Router {
 
   #inDialog(server: ServerTransaction): void {
     const { request } = server;
-    const { regEvent } = this.#deps;
+    const { regEvent, events } = this.#deps;
     if (request.method === 'SUBSCRIBE' && regEvent.owns(request)) regEvent.subscribe(server, undefined);
+    else if (events.owns(request)) events.inDialog(server);
     else void this.#relay(server);
   }
 
@@ -242,6 +266,7 @@ export class Router {
     const { layer, log } = this.#deps;
     const { request, flow } = server;
     this.#whereabouts.note(request.callId, request.from.tag, flow);
+    if (request.method === 'BYE') this.#deps.events.ledger.released(request);
     const copy = request.clone();
     copy.headers.set('Max-Forwards', String((request.maxForwards ?? MAX_FORWARDS) - 1));
     copy.headers.remove('P-Access-Network-Info');

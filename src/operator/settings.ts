@@ -32,6 +32,8 @@ export function initialPolicy({ policy, emergency }: OperatorConfig): PolicySett
     ringing: Seconds(policy.ring_seconds),
     deflection: policy.deflection,
     diversionLimit: policy.diversion_limit,
+    dialogEvents: policy.dialog_events,
+    messageWaiting: policy.message_waiting,
     country: readCountry(policy.country),
     psap: emergency.psap === undefined ? undefined : readUri(emergency.psap),
     trusted: policy.trusted,

@@ -79,6 +79,11 @@ export const operatorSchema = {
       doc: 'A 302 of a device diverts the call to its Contact (communication deflection); else the caller gets the 302.',
       default: false,
     }),
+    dialog_events: choice(['tell', 'route', 'refuse'], {
+      doc: "Who tells of a number's dialogs (RFC 4235): the operator, the devices themselves, or nobody (489).",
+      default: 'tell',
+    }),
+    message_waiting: flag({ doc: 'The mailbox is told of (TS 24.606).', default: true }),
     diversion_limit: number({
       doc: 'Diversions of one call before it is refused.',
       min: 0,

@@ -1,11 +1,11 @@
-// RFC 6665 4.2 Notifier: the server side of one event package, for the test operator.
+// RFC 6665 4.2 Notifier: the server side of one event package.
 import type { Clock, Timer } from '#src/base/clock.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
 import { endsWhat } from '#src/sip/dialog/usage.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
-import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Incoming, SendingHandlers } from '#src/sip/ua/user-agent.ts';
 import {
   type NotifierAction,
   type NotifierEvent,
@@ -13,20 +13,34 @@ import {
   notifierRow,
 } from './notifier-table.ts';
 
+/** A SUBSCRIBE to be answered: an `Incoming` of the user agent is one. */
+export type Asking = Pick<Incoming, 'request' | 'flow' | 'localTag' | 'respond'>;
+
+/** What carries the dialogs: a `UserAgent`, or what a proxy has in its place. */
+export interface DialogCarrier {
+  attach(dialog: Dialog, user: { onRequest(asking: Asking): void }): void;
+  detach(dialog: Dialog): void;
+  sendInDialog(
+    dialog: Dialog,
+    request: SipRequest,
+    handlers: Pick<SendingHandlers, 'onFinal' | 'onFailure'>,
+  ): unknown;
+}
+
 export interface NotifyBody {
   readonly contentType: string;
   readonly body: Buffer | string;
 }
 
 export interface NotifierOptions {
-  readonly ua: UserAgent;
+  readonly ua: DialogCarrier;
   readonly clock: Clock;
   /** Package name: `reg`. */
   readonly event: string;
   /** Refuse below `min` with 423, cut above `max`, `usual` when the SUBSCRIBE names none. */
   readonly expires: { readonly min: Seconds; readonly max: Seconds; readonly usual: Seconds };
   /** Contact of our answers and NOTIFYs. */
-  readonly contact: (incoming: Incoming) => NameAddr;
+  readonly contact: (asking: Asking) => NameAddr;
   /** The state as it is now; undefined for a NOTIFY without body (pending, or nothing to tell). */
   readonly body: (subscription: ServerSubscription) => NotifyBody | undefined;
   /** May refuse with a status, or leave undecided. Default: accepted. */
@@ -49,7 +63,7 @@ export class Notifier {
   }
 
   /** Answers the SUBSCRIBE, and sends the first NOTIFY (4.2.1.2). The new subscription, unless it was refused. */
-  handle(incoming: Incoming): ServerSubscription | undefined {
+  handle(incoming: Asking): ServerSubscription | undefined {
     const { event, authorize } = this.#options;
     const { request } = incoming;
     if (request.event?.type.toLowerCase() !== event.toLowerCase()) {
@@ -92,7 +106,7 @@ export class Notifier {
   }
 
   /** The seconds granted, 0 for a fetch or un-subscription; undefined when refused with 423. */
-  grant(incoming: Incoming): Seconds | undefined {
+  grant(incoming: Asking): Seconds | undefined {
     const { min, max, usual } = this.#options.expires;
     const asked = incoming.request.expires ?? usual;
     if (asked > 0 && asked < min) {
@@ -102,7 +116,7 @@ export class Notifier {
     return Seconds(Math.min(asked, max));
   }
 
-  accept(incoming: Incoming, contact: NameAddr, expires: Seconds): void {
+  accept(incoming: Asking, contact: NameAddr, expires: Seconds): void {
     incoming.respond(200, {
       headers: [
         ['Expires', String(expires)],
@@ -128,7 +142,7 @@ export class ServerSubscription {
   readonly dialog: Dialog;
   readonly #options: NotifierOptions;
   readonly #notifier: Notifier;
-  readonly #flow: Incoming['flow'];
+  readonly #flow: Asking['flow'];
   #state: NotifierState;
   #expiry: Timer | undefined;
   #expiresAt = 0;
@@ -139,7 +153,7 @@ export class ServerSubscription {
   constructor(
     options: NotifierOptions,
     notifier: Notifier,
-    incoming: Incoming,
+    incoming: Asking,
     dialog: Dialog,
     state: 'active' | 'pending',
   ) {
@@ -189,7 +203,7 @@ export class ServerSubscription {
     this.#release();
   }
 
-  #receive(incoming: Incoming): void {
+  #receive(incoming: Asking): void {
     if (incoming.request.method !== 'SUBSCRIBE') {
       incoming.respond(405, { headers: [['Allow', 'SUBSCRIBE, NOTIFY']] });
       return;

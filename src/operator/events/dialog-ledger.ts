@@ -1,0 +1,141 @@
+// RFC 4235 3.7: the dialogs of every call that passes the operator, as its messages show them.
+import { Signal } from '#src/base/events.ts';
+import type { DialogInfoEntry, DialogParty, NamedUri } from '#src/services/dialog-info/dialog-info.ts';
+import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import type { NameAddr } from '#src/sip/message/name-addr.ts';
+import type { Flow } from '#src/sip/transport/flow.ts';
+import { type Account, sameIdentity } from '../accounts.ts';
+import type { Binding, Location } from '../location.ts';
+
+interface Side {
+  readonly account: Account | undefined;
+  readonly binding: Binding | undefined;
+  readonly tag: string;
+  readonly shown: NamedUri;
+}
+
+interface Known {
+  readonly callId: string;
+  readonly caller: Side;
+  readonly called: Side;
+  readonly replaces: DialogInfoEntry['replaces'];
+  confirmed: boolean;
+}
+
+const ANONYMOUS: NamedUri = { uri: 'sip:anonymous@anonymous.invalid' };
+const EARLY_DIALOG_TERMINATED = 199;
+
+export class DialogLedger {
+  readonly onChange = new Signal<void>();
+  readonly #location: Location;
+  readonly #known = new Map<string, Known>();
+
+  constructor(location: Location) {
+    this.#location = location;
+  }
+
+  /** A 1xx or 2xx with a tag to an INVITE that came over `from`; it came back over `flow`. */
+  answered(invite: SipRequest, from: Flow, response: SipResponse, flow: Flow): void {
+    const { callId } = invite;
+    const tags = { from: invite.from.tag ?? '', to: response.to.tag ?? '' };
+    if (invite.method !== 'INVITE' || response.status <= 100 || tags.to === '') return;
+    const key = keyOf(callId, tags.from, tags.to);
+    if (response.status === EARLY_DIALOG_TERMINATED) {
+      if (this.#known.delete(key)) this.onChange.emit();
+      return;
+    }
+    const known = this.#known.get(key) ?? this.#make(invite, from, tags, flow);
+    this.#known.set(key, known);
+    if (response.isSuccess) {
+      known.confirmed = true;
+      this.#drop((each) => each !== known && !each.confirmed && sameInvite(each, known));
+    }
+    this.onChange.emit();
+  }
+
+  /** The INVITE is over: what is early now will not be confirmed. */
+  settled({ callId, from }: SipRequest): void {
+    const gone = this.#drop(
+      (each) => !each.confirmed && each.callId === callId && each.caller.tag === from.tag,
+    );
+    if (gone) this.onChange.emit();
+  }
+
+  /** A BYE passed. */
+  released({ callId, from, to }: SipRequest): void {
+    const tags = [from.tag ?? '', to.tag ?? ''] as const;
+    const gone = this.#drop(
+      (each) => each.callId === callId && tags.includes(each.caller.tag) && tags.includes(each.called.tag),
+    );
+    if (gone) this.onChange.emit();
+  }
+
+  /** Those of everybody who shares an identity with this account. */
+  of(account: Account): readonly DialogInfoEntry[] {
+    return [...this.#known.values()].flatMap((known) => [
+      ...(shares(known.caller.account, account) ? [entry(known, 'initiator')] : []),
+      ...(shares(known.called.account, account) ? [entry(known, 'recipient')] : []),
+    ]);
+  }
+
+  #make(invite: SipRequest, from: Flow, tags: { from: string; to: string }, flow: Flow): Known {
+    const caller = this.#location.byFlow(from);
+    const called = this.#location.byFlow(flow);
+    const hidden = invite.privacy.some((value) => value !== 'none');
+    const reference = invite.typed('Replaces');
+    const replaces =
+      reference?.fromTag && reference.toTag
+        ? { callId: reference.callId, localTag: reference.fromTag, remoteTag: reference.toTag }
+        : undefined;
+    return {
+      callId: invite.callId,
+      caller: {
+        ...{ account: caller?.account, binding: caller, tag: tags.from },
+        shown: hidden ? ANONYMOUS : named(invite.assertedIdentities[0] ?? invite.from),
+      },
+      called: {
+        ...{ account: called?.account, binding: called, tag: tags.to },
+        shown: named(invite.to),
+      },
+      replaces,
+      confirmed: false,
+    };
+  }
+
+  #drop(which: (known: Known) => boolean): boolean {
+    const gone = [...this.#known].filter(([, known]) => which(known));
+    for (const [key] of gone) this.#known.delete(key);
+    return gone.length > 0;
+  }
+}
+
+function entry(known: Known, direction: 'initiator' | 'recipient'): DialogInfoEntry {
+  const { callId, caller, called, replaces, confirmed } = known;
+  const [own, other] = direction === 'initiator' ? [caller, called] : [called, caller];
+  return {
+    // The same dialog is there twice when the number calls itself.
+    id: `${direction === 'initiator' ? 'i' : 'r'}-${keyOf(callId, caller.tag, called.tag)}`,
+    ...{ callId, localTag: own.tag, remoteTag: other.tag, direction },
+    state: confirmed ? 'confirmed' : 'early',
+    ...(replaces && direction === 'initiator' ? { replaces } : {}),
+    local: party(own),
+    remote: party(other),
+  };
+}
+
+function party({ binding, shown }: Side): DialogParty {
+  if (!binding) return { identity: shown };
+  const uri = binding.pubGruu ?? binding.contact.uri.toString();
+  const params: Record<string, string> =
+    binding.instance === undefined ? {} : { '+sip.instance': `"<${binding.instance}>"` };
+  return { identity: shown, target: { uri, params } };
+}
+
+const named = ({ uri, displayName }: NameAddr): NamedUri => ({
+  uri: uri.toString(),
+  ...(displayName ? { name: displayName } : {}),
+});
+const keyOf = (callId: string, from: string, to: string): string => `${callId}|${from}|${to}`;
+const sameInvite = (a: Known, b: Known): boolean => a.callId === b.callId && a.caller.tag === b.caller.tag;
+const shares = (a: Account | undefined, b: Account): boolean =>
+  a?.identities.some((identity) => b.identities.some((other) => sameIdentity(identity, other))) ?? false;
