@@ -75,6 +75,7 @@ export class Operator {
   readonly #layer: TransactionLayer;
   readonly #regEvent: RegEventServer;
   readonly #edge: Edge | undefined;
+  readonly #router: Router;
   #phones: readonly Phone[] = [];
   #web: OperatorWeb | undefined;
   #engine: MediaEngine | undefined;
@@ -120,7 +121,7 @@ export class Operator {
     const patience = Milliseconds(TRANSACTION_LENGTH * SIP_TIMERS.t1);
     this.events = new EventPackages({ ...parts, location });
     const legs = new Legs({ ...parts, edge });
-    new Router({
+    this.#router = new Router({
       ...{ ...parts, accounts, location, faults, names, registrar, regEvent: this.#regEvent, edge, legs },
       events: this.events,
       ...{ policy: this.policy, services: this.services, patience },
@@ -162,6 +163,11 @@ export class Operator {
 
   get focus(): Focus | undefined {
     return this.#focus;
+  }
+
+  /** Requests that wait for the answer of somebody else. */
+  get waiting(): number {
+    return this.#router.ringing;
   }
 
   /** Subscriptions to the reg event package. */

@@ -16,8 +16,6 @@ export interface DiversionEntry {
   readonly reveal: boolean;
 }
 
-const ANONYMOUS_HOST = 'anonymous.invalid';
-
 /** A tel URI as the SIP URI that 4.5.2.6.2.2 asks for. */
 export function asSip(uri: Uri, domain: string): SipUri | undefined {
   if (isSipUri(uri)) return uri;
@@ -25,7 +23,13 @@ export function asSip(uri: Uri, domain: string): SipUri | undefined {
   return Sip.of({ user: uri.number, host: domain, params: Params.of([['user', 'phone']]) });
 }
 
-export const anonymous = (): SipUri => Sip.of({ user: 'anonymous', host: ANONYMOUS_HOST });
+const ANONYMOUS = Sip.of({ user: 'anonymous', host: 'anonymous.invalid' });
+
+/** Its cause stays: diversions are counted by it. */
+function anonymousAs(uri: SipUri): SipUri {
+  const cause = uri.params.get('cause');
+  return cause === undefined ? ANONYMOUS : ANONYMOUS.withParam('cause', cause);
+}
 
 /** The Request-URI of the diverted call. */
 export const withCause = (uri: SipUri, cause: number): SipUri =>
@@ -62,7 +66,8 @@ export function extended(
     ...(entry.status === undefined ? [] : [`Reason=${escaped(`SIP;cause=${entry.status}`)}`]),
     ...(entry.reveal ? [] : [`Privacy=history`]),
   ];
-  const base = entry.reveal ? (last && isSipUri(last.uri) ? last.uri : from) : anonymous();
+  const known = last && isSipUri(last.uri) ? last.uri : from;
+  const base = entry.reveal ? known : anonymousAs(known);
   const own = read(withFields(base, fields), last ? last.params : Params.of([['index', index]]));
   const next = `${index}.1`;
   const target = read(
@@ -79,8 +84,7 @@ export function extended(
 export function hiddenTarget(history: readonly NameAddr[]): readonly NameAddr[] {
   const last = history.at(-1);
   if (!last) return history;
-  const cause = isSipUri(last.uri) ? last.uri.params.get('cause') : undefined;
-  const uri = cause === undefined ? anonymous() : anonymous().withParam('cause', cause);
+  const uri = isSipUri(last.uri) ? anonymousAs(last.uri) : ANONYMOUS;
   const hidden = read(withFields(uri, ['Privacy=history']), last.params);
   return hidden ? [...history.slice(0, -1), hidden] : history;
 }
