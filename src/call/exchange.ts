@@ -16,6 +16,7 @@ import {
 import type { HeaderPairs, Refusal } from './facts.ts';
 import { glareWait, retryDelay } from './glare.ts';
 import { answerOf, dialogHeaders, inDialogHeaders, lineSending } from './headers.ts';
+import { hidesUs, OPEN, type PrivacySettings, privacyWithin } from './privacy.ts';
 import type { SessionTimer } from './session-timer.ts';
 import type { CallWorld } from './world.ts';
 
@@ -163,7 +164,9 @@ export class Exchange {
     },
     answer: (facts) => this.#answer(facts),
     offer: (facts) => this.#offer(facts),
-    accept: ({ incoming }) => incoming?.respond(OK, { headers: this.#answerHeaders(incoming) }),
+    accept: ({ incoming, leg }) => {
+      if (leg) incoming?.respond(OK, { headers: this.#answerHeaders(incoming, leg) });
+    },
     'refuse-491': ({ incoming }) => incoming?.respond(REQUEST_PENDING),
     'refuse-481': ({ incoming }) => incoming?.respond(CALL_DOES_NOT_EXIST),
     settle: ({ leg, response }) => {
@@ -231,13 +234,25 @@ export class Exchange {
     );
   }
 
-  #requestHeaders({ offers }: Leg): HeaderPairs {
+  #requestHeaders({ dialog, offers }: Leg): HeaderPairs {
     const hasConditions = offers.preconditions !== undefined && offers.preconditions !== 'none';
-    return [...inDialogHeaders(hasConditions), ...this.#session.requestHeaders()];
+    return [
+      ...inDialogHeaders(hasConditions),
+      ...privacyWithin(dialog, this.#privacy),
+      ...this.#session.requestHeaders(),
+    ];
   }
 
-  #answerHeaders({ request, flow }: Incoming): HeaderPairs {
-    return [...dialogHeaders(this.#world.line, flow), ...this.#session.answerHeaders(request)];
+  get #privacy(): PrivacySettings {
+    return this.#world.config.privacy ?? OPEN;
+  }
+
+  #answerHeaders({ request, flow }: Incoming, { dialog }: Leg): HeaderPairs {
+    return [
+      ...dialogHeaders(this.#world.line, flow, hidesUs(dialog, this.#privacy)),
+      ...privacyWithin(dialog, this.#privacy),
+      ...this.#session.answerHeaders(request),
+    ];
   }
 
   #answer({ leg, incoming, offer }: Circumstances): void {
@@ -249,7 +264,7 @@ export class Exchange {
       return;
     }
     this.#awaitAck(incoming, leg);
-    incoming.respond(OK, { headers: this.#answerHeaders(incoming), body: found.answer });
+    incoming.respond(OK, { headers: this.#answerHeaders(incoming, leg), body: found.answer });
     this.#owner.answered(leg);
   }
 
@@ -257,7 +272,7 @@ export class Exchange {
     if (!leg || !incoming) return;
     const body = this.#owner.offer(leg, 'asked');
     this.#awaitAck(incoming, leg);
-    incoming.respond(OK, { headers: this.#answerHeaders(incoming), body });
+    incoming.respond(OK, { headers: this.#answerHeaders(incoming, leg), body });
   }
 
   #awaitAck(incoming: Incoming, leg: Leg): void {

@@ -13,7 +13,13 @@ import type { OutgoingCall } from './caller.ts';
 import { LIVE_CALL_LIMIT } from './capabilities.ts';
 import { indicatesWaiting } from './communication-waiting.ts';
 import type { ReceivedDigit } from './digits.ts';
-import { dialledEmergency, isCallBack, NO_EMERGENCY, notAllowed } from './emergency/rules.ts';
+import {
+  dialledEmergency,
+  isCallBack,
+  isEmergencyTold,
+  NO_EMERGENCY,
+  notAllowed,
+} from './emergency/rules.ts';
 import { EndedCall } from './ended-call.ts';
 import type { AnswerChoice, Refusal } from './facts.ts';
 import { Floor, type Others } from './floor.ts';
@@ -321,7 +327,7 @@ export class CallManager {
     });
     call.onDtmf.on((digit) => this.#heard(call, digit));
     call.onTrouble.on((error) => {
-      if (error.id === 'call.emergency-failed') this.#alarm(error);
+      if (isEmergencyTold(error)) this.#alarm(error);
       else this.#trouble(error);
     });
     call.onEnded.on((row) => this.#ended(call, row));

@@ -13,6 +13,7 @@ import { askedDelay } from './glare.ts';
 import { dialogHeaders, retryAfter } from './headers.ts';
 import { Hold } from './hold.ts';
 import { mediaAddress, refusalOf } from './offers.ts';
+import { hidesUs, OPEN } from './privacy.ts';
 import { SESSION_DEFAULTS } from './session-expires.ts';
 import { SessionTimer } from './session-timer.ts';
 import { addedDirection, heldWish, offersVideo, type VideoWish } from './video-policy.ts';
@@ -24,8 +25,6 @@ const REQUEST_TIMEOUT = 408;
 const CALL_DOES_NOT_EXIST = 481;
 const REQUEST_PENDING = 491;
 const SERVER_ERROR = 500;
-/** RFC 3323 4.1.1.3 */
-const NOBODY = '@anonymous.invalid';
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
 
@@ -128,7 +127,7 @@ export class Modifications implements ExchangeOwner {
     if (!leg || this.#over) return;
     const way = this.#world.line.flow ?? leg.dialog.flow ?? literalTarget(leg.dialog.remoteTarget);
     if (!way) return;
-    const privacy = leg.dialog.localUri.uri.toString().endsWith(NOBODY);
+    const privacy = hidesUs(leg.dialog, this.#world.config.privacy ?? OPEN);
     const before = leg.dialog.localContact?.toString();
     leg.dialog.localContact = this.#world.line.contact({ privacy, to: way });
     try {

@@ -1,6 +1,7 @@
 // OIR and TIR: what we say about hiding who we are (RFC 3323 4, RFC 3325 7, 24.607 4.5.2.1, 24.608 4.5.2.1).
+import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { SipUri } from '#src/sip/message/uri.ts';
+import { SipUri, uriEquals } from '#src/sip/message/uri.ts';
 import type { HeaderPairs } from './facts.ts';
 
 /** What the Privacy header field of a request of ours says; `unsaid`: there is none. */
@@ -32,6 +33,14 @@ export function privacyOf(asked: boolean | undefined, { calls }: PrivacySettings
 
 /** Whether From and Contact must not tell who we are. */
 export const hides = (privacy: Privacy): boolean => privacy === 'id' || privacy === 'header';
+
+/** Whether a dialog that stands hides us: as caller its From did, as callee the setting does. */
+export const hidesUs = ({ role, localUri }: Dialog, { answers }: PrivacySettings): boolean =>
+  role === 'uas' ? answers : uriEquals(localUri.uri, ANONYMOUS.uri);
+
+/** In what belongs to such a dialog: a later message must not tell what the first one hid. */
+export const privacyWithin = (dialog: Dialog, settings: PrivacySettings): HeaderPairs =>
+  hidesUs(dialog, settings) ? [['Privacy', 'id']] : [];
 
 export const privacyHeaders = (privacy: Privacy): HeaderPairs =>
   privacy === 'unsaid' ? [] : [['Privacy', privacy]];

@@ -141,6 +141,51 @@ test.proof('[MD-2.6b] where it is allowed the service is called by its URN, with
   control: () => withPlace(''),
 });
 
+const ALTERNATIVE = [
+  '<?xml version="1.0" encoding="UTF-8"?>',
+  '<ims-3gpp version="1"><alternative-service><type>emergency</type><reason>use a phone</reason>',
+  '<action>emergency-registration</action></alternative-service></ims-3gpp>',
+];
+
+const alternative = (status: number): Promise<void> =>
+  withRegistrar(
+    [
+      registers(),
+      NO_EVENTS,
+      incoming([
+        send([
+          `SIP/2.0 ${status} Answer`,
+          'Via:[$via]',
+          'From:[$from]',
+          'To:[$to];tag=callee',
+          'Call-ID: [call_id]',
+          'CSeq:[$cseq]',
+          'Content-Type: application/3gpp-ims+xml',
+          'Content-Length: [len]',
+          '',
+          ...ALTERNATIVE,
+        ]),
+        expect('ACK'),
+      ]),
+    ],
+    async ({ stage }) => {
+      await stage.device.registered();
+      const { id } = await stage.device.dial('17');
+      await stage.device.whenState(id, 'ended');
+      const { body } = await stage.device.fetch('GET', `calls/${id}/details`);
+      assert.match(JSON.stringify(body), /"type":"emergency"/);
+      const call = await stage.device.call(id);
+      assert.match(call.end?.reason?.text ?? '', /use a telephone/);
+    },
+  );
+
+test.proof('[MD-2.6b] a number that only the network knows as an emergency: its 380 is told', {
+  peers: ['SIPp'],
+  timeoutMs: 60_000,
+  run: () => alternative(380),
+  control: () => alternative(404),
+});
+
 const callBack = (headers: readonly string[]): Promise<void> => {
   const user = 'psap';
   return withQuiet((stage) =>

@@ -54,6 +54,10 @@ export const emergencyFailed = (cause?: unknown): TandemError =>
     },
   );
 
+/** What must be heard: our own call failed, or the network knows the number as an emergency (380). */
+export const isEmergencyTold = ({ id, detail }: TandemError): boolean =>
+  id === 'call.emergency-failed' || (id === 'call.alternative-service' && detail.type === 'emergency');
+
 /** Throws TandemError `call.emergency` where such calls are not allowed, `call.not-registered`. */
 export function emergencyCall(
   to: string,

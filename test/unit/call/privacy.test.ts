@@ -125,4 +125,27 @@ test('a call for an identity that is switched off does not ring here and leaves 
   assert.is(world.log.rows[0]?.end.label, 'missed');
 });
 
+test('[MD-2.3.6] what comes later in a hidden call hides as well', async () => {
+  const world = await account();
+  const call = world.manager.dial({ to: TARGET, privacy: true });
+  await world.advance(5);
+  const invite = world.peer.last('INVITE');
+  await world.peer.reply(invite, 200, { tag: 'b', body: sdp({ payload: '0 101' }) });
+  const fields = { callId: invite.callId, cseq: 1, from: `<${TARGET}>;tag=b`, to: invite.from.toString() };
+  await world.peer.send(
+    world.peer.request('INVITE', { ...fields, body: sdp({ payload: '0 101', version: 2 }) }),
+  );
+  const answer = world.peer.responses('INVITE').at(-1);
+  assert.is(answer?.status, 200);
+  assert.is(answer?.header('Privacy'), 'id');
+  assert.is(answer?.contacts[0]?.uri.toString(), 'sip:temp@192.0.2.1:5060;gr');
+  await world.peer.send(world.peer.request('ACK', fields));
+  void call.hold();
+  await world.advance(5);
+  const held = world.peer.last('INVITE');
+  assert.is(held.header('Privacy'), 'id');
+  assert.is(held.contacts[0]?.uri.toString(), 'sip:temp@192.0.2.1:5060;gr');
+  assert.not.match(held.toString(), /4670@op/);
+});
+
 test.run();
