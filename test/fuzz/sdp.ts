@@ -25,11 +25,19 @@ export function checkAnswer(offer: SessionDescription, answer: SessionDescriptio
     for (const type of line.payloadTypes) assert.ok(offered?.payloadTypes.includes(type), `format ${type}`);
     const keys = line.attributes.filter(({ name }) => name === 'crypto');
     assert.ok(keys.length <= 1, 'one crypto line at most');
-    const tag = keys[0]?.value.split(' ').slice(0, 2).join(' ');
-    if (tag !== undefined) {
-      const texts = offered?.attributes.map(({ value }) => value) ?? [];
+    // A blank more, and small letters, are forgiven.
+    const tagAndSuite = (value: string): string =>
+      value
+        .trim()
+        .toUpperCase()
+        .split(/[ \t]+/)
+        .slice(0, 2)
+        .join(' ');
+    if (keys[0]) {
+      const given = (offered?.attributes ?? []).map(({ value }) => tagAndSuite(value));
+      const [tag = '', name = ''] = tagAndSuite(keys[0].value).split(' ');
       assert.ok(
-        texts.some((value) => value.includes(`${tag} `)),
+        given.some((one) => Number(one.split(' ')[0]) === Number(tag) && one.split(' ')[1] === name),
         'tag and suite of the offer',
       );
     }
