@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { SeededRandom } from '#src/base/random.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { Call } from '#src/call/call.ts';
 import { EARLY_EVENTS, EARLY_STATES, EARLY_TABLE, earlyDiagram } from '#src/call/early-exchange-table.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
@@ -450,6 +451,53 @@ test('[MD-2.4.1a] an offerless INVITE with conditions: ours in the 183, met by t
   await world.peer.reply(update, 200, { body: qos('sendrecv', 'sendrecv') });
   assert.is(second.statuses().at(-1), 180);
   await second.cancel();
+  await clean(world);
+});
+
+const FILMED = {
+  capture: 'v4l2:/dev/video0',
+  sink: 'file:/tmp/{call}.h264',
+  added: 'receive',
+  firAlways: true,
+} as const;
+const FILM = [
+  'm=video 6000 RTP/AVP 99',
+  'a=rtpmap:99 H264/90000',
+  'a=fmtp:99 profile-level-id=42e01f;packetization-mode=1',
+  '',
+].join('\r\n');
+
+test('[MD-2.4.5] video that was agreed ahead of the answer, and an owner who wants none: no picture leaves, the line is closed', async () => {
+  const world = await makeWorld({ ...IMS, config: { video: FILMED } });
+  const call = await called(world, [ABLE], `${sdp()}${FILM}`);
+  assert.match(String(of(call, 183)?.body), /m=video 30000 /);
+  await prack(call);
+  const [film] = world.media.videos;
+  assert.is(film?.last?.send, false, 'nothing before the answer');
+  const { id } = world.latest();
+  const entry = world.manager.get(id);
+  if (entry instanceof Call) entry.answer({ video: false });
+  await world.advance(5);
+  assert.equal(film?.attached, [], 'the camera stays off');
+  await call.ack(undefined, 1);
+  const invite = world.peer.last('INVITE');
+  assert.match(String(invite.body), /m=video 0 /);
+  await world.peer.reply(invite, 200, { body: `${sdp()}${FILM.replace('6000', '0')}` });
+  assert.is(world.latest().video, false);
+  await call.send('BYE');
+  await clean(world);
+});
+
+test('[MD-2.4.5] an UPDATE before the answer adds video: taken, and shown to the owner', async () => {
+  const world = await makeWorld({ ...IMS, config: { video: FILMED } });
+  const call = await called(world, [ABLE]);
+  await prack(call);
+  assert.is(world.latest().video, false);
+  await call.send('UPDATE', `${sdp({ version: 2 })}${FILM}`);
+  const updated = call.responses.find(({ cseq }) => cseq.method === 'UPDATE');
+  assert.match(String(updated?.body), /m=video 30000 /);
+  assert.is(world.latest().video, true);
+  await call.cancel();
   await clean(world);
 });
 
