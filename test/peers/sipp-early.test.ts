@@ -7,10 +7,12 @@ import {
   cancel,
   cancelTaken,
   hangUp,
+  hungUp,
   inDialog,
   invite,
   type RequestFields,
   refused,
+  reply,
   rings,
 } from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
@@ -24,6 +26,7 @@ import {
   type Step,
   scenario,
   sdp,
+  send,
   silence,
 } from './scenarios/xml.ts';
 import { until } from './support/process.ts';
@@ -421,6 +424,72 @@ async function videoConditions(user: string, video: string): Promise<void> {
     ...givenUp(user),
   ];
   await stage.called(user, scenario(user, steps), undefined, { limitSeconds: 10 });
+}
+
+test.proof(
+  '[MD-2.3.4] three calls wait beside one that is talked in, each in its own dialog: rejected, taken back, answered',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => threeWait('w', true),
+    control: () => threeWait('v', false),
+  },
+);
+
+async function threeWait(prefix: string, isTalkedIn: boolean): Promise<void> {
+  const [first, rejected, gone, answered] = ['first', 'rejected', 'gone', 'answered'].map(
+    (name) => prefix + name,
+  );
+  if (!first || !rejected || !gone || !answered) return;
+  const waits = [has('Alert-Info', '<urn:alert:service:call-waiting>')];
+  const rejectedSteps = [
+    ...ahead(rejected),
+    expect(180, { checks: waits }),
+    expect(486),
+    ackRefusal(rejected),
+  ];
+  const goneSteps = [invite(gone), ...rings({ checks: waits }), pause(600), ...givenUp(gone)];
+  const answeredSteps = [...ahead(answered), expect(180, { checks: waits }), ...taken(answered, 3)];
+  const waiting = async (): Promise<void> => {
+    const played = await Promise.allSettled([
+      stage.alongside(rejected, scenario(rejected, rejectedSteps), async () => {
+        const { id } = await stage.call(rejected, 'ringing');
+        await stage.device.act(id, 'reject');
+      }),
+      stage.alongside(gone, scenario(gone, goneSteps), async () => {
+        assert.is((await stage.call(gone, 'ringing')).waiting, true);
+      }),
+      stage.alongside(answered, scenario(answered, answeredSteps), () => stage.answer(answered)),
+    ]);
+    for (const each of played) if (each.status === 'rejected') throw each.reason;
+    assert.is((await stage.logged(rejected)).end?.label, 'rejected');
+    assert.is((await stage.logged(gone)).end?.label, 'missed');
+    assert.is((await stage.logged(answered)).end?.label, 'answered');
+  };
+  // The talk before may be on hold meanwhile; it stands.
+  const talk = [
+    ...ahead(first),
+    expect(180),
+    told(200, 1, 'INVITE'),
+    ack(first),
+    expect('INVITE'),
+    send(
+      reply(
+        200,
+        ['Contact: <sip:first@[local_ip]:[local_port]>'],
+        sdp({ version: 2, direction: 'recvonly' }),
+      ),
+    ),
+    expect('ACK'),
+    ...hungUp(),
+  ];
+  if (!isTalkedIn) return waiting();
+  await stage.called(first, scenario(first, talk), async () => {
+    const { id } = await stage.takeUp(first);
+    await waiting();
+    assert.is((await stage.device.call(id)).state, 'active');
+    await stage.device.act(id, 'hangup');
+  });
 }
 
 test('[MD-2.3.4] the network marks a waiting call by its body: the 180 says so, and the call too', {

@@ -1,9 +1,9 @@
 // What a device refuses before it rings, and how; who calls, as strangers write it (RFC 3261 8.2, 12.2.2).
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { ackRefusal, refused, refusedAfterRinging, request } from './scenarios/caller.ts';
+import { ackRefusal, callSetUp, hangUp, refused, refusedAfterRinging, request } from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
-import { contains, expect, has, scenario, sdp, send, silence } from './scenarios/xml.ts';
+import { contains, expect, has, lacks, pause, scenario, sdp, send, silence } from './scenarios/xml.ts';
 
 const test = suite('peers/sipp-refusals');
 const peers = ['SIPp'];
@@ -29,7 +29,9 @@ test('an offer without audio is 488', { peers }, async () => {
 });
 
 for (const tag of ['precondition', 'nothing-known']) {
-  test(`Require: ${tag} is 420 with Unsupported`, { peers }, async () => {
+  test(`${tag === 'precondition' ? '[MD-2.4.1a] ' : ''}Require: ${tag} is 420 with Unsupported`, {
+    peers,
+  }, async () => {
     const user = `require-${tag}`;
     await stage.called(
       user,
@@ -37,6 +39,23 @@ for (const tag of ['precondition', 'nothing-known']) {
     );
   });
 }
+
+test('[MD-2.4.1a] preconditions off: a caller who merely supports them is served without', {
+  peers,
+}, async () => {
+  const user = 'harmless';
+  const conditions = [
+    'a=curr:qos local none',
+    'a=curr:qos remote none',
+    'a=des:qos mandatory local sendrecv',
+  ];
+  const fields = { headers: ['Supported: precondition, 100rel'], body: [...sdp(), ...conditions] };
+  await stage.called(
+    user,
+    scenario(user, [...callSetUp(user, fields, { checks: [lacks('qos')] }), pause(50), ...hangUp(user)]),
+    () => stage.takeUp(user),
+  );
+});
 
 test('a body that is no session description is 415', { peers }, async () => {
   const user = 'foreign';
