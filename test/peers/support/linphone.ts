@@ -15,6 +15,8 @@ export interface LinphoneOptions {
   readonly reliable?: boolean;
   /** It has a camera with a still picture, and a screen that nobody sees. Needs mediastreamer2-plugin-openh264. */
   readonly video?: boolean;
+  /** Everything goes through this proxy, without registration; by default straight to whom it calls. */
+  readonly route?: string;
 }
 
 const VIDEO = [
@@ -28,10 +30,12 @@ export class Linphone {
   readonly peer: Peer;
   /** What it hears. */
   readonly heard: string;
+  readonly port: number;
   readonly #microphone: string;
 
-  private constructor(peer: Peer, heard: string, microphone: string) {
+  private constructor(peer: Peer, port: number, heard: string, microphone: string) {
     this.peer = peer;
+    this.port = port;
     this.heard = heard;
     this.#microphone = microphone;
   }
@@ -42,6 +46,7 @@ export class Linphone {
     suite,
     reliable = false,
     video = false,
+    route,
   }: LinphoneOptions): Promise<Linphone> {
     // Its data base wants the folder to be there.
     mkdirSync(join(folder, '.local/share/linphone'), { recursive: true });
@@ -51,9 +56,10 @@ export class Linphone {
       suite === undefined
         ? ['media_encryption=none']
         : ['media_encryption=srtp', 'media_encryption_mandatory=1', `srtp_crypto_suites=${suite}`];
+    const port = await freePort();
     const sip = [
       '[sip]',
-      `sip_port=${await freePort()}`,
+      `sip_port=${port}`,
       'contact=<sip:linphone@127.0.0.1>',
       ...encryption,
       ...(reliable ? ['100rel_support_level=1'] : []),
@@ -65,13 +71,24 @@ export class Linphone {
     ];
     const codec = ['[audio_codec_0]', 'mime=PCMU', 'rate=8000', 'channels=1', 'enabled=1'];
     const config = join(folder, 'linphonerc');
-    writeFileSync(config, [...sip, ...rtp, ...codec, ...(video ? VIDEO : []), ''].join('\n'));
+    const proxy =
+      route === undefined
+        ? []
+        : [
+            '[proxy_0]',
+            `reg_proxy=<${route}>`,
+            `reg_route=<${route};lr>`,
+            'reg_identity=sip:linphone@127.0.0.1',
+            'reg_sendregister=0',
+          ];
+    if (route !== undefined) sip.push('default_proxy=0');
+    writeFileSync(config, [...sip, ...rtp, ...codec, ...(video ? VIDEO : []), ...proxy, ''].join('\n'));
     const peer = await Peer.start('linphonec', [...(video ? ['-V'] : []), '-c', config], {
       stdin: true,
       env: { HOME: folder },
       ready: /linphonec>/,
     });
-    const linphone = new Linphone(peer, join(folder, 'heard.wav'), microphone);
+    const linphone = new Linphone(peer, port, join(folder, 'heard.wav'), microphone);
     // Without: it would offer an IPv6 address for a call over IPv4.
     linphone.command('ipv6 disable');
     linphone.command('soundcard use files');
@@ -91,6 +108,11 @@ export class Linphone {
     this.command(`record ${this.heard}`);
     this.command(`play ${this.#microphone}`);
     return 'running';
+  }
+
+  /** What its microphone hears, from now on. */
+  speak(): void {
+    this.command(`play ${this.#microphone}`);
   }
 
   /** Its recording is whole afterwards. */
