@@ -1,0 +1,276 @@
+// A conference with SIPp as its server and as both parties: the order, every REFER, the roster, who hangs up (24.147 5.3.1, RFC 4575).
+import * as assert from 'uvu/assert';
+import { suite } from '#test/support/suite.ts';
+import { callSetUp, reply } from './scenarios/caller.ts';
+import { Stage } from './scenarios/stage.ts';
+import {
+  body,
+  contains,
+  expect,
+  go,
+  has,
+  keep,
+  label,
+  type Step,
+  scenario,
+  sdp,
+  send,
+} from './scenarios/xml.ts';
+import { freePort, until } from './support/process.ts';
+
+const test = suite('peers/sipp-conference');
+const peers = ['SIPp'];
+
+let stage: Stage;
+let port = 0;
+test.before(async () => {
+  port = await freePort();
+  stage = await Stage.open({
+    autoAnswer: 'all',
+    more: `[conference]\nfactory = "sip:factory@127.0.0.1:${port}"`,
+  });
+});
+test.after(() => stage.close());
+
+/** The first request of a dialog; what later messages are made of is kept. */
+const opens = (method: string, next: string, checks: readonly string[] = [], last = false): Step =>
+  expect(method, {
+    ...(last ? {} : { optional: true }),
+    next,
+    checks: [
+      keep('Via', '(.*)', 'via'),
+      keep('From', '(.*)', 'from'),
+      keep('To', '(.*)', 'to'),
+      keep('CSeq', '(.*)', 'cseq'),
+      keep('Contact', '<([^>]*)>', 'target'),
+      ...checks,
+    ],
+  });
+
+const CONTACT = 'Contact: <sip:conf7@[local_ip]:[local_port]>;isfocus';
+
+const answer = (status: string, headers: readonly string[] = [], content?: readonly string[]): Step =>
+  send([
+    `SIP/2.0 ${status}`,
+    'Via:[$via]',
+    'From:[$from]',
+    'To:[$to];tag=focus',
+    'Call-ID: [call_id]',
+    'CSeq:[$cseq]',
+    ...headers,
+    ...body(content),
+  ]);
+
+const notify = (
+  cseq: number,
+  event: string,
+  state: string,
+  type: string,
+  content: readonly string[],
+): Step[] => [
+  send([
+    'NOTIFY [$target] SIP/2.0',
+    `Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-${cseq}`,
+    'From:[$to];tag=focus',
+    'To:[$from]',
+    'Call-ID: [call_id]',
+    `CSeq: ${cseq} NOTIFY`,
+    'Max-Forwards: 70',
+    CONTACT,
+    `Event: ${event}`,
+    `Subscription-State: ${state}`,
+    ...body(content, type),
+  ]),
+  expect(200),
+];
+
+const roster = (version: number, state: string, users: string): string[] => [
+  '<?xml version="1.0"?>',
+  `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:conf7@127.0.0.1" state="${state}" version="${version}">`,
+  `<users state="${state}">${users}</users></conference-info>`,
+];
+const user = (name: string, status: string): string =>
+  `<user entity="sip:${name}@127.0.0.1" state="full"><endpoint entity="sip:${name}@127.0.0.1"><status>${status}</status></endpoint></user>`;
+const fragment = (line: string): string[] => [line, ''];
+const CONFERENCE_INFO = 'application/conference-info+xml';
+const SIPFRAG = 'message/sipfrag;version=2.0';
+
+/** `final`: what every REFER ends with. */
+function focus(final: string, contact: string): string {
+  return scenario('focus', [
+    opens('INVITE', 'call', [has('Supported', 'replaces')]),
+    opens('SUBSCRIBE', 'roster', [
+      has('Event', 'conference'),
+      has('Accept', 'application/conference-info\\+xml'),
+    ]),
+    opens(
+      'REFER',
+      'party',
+      [
+        has('Referred-By', '<sip:device@127.0.0.1>'),
+        has(
+          'Refer-To',
+          '<sip:[^>]*method=(INVITE\\?Replaces=[^&>]*%3Bto-tag%3D[^&>]*%3Bfrom-tag%3D[^&>]*&Require=replaces|BYE)>',
+        ),
+      ],
+      true,
+    ),
+
+    label('call'),
+    answer('200 OK', [contact], sdp()),
+    expect('ACK'),
+    expect('BYE'),
+    send(reply(200), { next: 'end' }),
+
+    label('roster'),
+    answer('200 OK', ['Expires: 3600', CONTACT]),
+    ...notify(
+      1,
+      'conference',
+      'active;expires=3600',
+      CONFERENCE_INFO,
+      roster(1, 'full', user('one', 'connected')),
+    ),
+    ...notify(
+      2,
+      'conference',
+      'active;expires=3600',
+      CONFERENCE_INFO,
+      roster(2, 'partial', user('two', 'alerting')),
+    ),
+    ...notify(
+      3,
+      'conference',
+      'active;expires=3600',
+      CONFERENCE_INFO,
+      roster(3, 'partial', user('two', 'connected')),
+    ),
+    go('end'),
+
+    label('party'),
+    answer('202 Accepted', [CONTACT]),
+    ...notify(1, 'refer', 'active;expires=60', SIPFRAG, fragment('SIP/2.0 100 Trying')),
+    ...notify(2, 'refer', 'terminated;reason=noresource', SIPFRAG, fragment(final)),
+    label('end'),
+  ]);
+}
+
+/** A re-INVITE of the device, answered. */
+const changed = (
+  name: string,
+  offered: string,
+  direction: 'recvonly' | 'sendrecv',
+  version: number,
+): Step[] => [
+  expect('INVITE', { checks: [contains(offered)] }),
+  send(reply(200, [`Contact: <sip:${name}@[local_ip]:[local_port]>`], sdp({ direction, version }))),
+  expect('ACK'),
+];
+
+/** A party that is held, perhaps retrieved, and hung up by the device. */
+const party = (name: string, isRetrieved: boolean): string =>
+  scenario(name, [
+    ...callSetUp(name),
+    ...changed(name, 'a=sendonly', 'recvonly', 2),
+    ...(isRetrieved ? changed(name, 'a=sendrecv', 'sendrecv', 3) : []),
+    expect('BYE'),
+    send(reply(200)),
+  ]);
+
+async function detailsOf(
+  id: string,
+): Promise<{ conference?: { participants: { uri: string; state: string }[] }; told?: { text: string }[] }> {
+  return Object((await stage.device.fetch('GET', `calls/${id}/details`)).body);
+}
+
+/** Both call; they are joined; `then` sees the call with the focus, which is over afterwards. */
+async function conference(
+  final: string,
+  then: (id: string, parties: readonly string[]) => Promise<void>,
+  {
+    dialogs,
+    retrieved,
+    contact = CONTACT,
+  }: { readonly dialogs: number; readonly retrieved?: string; readonly contact?: string },
+): Promise<void> {
+  await stage.play(
+    'focus',
+    focus(final, contact),
+    async () => {
+      const ends = ['one', 'two'].map((name) =>
+        stage.alongside(
+          name,
+          party(name, name === retrieved),
+          async () => void (await stage.call(name, 'active')),
+        ),
+      );
+      // What becomes of them is looked at last.
+      for (const end of ends) end.catch(() => undefined);
+      const parties = await Promise.all(['one', 'two'].map((name) => stage.call(name, 'active')));
+      const [a, b] = parties.map(({ id }) => id);
+      if (!a || !b) throw new Error('two calls');
+      const before = (await stage.device.calls()).map(({ id }) => id);
+      await stage.device.act(a, 'conference', { calls: [b] });
+      const call = await stage.device.whenCall('the call with the focus', ({ id }) => !before.includes(id));
+      await then(call.id, [a, b]);
+      await Promise.all(ends);
+    },
+    { port, calls: dialogs, more: ['-timeout', '25s'] },
+  );
+}
+
+async function joined(contact: string): Promise<void> {
+  await conference(
+    'SIP/2.0 200 OK',
+    async (id, parties) => {
+      const both = until('both in the roster', async () => {
+        const { conference } = await detailsOf(id);
+        return (
+          conference?.participants.filter(({ state }) => state === 'connected').length === 2 || undefined
+        );
+      });
+      assert.ok(await both.catch(() => false), 'both are in the roster');
+      assert.equal((await detailsOf(id)).conference?.participants, [
+        { uri: 'sip:one@127.0.0.1', state: 'connected' },
+        { uri: 'sip:two@127.0.0.1', state: 'connected' },
+      ]);
+      for (const party of parties) await stage.device.whenState(party, 'ended');
+      await stage.device.act(id, 'remove', { uri: 'sip:two@127.0.0.1' });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await stage.device.act(id, 'hangup');
+    },
+    { dialogs: 5, contact },
+  );
+}
+
+test.proof(
+  '[MD-2.3.3a] two calls become a conference: REFERs with Replaces, the roster, somebody removed, our old legs ended',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => joined(CONTACT),
+    // No focus: it is not joined.
+    control: () => joined(CONTACT.replace(';isfocus', '')),
+  },
+);
+
+test('a focus that cannot get them: the parties stay with us, and the owner is told', {
+  peers,
+  timeoutMs: 60_000,
+}, async () => {
+  await conference(
+    'SIP/2.0 486 Busy Here',
+    async (id, [a = '', b = '']) => {
+      await stage.device.whenState(id, 'ended');
+      const told = (await detailsOf(id)).told ?? [];
+      assert.match(told.map(({ text }) => text).join('\n'), /486/);
+      for (const party of [a, b]) {
+        assert.is((await stage.device.call(party)).state, 'active');
+        await stage.device.act(party, 'hangup');
+      }
+    },
+    { dialogs: 4, retrieved: 'one' },
+  );
+});
+
+test.run();
