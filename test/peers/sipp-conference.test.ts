@@ -219,16 +219,20 @@ async function conference(
   );
 }
 
-async function joined(contact: string): Promise<void> {
+async function joined(contact: string, limitMs: number): Promise<void> {
   await conference(
     'SIP/2.0 200 OK',
     async (id, parties) => {
-      const both = until('both in the roster', async () => {
-        const { conference } = await detailsOf(id);
-        return (
-          conference?.participants.filter(({ state }) => state === 'connected').length === 2 || undefined
-        );
-      });
+      const both = until(
+        'both in the roster',
+        async () => {
+          const { conference } = await detailsOf(id);
+          return (
+            conference?.participants.filter(({ state }) => state === 'connected').length === 2 || undefined
+          );
+        },
+        limitMs,
+      );
       assert.ok(await both.catch(() => false), 'both are in the roster');
       assert.equal((await detailsOf(id)).conference?.participants, [
         { uri: 'sip:one@127.0.0.1', state: 'connected' },
@@ -248,9 +252,9 @@ test.proof(
   {
     peers,
     timeoutMs: 60_000,
-    run: () => joined(CONTACT),
+    run: () => joined(CONTACT, 10_000),
     // No focus: it is not joined.
-    control: () => joined(CONTACT.replace(';isfocus', '')),
+    control: () => joined(CONTACT.replace(';isfocus', ''), 1_500),
   },
 );
 
