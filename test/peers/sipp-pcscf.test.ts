@@ -112,16 +112,25 @@ const unknownIdentity = (identity: string): Promise<void> =>
     assert.not.match(registrar.messages(), /^INVITE /m);
   });
 
-test('[MD-2.2.5c] the INVITE names service, features and identity as IR.92 asks', { peers }, () =>
+test.proof('[MD-2.2.5c] the INVITE names service, features and identity as IR.92 asks', {
+  peers,
+  timeoutMs: 40_000,
+  run: () => named('mmtel'),
+  control: () => named('other'),
+});
+
+const named = (service: string): Promise<void> =>
   withRegistrar(
     [
       registers([ASSOCIATED]),
       NO_EVENTS,
       outgoing([
         holds(`P-Preferred-Identity: <${PUBLIC.replaceAll('+', '[+]')}>`),
-        holds('P-Preferred-Service: .*urn:urn-7:3gpp-service.ims.icsi.mmtel'),
-        holds('Accept-Contact: .*[+]g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'),
-        holds('Contact: .*[+]g.3gpp.icsi-ref='),
+        holds(`P-Preferred-Service: .*urn:urn-7:3gpp-service.ims.icsi.${service}`),
+        holds(`Accept-Contact: .*[+]g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.${service}"`),
+        holds(`Contact: [^;]*;.*[+]g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.${service}"`),
+        holds('Supported: .*100rel'),
+        holds('P-Early-Media: supported'),
         lacks('P-Access-Network-Info'),
         holds('^INVITE tel:[+]46709999999 SIP/2.0'),
       ]),
@@ -130,8 +139,99 @@ test('[MD-2.2.5c] the INVITE names service, features and identity as IR.92 asks'
       await stage.device.registered();
       await ended(stage, '+46709999999');
     },
-  ),
+  );
+
+/** What a Swede dials, and the Request-URI of it (IR.92 2.2.3). */
+const DIALLED: readonly (readonly [dialled: string, uri: string])[] = [
+  ['+46 70-999 99 99', 'tel:+46709999999'],
+  ['070-999 99 99', 'tel:+46709999999'],
+  ['0044 20 7946 0123', 'tel:+442079460123'],
+  ['90510', 'tel:90510;phone-context=op.example'],
+  ['*21#', 'tel:*21#;phone-context=op.example'],
+  ['tel:0701234567;phone-context=pbx.example', 'tel:0701234567;phone-context=pbx.example'],
+  ['sip:bob@op.example', 'sip:bob@op.example'],
+  ['alice', 'sip:alice@op.example'],
+];
+
+test.proof('[MD-2.2.4a] numbers and names go out as 24.229 writes them, by the habits of the country', {
+  peers,
+  timeoutMs: 60_000,
+  run: () => dialledIn('SE'),
+  control: () => dialledIn('DE'),
+});
+
+const pattern = (uri: string): string => uri.replaceAll(/[+*]/g, '[$&]');
+
+const dialledIn = (country: string): Promise<void> =>
+  withRegistrar(
+    [
+      registers([ASSOCIATED]),
+      NO_EVENTS,
+      ...DIALLED.map(([, uri]) =>
+        outgoing([holds(`^INVITE ${pattern(uri)} SIP/2.0`), holds(`To: <${pattern(uri)}>`)]),
+      ),
+    ],
+    async ({ stage }) => {
+      await stage.device.registered();
+      for (const [dialled] of DIALLED) await ended(stage, dialled);
+    },
+    { more: `[network]\ncountry = "${country}"` },
+  );
+
+/** The network has lost the device: a 504 that says so makes it register anew (24.229 5.1.2A.1.6). */
+const lost = (asserted: string): Branch => ({
+  ...outgoing([]),
+  steps: [
+    respond(504, {
+      headers: [`P-Asserted-Identity: <${asserted}>`],
+      type: 'application/3gpp-ims+xml',
+      body: [
+        '<?xml version="1.0"?>',
+        '<ims-3gpp version="1"><alternative-service><type>restoration</type><reason>lost</reason>',
+        '<action>initial-registration</action></alternative-service></ims-3gpp>',
+      ],
+    }),
+    expect('ACK'),
+  ],
+});
+
+test.proof(
+  '[MD-2.2.5d] a 504 of our own proxy that asks for restoration: the call has failed, the device registers anew',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => restored('sip:orig@scscf.op.example'),
+    control: () => restored('sip:orig@evil.example'),
+  },
 );
+
+const restored = (asserted: string): Promise<void> =>
+  withRegistrar(
+    [
+      {
+        method: 'REGISTER',
+        first: { checks: [keep('Contact', '<([^>]*)>', 'target')] },
+        steps: [grant(3600, [ASSOCIATED, 'Service-Route: <sip:orig@scscf.op.example;lr>'])],
+      },
+      NO_EVENTS,
+      lost(asserted),
+      { ...registers([ASSOCIATED]), method: 'REGISTER' },
+      NO_EVENTS,
+    ],
+    async ({ stage, registrar }) => {
+      await stage.device.registered();
+      await ended(stage, CALLEE);
+      const anew = await until(
+        'a second initial registration',
+        () => registrar.messages().match(/^CSeq: 1 REGISTER/gm)?.length === 4,
+        3000,
+      ).catch(() => false);
+      assert.is(anew, true);
+      await stage.device.registered();
+      const [row] = await stage.device.log();
+      assert.equal([row?.end?.label, row?.end?.sip], ['failed', 504]);
+    },
+  );
 
 /** The P-CSCF brings a call with these header fields; the owner looks, then rejects. */
 const brought = (headers: readonly string[], look: (stage: Stage) => Promise<void>): Promise<void> =>

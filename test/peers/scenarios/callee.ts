@@ -20,6 +20,8 @@ export interface ResponseFields {
   readonly tag?: string;
   readonly headers?: readonly string[];
   readonly body?: readonly string[];
+  /** Default application/sdp. */
+  readonly type?: string;
   /** Where it is reached, when that is not its own address: `host:port`. */
   readonly contact?: string;
 }
@@ -35,7 +37,7 @@ export const respond = (status: number, fields: ResponseFields = {}): Step =>
     'CSeq:[$cseq]',
     `Contact: <sip:${fields.tag ?? 'callee'}@${fields.contact ?? '[local_ip]:[local_port]'};transport=[transport]>`,
     ...(fields.headers ?? []),
-    ...body(fields.body),
+    ...body(fields.body, fields.type),
   ]);
 
 /** 200 with an answer, and its ACK. */
