@@ -21,6 +21,7 @@ export const SERVICES_SHAPE = {
     /** All that are in force from now on. */
     barred: { type: 'array', items: { type: 'string', enum: BARRINGS }, maxItems: BARRINGS.length },
     restrict_answer: FLAG,
+    restrict_call: FLAG,
   },
 };
 
@@ -32,6 +33,7 @@ export const describeServices = (set: ServiceSet): Record<string, unknown> => ({
   reveal_target: set.revealTarget,
   barred: [...set.barred],
   restrict_answer: set.restrictAnswer,
+  restrict_call: set.restrictCall,
 });
 
 export const allServices = ({ services }: Operator): Record<string, unknown>[] =>
@@ -69,6 +71,7 @@ export function changeServices(
     revealTarget: flag('reveal_target', before.revealTarget),
     barred: Array.isArray(barred) ? new Set(BARRINGS.filter((name) => barred.includes(name))) : before.barred,
     restrictAnswer: flag('restrict_answer', before.restrictAnswer),
+    restrictCall: flag('restrict_call', before.restrictCall),
   });
   return describeServices(services.of(identity));
 }

@@ -12,6 +12,8 @@ export interface Origin {
   readonly also?: NameAddr | undefined;
   /** The caller's From is replaced: the identity is not one of the caller's registration. */
   readonly from: Uri | undefined;
+  /** The caller restricts its presentation by service (24.607 4.5.2.4), and has not said otherwise for this call. */
+  readonly restricted?: boolean;
 }
 
 export type OriginVerdict = { readonly ok: true; readonly origin: Origin } | { readonly ok: false };
@@ -58,6 +60,7 @@ export function assertOrigin(request: SipRequest, origin: Origin): void {
   headers.remove('P-Preferred-Identity');
   headers.remove('P-Asserted-Identity');
   headers.remove('Additional-Identity');
+  if (origin.restricted && !hidesIdentity(request)) headers.set('Privacy', 'id');
   const hidden = hidesIdentity(request);
   if (origin.from && !hidden) {
     const { tag } = request.from;

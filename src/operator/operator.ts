@@ -23,7 +23,7 @@ import {
 import { SipTransport } from '#src/sip/transport/sip-transport.ts';
 import type { TlsSettings } from '#src/sip/transport/tls.ts';
 import type { Transport } from '#src/sip/transport/transport.ts';
-import { type Account, Accounts } from './accounts.ts';
+import { type Account, Accounts, sameIdentity } from './accounts.ts';
 import { Edge } from './edge/edge.ts';
 import { NgClient, type NgSocket } from './edge/ng-client.ts';
 import { openNgSocket } from './edge/ng-socket.ts';
@@ -111,8 +111,20 @@ export class Operator {
     const { expires, min_expires, algorithms } = config.policy;
     this.policy = new Policy(initialPolicy(config));
     this.services = new Services(accounts);
-    for (const each of config.services)
-      this.services.set(names.identity(readUri(each.identity)), readServices(each));
+    const phones = config.phones.map(({ uri }) => readUri(uri));
+    for (const each of config.services) {
+      const identity = names.identity(readUri(each.identity));
+      const known =
+        accounts.byIdentity(identity).length > 0 || phones.some((uri) => sameIdentity(uri, identity));
+      if (!known) {
+        throw new TandemError(
+          'caller',
+          'config.invalid',
+          `services: nobody has the identity "${each.identity}".`,
+        );
+      }
+      this.services.set(identity, readServices(each));
+    }
     const registrar = new Registrar({
       ...{ ...parts, accounts, location, faults, names, edge: edge !== undefined },
       policy: { expires: Seconds(expires), minExpires: Seconds(min_expires), algorithms },

@@ -14,7 +14,7 @@ import type { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import type { ServerTransaction } from '#src/sip/transaction/transaction.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import type { Accounts } from './accounts.ts';
+import { type Accounts, sameIdentity } from './accounts.ts';
 import { type Edge, type MediaExchange, notUnderstood, stripAgreement } from './edge/edge.ts';
 import { ALTERNATIVES, IMS_XML, isCallBack, isEmergency } from './emergency.ts';
 import type { EventPackages } from './events/packages.ts';
@@ -178,14 +178,23 @@ export class Router {
       this.#refuse(server, barred.status, [['Warning', `399 ${accounts.domain} "${barred.text}"`]]);
       return;
     }
-    this.#terminate(server, caller, verdict.origin, sos && psap ? names.identity(psap) : called);
+    const restricted =
+      !sos &&
+      identity !== undefined &&
+      services.of(identity).restrictCall &&
+      !request.privacy.includes('none');
+    const origin = { ...verdict.origin, restricted };
+    this.#terminate(server, caller, origin, sos && psap ? names.identity(psap) : called);
   }
 
   #terminate(server: ServerTransaction, caller: Caller | undefined, origin: Origin, called: Uri): void {
     const { request } = server;
     const { location, accounts, policy, events } = this.#deps;
     const gruu = location.byGruu(request.requestUri);
-    if (!gruu && accounts.byIdentity(called).length === 0) {
+    const { psap } = policy.settings;
+    const outside =
+      psap !== undefined && accounts.byIdentity(called).length === 0 && sameIdentity(called, psap);
+    if (!gruu && !outside && accounts.byIdentity(called).length === 0) {
       const ping = isSipUri(called) && called.user === undefined && request.method === 'OPTIONS';
       this.#refuse(server, ping ? 200 : 404);
       return;
@@ -205,7 +214,8 @@ export class Router {
     });
     this.#whereabouts.note(request.callId, request.from.tag, server.flow);
     this.#setups.set(server, setup);
-    if (gruu) setup.ringDevice(called, gruu);
+    if (outside) setup.send(called);
+    else if (gruu) setup.ringDevice(called, gruu);
     else setup.ring(called);
   }
 

@@ -55,6 +55,7 @@ export function readServices(row: OperatorConfig['services'][number]): ServiceSe
     revealTarget: row.reveal_target,
     barred: new Set(row.barred),
     restrictAnswer: row.restrict_answer,
+    restrictCall: row.restrict_call,
   };
 }
 

@@ -58,18 +58,16 @@ const roster = (operator: TestOperator, count: number): Promise<Roster> =>
     );
   });
 
-/** In the last second but one of what a phone heard: each of the others at its tone, not itself. */
+/** In the last seconds of what a phone heard: each of the others at its tone, not itself. */
 function assertMixed(path: string, own: string, others: readonly string[], tones = TONES): void {
   const pcm = readWav(path);
   const length = pcm.samples.length / pcm.rate;
   assert.ok(length > 2.5, `${own} heard ${length} s`);
-  const late = cut(pcm, length - 2, length - 1);
-  for (const other of others) {
-    const level = levelAt(late, tones[other] ?? 0);
-    assert.ok(level > -22, `${own} hears ${other} with ${level} dB`);
-  }
-  const itself = levelAt(late, tones[own] ?? 0);
-  assert.ok(itself < -40, `${own} hears itself with ${itself} dB`);
+  // A busy machine may leave out some of it: the best half second counts for the others, the worst for itself.
+  const slices = [2.5, 2, 1.5, 1].map((before) => cut(pcm, length - before, length - before + 0.5));
+  const most = (name: string): number => Math.max(...slices.map((slice) => levelAt(slice, tones[name] ?? 0)));
+  for (const other of others) assert.ok(most(other) > -22, `${own} hears ${other} with ${most(other)} dB`);
+  assert.ok(most(own) < -40, `${own} hears itself with ${most(own)} dB`);
 }
 
 async function conference(present: readonly string[]): Promise<void> {

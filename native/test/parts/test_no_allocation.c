@@ -5,6 +5,7 @@
 #include "tm_h264_payload.h"
 #include "tm_keyframe.h"
 #include "tm_level.h"
+#include "tm_mix.h"
 #include "tm_receiver.h"
 #include "tm_resample.h"
 #include "tm_ring.h"
@@ -166,6 +167,23 @@ static void video(void) {
   tm_h264_depay_destroy(d);
 }
 
+static void bridge(void) {
+  tm_mix *mix = NULL;
+  tm_mix_member *members[3];
+  int16_t pcm[TM_MIX_SAMPLES] = {30000, -30000};
+  CHECK_INT(tm_mix_create(&mix), TM_OK);
+  for (int i = 0; i < 3; i++) CHECK_INT(tm_mix_member_create(mix, &members[i]), TM_OK);
+  unsigned long before = allocations;
+  for (uint64_t slot = TM_MIX_DELAY; slot < 500; slot++)
+    for (int i = 0; i < 3; i++) {
+      tm_mix_write(members[i], slot, pcm);
+      tm_mix_read(members[i], slot - TM_MIX_DELAY, pcm);
+    }
+  CHECK_INT(allocations - before, 0);
+  for (int i = 0; i < 3; i++) tm_mix_member_destroy(members[i]);
+  tm_mix_destroy(mix);
+}
+
 static void the_counter_counts(void) {
   unsigned long before = allocations;
   void *volatile block = malloc(16);
@@ -179,5 +197,6 @@ int main(void) {
   tm_test_run("resampler and ring allocate nothing", resampler_and_ring);
   tm_test_run("the file writer allocates nothing", files);
   tm_test_run("10 s of video allocate nothing", video);
+  tm_test_run("10 s of a conference allocate nothing", bridge);
   return tm_test_end();
 }

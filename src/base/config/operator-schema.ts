@@ -139,6 +139,10 @@ export const operatorSchema = {
         default: [],
       }),
       restrict_answer: flag({ doc: 'The caller does not see who answered (TIR).', default: false }),
+      restrict_call: flag({
+        doc: 'The called one does not see who calls, unless a call says `Privacy: none` (OIR).',
+        default: false,
+      }),
     },
   ),
   emergency: section('Emergency calls and call-backs (NG.110 2.6).', {

@@ -25,6 +25,8 @@ export interface ServiceSet {
   readonly barred: ReadonlySet<BarringName>;
   /** Terminating identification restriction (24.608): the caller does not see who answered. */
   readonly restrictAnswer: boolean;
+  /** Originating identification restriction (24.607): the called one does not see who calls, unless told so for one call. */
+  readonly restrictCall: boolean;
 }
 
 const NO_REPLY = Seconds(20);
@@ -37,6 +39,7 @@ export const NO_SERVICES: ServiceSet = {
   revealTarget: true,
   barred: new Set(),
   restrictAnswer: false,
+  restrictCall: false,
 };
 
 export class Services {

@@ -145,6 +145,26 @@ test('emergency calls go out in spite of every barring (24.611 4.5.2.4.1)', asyn
   assert.is(guest.last('INVITE').header('P-Asserted-Identity'), `<${NUMBER}>`);
 });
 
+test('a PSAP of another network is called at its own address', async () => {
+  const scene = await Scene.start({ accounts: ACCOUNTS, emergency: { psap: 'sip:psap@192.0.2.77:5060' } });
+  const { tablet } = await scene.three();
+  const center = await scene.station({ host: '192.0.2.77', impi: 'x', identity: 'sip:psap@192.0.2.77' });
+  await tablet.send(tablet.make('INVITE', 'urn:service:sos.police'));
+  assert.is(center.last('INVITE').requestUri.toString(), 'sip:psap@192.0.2.77:5060');
+  assert.is(center.last('INVITE').to.uri.toString(), 'urn:service:sos.police');
+});
+
+test('services of an identity that nobody has are a mistake in the configuration', async () => {
+  const failed = await Scene.start({
+    accounts: ACCOUNTS,
+    services: [{ identity: 'sip:nobody@op.example' }],
+  }).then(
+    () => '',
+    (error: unknown) => String(error),
+  );
+  assert.match(failed, 'nobody has the identity');
+});
+
 test('without a PSAP, or by policy, an emergency call is answered with alternative service (380)', async () => {
   const { tablet } = await world([]);
   await tablet.send(tablet.make('INVITE', 'urn:service:sos'));

@@ -135,6 +135,20 @@ test('[MD-2.3.7] restricted for one call or by service: no identity goes back, a
   }
 });
 
+test.proof('[MD-2.3.6] restricted by service: nobody sees who calls, unless the call says otherwise', {
+  run: () => restrictedCall(true),
+  control: () => restrictedCall(false),
+});
+
+async function restrictedCall(restrict: boolean): Promise<void> {
+  const { tablet, guest } = await world([{ identity: NUMBER, restrict_call: restrict }]);
+  await tablet.send(tablet.make('INVITE', 'sip:guest@op.example'));
+  assert.is(guest.last('INVITE').header('P-Asserted-Identity'), undefined);
+  assert.is(guest.last('INVITE').header('Privacy'), 'id');
+  await tablet.send(tablet.make('INVITE', 'sip:guest@op.example', [['Privacy', 'none']]));
+  assert.is(guest.last('INVITE').header('P-Asserted-Identity'), `<${NUMBER}>`);
+}
+
 test('what a caller asserts of itself is never believed, and where it is goes no further', async () => {
   const { tablet, guest } = await world();
   await tablet.send(

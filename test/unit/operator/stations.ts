@@ -229,6 +229,8 @@ export class Scene {
         return scene.network.transport(listen, OPERATOR);
       },
     });
+    // It is awaited when time has passed; a failure before that is told then.
+    started.catch(() => undefined);
     await scene.pass(1);
     scene.operator = await started;
     await scene.pass(2);
