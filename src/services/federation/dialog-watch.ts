@@ -5,7 +5,7 @@ import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { SubscribeParts } from '#src/sip/event/subscriber.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { DIALOG_INFO_TYPE, type DialogInfoEntry, parseDialogInfo } from '../dialog-info/dialog-info.ts';
-import { DialogTable } from '../dialog-info/dialog-table.ts';
+import { DialogTable, type DialogTags } from '../dialog-info/dialog-table.ts';
 import { Watch, type WatchDeps, type WatchPolicy } from '../watch.ts';
 
 export const DIALOG_EVENT = 'dialog';
@@ -51,6 +51,10 @@ export class DialogWatch {
 
   get dialogs(): readonly DialogInfoEntry[] {
     return this.#table.dialogs;
+  }
+
+  tagsOf(id: string): readonly DialogTags[] {
+    return this.#table.tagsOf(id);
   }
 
   get state(): Watch['state'] {

@@ -8,6 +8,7 @@ import { bareInstance } from '#src/ims/reg-info.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { isSipUri, parseUri, type Uri } from '#src/sip/message/uri.ts';
 import type { DialogInfoEntry } from '../dialog-info/dialog-info.ts';
+import type { DialogTags } from '../dialog-info/dialog-table.ts';
 
 /** A row of `GET federation/calls`. */
 export interface FederationCall {
@@ -59,6 +60,22 @@ export function isOurs(entry: DialogInfoEntry, own: readonly OwnCall[]): boolean
   if (localTag !== undefined && same.some(({ localTags }) => localTags.includes(localTag))) return true;
   const live = same.some((call) => call.live);
   return live && (state !== 'confirmed' || localTag === undefined);
+}
+
+/**
+ * The dialog with its tags, where they were left out but can be told from what was said before: of the devices that rang
+ * only one can have answered, and not this one.
+ */
+export function withTags(
+  entry: DialogInfoEntry,
+  told: readonly DialogTags[],
+  own: readonly OwnCall[],
+): DialogInfoEntry {
+  if (entry.localTag !== undefined || entry.state !== 'confirmed') return entry;
+  const ours = own.filter(({ callId }) => callId === entry.callId).flatMap(({ localTags }) => localTags);
+  const others = told.filter(({ localTag }) => !ours.includes(localTag));
+  const [only = told[0], second] = others;
+  return only && !second ? { ...entry, ...only } : entry;
 }
 
 /** Undefined for a dialog that has ended. */

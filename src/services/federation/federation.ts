@@ -20,6 +20,7 @@ import {
   type Seen,
   seenCall,
   shownDevice,
+  withTags,
 } from './federation-call.ts';
 import { type Offer, Offers, type PushPolicy } from './offers.ts';
 import { known, ownCalls } from './own-calls.ts';
@@ -202,7 +203,9 @@ export class Federation {
     const own = ownCalls(calls);
     const { dialogs, entity } = this.#watch;
     const devices = home.federation;
-    const foreign = dialogs.filter((entry) => !isOurs(entry, own));
+    const foreign = dialogs
+      .map((entry) => withTags(entry, this.#watch.tagsOf(entry.id), own))
+      .filter((entry) => !isOurs(entry, own));
     const seen = foreign.flatMap((entry): Seen[] => {
       const now = clock.date();
       const began = new Date(now.getTime() - (entry.duration ?? 0) * 1000);

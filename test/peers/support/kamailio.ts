@@ -23,6 +23,8 @@ export interface KamailioOptions {
   readonly onInvite?: string;
   /** Reg-info subscriptions (presence_reginfo, pua_reginfo). */
   readonly reginfo?: boolean;
+  /** With `reginfo`: it tells of the dialogs that it sees, and takes PUBLISHes about mailboxes (presence_dialoginfo, presence_mwi). */
+  readonly telling?: boolean;
   /** Challenges INVITEs with 407. */
   readonly authInvite?: boolean;
   readonly maxExpires?: number;
@@ -96,6 +98,20 @@ modparam("pua_reginfo", "default_domain", "${options.realm}")
 modparam("pua_reginfo", "publish_reginfo", 1)
 modparam("pua_reginfo", "outbound_proxy", "sip:${literal}:${ports.sip}")
 modparam("pua_reginfo", "server_address", "sip:reginfo@${options.realm}")`
+    : ''
+}
+${
+  options.telling
+    ? `loadmodule "dialog.so"
+loadmodule "presence_dialoginfo.so"
+loadmodule "pua_dialoginfo.so"
+loadmodule "presence_mwi.so"
+modparam("dialog", "db_mode", 0)
+modparam("pua", "outbound_proxy", "sip:${literal}:${ports.sip}")
+modparam("pua_dialoginfo", "include_callid", 1)
+modparam("pua_dialoginfo", "include_tags", 1)
+modparam("pua_dialoginfo", "include_localremote", 1)
+modparam("presence_dialoginfo", "force_single_dialog", 0)`
     : ''
 }
 modparam("jsonrpcs", "transport", 2)
@@ -184,6 +200,7 @@ request_route {
         record_route();
         add_contact_alias();
         t_on_reply("ALIAS");
+        ${options.telling ? 'if (is_method("INVITE")) { dlg_manage(); }' : ''}
         ${options.onInvite ?? ''}
         if (uri == myself) {
             if (!lookup("location")) { sl_send_reply("480", "Nobody There"); exit; }

@@ -124,7 +124,7 @@ test('what a call needs to be pulled; a device may keep it to itself', async () 
   const verdicts: [string, string][] = [
     [dialog(), 'none'],
     [dialog({ state: 'early' }), 'federation.not-pullable'],
-    [dialog({ tags: undefined }), 'federation.not-pullable'],
+    [dialog({ id: 'd2', tags: undefined }), 'federation.not-pullable'],
     [dialog({ remote: 'sip:anonymous@anonymous.invalid' }), 'federation.not-pullable'],
     [
       dialog({ more: '<exclusive xmlns="urn:ietf:params:xml:ns:sa-dialog-info">true</exclusive>' }),
@@ -217,6 +217,28 @@ test('the same call ringing here and there is ours; answered there it is theirs,
   assert.is(scene.log.rows[0]?.end.label, 'completed elsewhere');
   assert.equal(scene.federation.takenBy('shared@h'), { uri: 'sip:phone@192.0.2.50', instance: PHONE });
   assert.is(scene.federation.takenBy('other@h'), undefined);
+});
+
+test('tags that a state agent leaves out once a call is answered are known from when it rang', async () => {
+  const scene = await Household.start();
+  const { cancel } = await scene.ring('shared@h');
+  const rings = (local: string): string =>
+    dialog({ callId: 'shared@h', tags: [local, 'bob'], state: 'early' });
+  const own = scene.calls.live[0]?.dialogNames[0]?.localTag ?? '';
+  await scene.dialogs('full', rings('pt'));
+  await scene.dialogs('full', rings(own));
+  await scene.dialogs('full', dialog({ callId: 'shared@h', tags: undefined }));
+  await cancel();
+  assert.is(scene.federation.list[0]?.pullable, true);
+  scene.federation.pull(scene.federation.list[0]?.id ?? '');
+  await scene.net.pass(0.5);
+  assert.is(scene.invites.at(-1)?.request.header('Replaces'), 'shared@h;to-tag=bob;from-tag=pt');
+  // Two others rang: which one has it is not to be told.
+  const other = await Household.start();
+  await other.dialogs('full', dialog({ state: 'early', tags: ['p1', 'bob'] }));
+  await other.dialogs('full', dialog({ state: 'early', tags: ['p2', 'bob'] }));
+  await other.dialogs('full', dialog({ tags: undefined }));
+  assert.is(other.federation.list[0]?.pullable, false);
 });
 
 test('our own call is none of another device, whoever tells of it, nor after its end', async () => {
