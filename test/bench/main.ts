@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   srtp: () => import('./srtp.ts'),
   nal: () => import('./nal.ts'),
   echo: () => import('./echo.ts'),
+  voice: () => import('./voice.ts'),
   video: () => import('./video.ts'),
   latency: () => import('./latency.ts'),
 };

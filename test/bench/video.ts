@@ -1,6 +1,5 @@
 // Video calls at 640x480, 25 pictures a second: from the 200 to the first picture that can be decoded, and the processor's time; ours
 // (a film, sent as it is; what comes is stored) and baresip's (a test picture, coded by libx264; what comes is decoded) by turns.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { videoLines } from '#test/peers/scenarios/video-call.ts';
 import { Device } from '#test/peers/support/agent.ts';
@@ -9,20 +8,13 @@ import { deviceConfig } from '#test/peers/support/configuration.ts';
 import { FarVideo, type Heard } from '#test/peers/support/far-video.ts';
 import { annexB, decode, makeFilm, NAL, packetsOf, typesIn } from '#test/peers/support/film.ts';
 import { freePort, scratch, until } from '#test/peers/support/process.ts';
+import { costOf, probeCost, processorMs } from './cost.ts';
 import { type BenchLine, benchLine, median } from './line.ts';
 import { MeasuringPeer } from './measuring-peer.ts';
 
 const BUNDLE = join(import.meta.dirname, '../../dist/tandem.js');
 const ROUNDS = 5;
 const SIZE = '640x480';
-const TICKS_PER_SECOND = 100;
-
-/** User and system time of a process in milliseconds (proc(5)). */
-function processorMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-}
 
 /** The last packet of the first key frame whose sets came before it or with it. */
 function firstPicture(video: readonly Heard[]): number {
@@ -78,6 +70,24 @@ async function measure(
   } finally {
     far.close();
   }
+}
+
+/** A camera with raw pictures (made up), scaled, coded and sent by the engine; nothing is decoded on our side. */
+function coded(baresip: number): BenchLine {
+  const costs = probeCost('video');
+  return benchLine({
+    ...{
+      bench: 'video',
+      metric: 'processor of a 640x480@30 camera, coded and sent',
+      unit: 'ms/s',
+      better: 'lower',
+    },
+    ours: costOf(costs, 'call'),
+    peer: baresip,
+    peer_name: 'baresip, which codes at 25/s and decodes',
+    limit: costOf(costs, 'library'),
+    limit_name: 'openh264 alone',
+  });
 }
 
 export async function run(): Promise<readonly BenchLine[]> {
@@ -162,5 +172,6 @@ export async function run(): Promise<readonly BenchLine[]> {
   return [
     line('200 to the first picture that can be decoded', 'ms', 'first'),
     line('processor of a call both ways, film passed through', 'ms/s', 'processor'),
+    coded(median(theirs.processor)),
   ];
 }
