@@ -5,7 +5,7 @@ import { Seconds } from '#src/base/units.ts';
 import { DigestServer, type Verdict } from '#src/sip/digest/server.ts';
 import { hasToken, type SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { isSipUri, type Uri } from '#src/sip/message/uri.ts';
+import { isSipUri, type Uri, uriEquals } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { announces, EDGE_MECHANISM } from './edge/edge.ts';
@@ -51,6 +51,8 @@ export class Registrar {
       clock: deps.clock,
       random: deps.random,
       algorithms: deps.policy.algorithms,
+      sameUri: (uri, request) =>
+        uriEquals(uri, request.requestUri) || (request.method === 'REGISTER' && deps.names.isHome(uri)),
     });
   }
 

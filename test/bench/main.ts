@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly B
   voice: () => import('./voice.ts'),
   video: () => import('./video.ts'),
   latency: () => import('./latency.ts'),
+  calls: () => import('./calls.ts'),
 };
 
 const number = (value: number | null): string =>

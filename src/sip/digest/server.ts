@@ -5,7 +5,7 @@ import { type Random, randomToken } from '#src/base/random.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { toOctets } from '#src/sip/message/octets.ts';
-import { parseUri, uriEquals } from '#src/sip/message/uri.ts';
+import { parseUri, type Uri, uriEquals } from '#src/sip/message/uri.ts';
 import { type DigestAlgorithm, digestAlgorithm } from './algorithms.ts';
 import { credentialHash, digestResponse, sessionKey } from './compute.ts';
 import { type AuthField, type AuthParam, formatAuthParams, parseAuthFields } from './fields.ts';
@@ -23,6 +23,8 @@ export interface DigestServerOptions {
   readonly qop?: readonly ('auth' | 'auth-int')[];
   /** How long a nonce may be used; default 300 s. */
   readonly lifetime?: Seconds;
+  /** Whether the `uri` of the credentials is that of the request (RFC 7616 3.4.6); default: as RFC 3261 19.1.4 compares. */
+  readonly sameUri?: (uri: Uri, request: SipRequest) => boolean;
 }
 
 /**
@@ -99,7 +101,7 @@ export class DigestServer {
     const password = this.#options.password(username);
     if (password === undefined) return { outcome: 'rejected', reason: 'user' };
     const uri = params.get('uri') ?? '';
-    if (!sameUri(uri, request)) return { outcome: 'rejected', reason: 'uri' };
+    if (!this.#isUriOf(uri, request)) return { outcome: 'rejected', reason: 'uri' };
     const nonce = params.get('nonce') ?? '';
     const age = this.#judgeNonce(nonce);
     if (age === 'foreign') return { outcome: 'rejected', reason: 'nonce' };
@@ -128,6 +130,12 @@ export class DigestServer {
       return [AUTH_HEADERS[kind].info, formatAuthParams(fields)];
     };
     return { outcome: 'ok', username, info };
+  }
+
+  #isUriOf(text: string, request: SipRequest): boolean {
+    const uri = parseUri(text);
+    const { sameUri = (one, { requestUri }) => uriEquals(one, requestUri) } = this.#options;
+    return uri.ok && sameUri(uri.value, request);
   }
 
   #key(algorithm: DigestAlgorithm, user: string, password: string, nonce: string, cnonce: string): string {
@@ -176,11 +184,6 @@ export class DigestServer {
     if (this.#uses.size > MAX_NONCES && oldest !== undefined) this.#uses.delete(oldest);
     return use;
   }
-}
-
-function sameUri(text: string, request: SipRequest): boolean {
-  const uri = parseUri(text);
-  return uri.ok && uriEquals(uri.value, request.requestUri);
 }
 
 function sameText(a: string, b: string): boolean {

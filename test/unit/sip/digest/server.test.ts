@@ -106,6 +106,23 @@ test('a wrong password, user, uri, nonce and algorithm are refused', () => {
   assert.is(reason(change(/realm="[^"]*"/, 'realm="other"')), 'missing');
 });
 
+test('a server may know more names of itself than the Request-URI: SIPp writes the address it sends to', () => {
+  const known = new Set(['sip:operator.example', 'sip:192.0.2.7:5060']);
+  const { server, client } = setup({ sameUri: (uri) => known.has(uri.toString()) });
+  for (const [target, outcome] of [
+    ['sip:192.0.2.7:5060', 'ok'],
+    ['sip:elsewhere.example', 'rejected'],
+  ] as const) {
+    // The credentials are worked out for that name, then put into a request to the domain.
+    const named = request('REGISTER', target);
+    const made = client.authorize(named, challenged(named, 401, server.challenge('www')));
+    assert.ok(made.ok);
+    const sent = request();
+    if (made.ok) sent.headers.set('Authorization', made.value.header('Authorization') ?? '');
+    assert.is(server.verify(sent, 'www').outcome, outcome);
+  }
+});
+
 test('an old nonce is stale, and the client goes on with a new one', () => {
   const { clock, server, answer, client } = setup({ lifetime: Seconds(60) });
   const first = answer(request());
