@@ -108,6 +108,11 @@ export class CallManager {
     return this.#calls.get(id);
   }
 
+  /** Oldest first: live ones, and ended ones for ten minutes. */
+  get all(): Iterable<Call | EndedCall> {
+    return this.#calls.values();
+  }
+
   /** Those that run, or still have ports and devices. */
   get live(): readonly Call[] {
     return [...this.#live];

@@ -1,7 +1,7 @@
 // NG.110 1.1 and a step beyond it: calls on other devices of the number are seen here, and can be taken from there.
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
-import { Call } from '#src/call/call.ts';
+import type { Call } from '#src/call/call.ts';
 import type { ChosenIdentity } from '#src/call/identity-book.ts';
 import type { CallManager } from '#src/call/manager.ts';
 import { type DialogName, replacesValue } from '#src/call/replaces.ts';
@@ -23,7 +23,7 @@ import {
   withTags,
 } from './federation-call.ts';
 import { type Offer, Offers, type PushPolicy } from './offers.ts';
-import { known, ownCalls } from './own-calls.ts';
+import { ownCalls } from './own-calls.ts';
 import { pullFailure } from './pull-failures.ts';
 import { Push } from './push.ts';
 
@@ -200,8 +200,8 @@ export class Federation {
   /** Puts together what is known now. */
   #look(): void {
     const { home, calls, clock } = this.#deps;
-    const own = ownCalls(calls);
     const { dialogs, entity } = this.#watch;
+    const own = dialogs.length > 0 ? ownCalls(calls) : [];
     const devices = home.federation;
     const foreign = dialogs
       .map((entry) => withTags(entry, this.#watch.tagsOf(entry.id), own))
@@ -229,8 +229,8 @@ export class Federation {
   /** A dialog elsewhere says that it takes the place of ours: the BYE that follows is no hanging up. */
   #notePulled(): void {
     const replaced = this.#seen.flatMap(({ entry }) => entry.replaces ?? []);
-    for (const call of known(this.#deps.calls)) {
-      if (!(call instanceof Call) || call.ended) continue;
+    for (const call of this.#deps.calls.live) {
+      if (call.ended) continue;
       const away = call.dialogNames.some((name) => replaced.some((each) => names(each, name)));
       call.pulled = away || this.#push.isLeaving(call.id);
     }
