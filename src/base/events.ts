@@ -33,6 +33,13 @@ export class Signal<Value> {
     };
   }
 
+  /** Lets go of every listener, when nothing will be told any more. */
+  clear(): void {
+    if (!this.isListenedTo) return;
+    this.#listeners.clear();
+    this.#onListened?.(false);
+  }
+
   emit(value: Value): void {
     for (const listener of [...this.#listeners]) {
       try {

@@ -39,4 +39,15 @@ test('the source is told of the first listener and of the last', () => {
   assert.not(signal.isListenedTo);
 });
 
+test('a signal that is cleared tells nobody any more, and whoever wanted to know hears that', () => {
+  const seen: (number | boolean)[] = [];
+  const signal = new Signal<number>({ onListened: (isListenedTo) => void seen.push(isListenedTo) });
+  signal.on((value) => void seen.push(value));
+  signal.emit(1);
+  signal.clear();
+  signal.emit(2);
+  signal.clear();
+  assert.equal(seen, [true, 1, false]);
+});
+
 test.run();
