@@ -1,4 +1,5 @@
 // What is kept of a call that is over: its row and its name on the wire, nothing that once ran it.
+import { deserialize, serialize } from 'node:v8';
 import { TandemError } from '#src/base/errors.ts';
 import type { CallDetails } from './details.ts';
 import type { NotedDigit } from './digits.ts';
@@ -7,37 +8,56 @@ import type { CallQuality } from './quality.ts';
 import type { Replaceable } from './replaces.ts';
 import type { LogRow } from './snapshot.ts';
 
-export class EndedCall {
-  readonly id: string;
-  /** Call-ID of its INVITE, for the trace. */
-  readonly sipCallId: string;
+interface Kept {
   readonly snapshot: LogRow;
   readonly quality: CallQuality;
   readonly digits: readonly NotedDigit[];
   readonly details: CallDetails;
+}
+
+export class EndedCall {
+  readonly id: string;
+  /** Call-ID of its INVITE, for the trace. */
+  readonly sipCallId: string;
   readonly direction: 'in' | 'out';
   readonly dialogNames: Replaceable['dialogNames'];
   readonly state = 'ended';
   readonly ended = true;
+  /** Packed: there may be thousands of them, and hardly one is asked for. */
+  readonly #kept: Buffer;
 
   constructor(
     sipCallId: string,
     row: LogRow,
-    {
-      quality,
-      digits,
-      details,
-      dialogNames,
-    }: Pick<EndedCall, 'quality' | 'digits' | 'details' | 'dialogNames'>,
+    { quality, digits, details, dialogNames }: Omit<Kept, 'snapshot'> & Pick<EndedCall, 'dialogNames'>,
   ) {
     this.id = row.id;
     this.sipCallId = sipCallId;
-    this.snapshot = row;
-    this.quality = quality;
-    this.digits = digits;
-    this.details = details;
     this.dialogNames = dialogNames;
     this.direction = row.direction;
+    const kept: Kept = { snapshot: row, quality, digits, details };
+    this.#kept = serialize(kept);
+  }
+
+  get #unpacked(): Kept {
+    const kept: Kept = deserialize(this.#kept);
+    return kept;
+  }
+
+  get snapshot(): LogRow {
+    return this.#unpacked.snapshot;
+  }
+
+  get quality(): CallQuality {
+    return this.#unpacked.quality;
+  }
+
+  get digits(): readonly NotedDigit[] {
+    return this.#unpacked.digits;
+  }
+
+  get details(): CallDetails {
+    return this.#unpacked.details;
   }
 
   /** Each of these throws TandemError `call.state`. */

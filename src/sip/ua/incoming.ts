@@ -252,7 +252,8 @@ export class IncomingRequest implements Incoming {
 
   /** The transaction lives on for 64*T1; who has listened need not. */
   #release(): void {
-    for (const signal of [this.onCancel, this.onAck, this.onAckTimeout, this.onPrackTimeout, this.onEnd]) signal.clear();
+    for (const signal of [this.onCancel, this.onAck, this.onAckTimeout, this.onPrackTimeout, this.onEnd])
+      signal.clear();
   }
 
   /** 13.3.1.4: over reliable transports too, for a proxy may lose the ACK behind them. */
