@@ -47,11 +47,10 @@ const COPIED = [
 ];
 const CONTACT = 'Contact: <sip:callee@[local_ip]:[local_port]>';
 
-/** Rings and answers. */
+/** Answers at once: the processes of a Kamailio may let a 200 overtake a 180, and SIPp gives up then. */
 export const callee = (): string =>
   scenario('callee', [
     expect('INVITE'),
-    send(['SIP/2.0 180 Ringing', ...COPIED, '[last_Record-Route:]', CONTACT, ...EMPTY]),
     send(['SIP/2.0 200 OK', ...COPIED, '[last_Record-Route:]', CONTACT, ...described(sdp({ formats: '0' }))]),
     expect('ACK'),
     expect('BYE'),
