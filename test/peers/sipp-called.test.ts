@@ -206,6 +206,26 @@ test('[MD-2.2.5] an INVITE without offer: the offer is in the 200, the answer in
   assert.is((await stage.logged(user)).end?.label, 'answered');
 });
 
+test('[MD-2.2.5a] plain SIP: who demands 100rel gets the answer in a reliable 180, and the 200 after its PRACK', {
+  peers,
+}, async () => {
+  const user = 'plainrel';
+  const steps = [
+    invite(user, { headers: ['Require: 100rel'] }),
+    expect(100, { optional: true }),
+    expect(180, {
+      checks: [keep('RSeq', '([0-9]+)', 'rseq'), has('Require', '100rel'), contains('m=audio [1-9]')],
+    }),
+    inDialog('PRACK', user, { cseq: 2, headers: ['RAck: [$rseq] 1 INVITE'] }),
+    expect(200, { checks: [has('CSeq', '2 PRACK')] }),
+    expect(200, { checks: [has('CSeq', '1 INVITE'), lacks('m=audio')] }),
+    ack(user),
+    pause(50),
+    ...hangUp(user, 3),
+  ];
+  await stage.called(user, scenario(user, steps), () => stage.takeUp(user));
+});
+
 test('an INVITE without offer whose ACK brings no answer is ended by us', { peers }, async () => {
   const user = 'unanswered';
   await stage.called(

@@ -109,7 +109,7 @@ export const agentSchema = {
       defaultDoc: 'those of the system',
     }),
     precondition: choice(['off', 'optional', 'mandatory'], {
-      doc: 'Preconditions (RFC 3312).',
+      doc: 'Preconditions (RFC 3312): nobody is rung before the access of both sides is ready. Our own always is. `optional`: used with whoever knows them, and the other side is waited for when it asks for that. `mandatory`: the other side is waited for in any case, and a caller who knows no preconditions is refused (421).',
       default: 'off',
     }),
     early_media: choice(['auto', 'header', 'never'], {
