@@ -30,6 +30,8 @@ export function checkAnswer(offer: SessionDescription, answer: SessionDescriptio
       value
         .trim()
         .toUpperCase()
+        // As a capability (RFC 5939 3.3.2).
+        .replace(/^\d+[ \t]+CRYPTO:[ \t]*/, '')
         .split(/[ \t]+/)
         .slice(0, 2)
         .join(' ');
