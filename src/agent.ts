@@ -31,6 +31,7 @@ import { Registration } from '#src/ims/registration.ts';
 import { MediaEngine } from '#src/media/engine.ts';
 import { Resolver } from '#src/sip/resolver/resolver.ts';
 import { formatListen } from '#src/sip/transport/address.ts';
+import { hasWayTo } from '#src/sip/transport/local-address.ts';
 import { SipTransport } from '#src/sip/transport/sip-transport.ts';
 import { UserAgent } from '#src/sip/ua/user-agent.ts';
 import { webPorts } from '#src/web/adapters.ts';
@@ -86,7 +87,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const transport = new TracedTransport(sockets, trace, clock);
     const resolver = new Resolver({ ...base, dns: config.sip.dns });
     const ua = new UserAgent({ ...base, ...spoken(config), transport, resolver, timers: timers(config) });
-    const parts = { ...base, ua, resolver, media, trace };
+    const parts = { ...base, ua, resolver, media, trace, reaches: hasWayTo };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
     const prompt = new Prompt({ media, clock, playback: sound.playback, log });
     const line = {

@@ -3,6 +3,7 @@ import { TandemError } from '#src/base/errors.ts';
 import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import type { MediaWish } from '#src/sdp/capabilities.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
+import { isFlow } from '#src/sip/transport/flow.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { sdpBody } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
@@ -126,7 +127,8 @@ export class Modifications implements ExchangeOwner {
     const leg = this.#leg;
     if (!leg || this.#over) return;
     const way = this.#world.line.flow ?? leg.dialog.flow ?? literalTarget(leg.dialog.remoteTarget);
-    if (!way) return;
+    // Between two addresses there is none: it is looked at again when the next one is there.
+    if (!way || this.#world.reaches?.(isFlow(way) ? way.remote.host : way.host) === false) return;
     const privacy = hidesUs(leg.dialog, this.#world.config.privacy ?? OPEN);
     const before = leg.dialog.localContact?.toString();
     leg.dialog.localContact = this.#world.line.contact({ privacy, to: way });

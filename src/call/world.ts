@@ -99,6 +99,8 @@ export interface CallWorld {
   /** Keeps what the owner switched; absent: until the restart. */
   readonly memory?: SwitchMemory;
   readonly resolver: { resolve(uri: SipUri): Promise<readonly Target[]> };
+  /** Whether anything leads to an address now. Default: yes. */
+  readonly reaches?: (host: string) => boolean;
   /** A domain name in `c=`: its address, or undefined. */
   readonly resolveHost: (host: string, family: 4 | 6) => Promise<string | undefined>;
 }

@@ -2,18 +2,23 @@
 import type { Clock, Timer } from '#src/base/clock.ts';
 import { Signal } from '#src/base/events.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
-import { ownAddresses } from '#src/sip/transport/local-address.ts';
+import { ownAddresses, routeInterface } from '#src/sip/transport/local-address.ts';
 
 /** Whoever talks notices a break of some seconds in any case. */
 const INTERVAL = Seconds(1);
 
-/** The addresses that others can reach, in an order that means nothing. */
-const addressesNow = (): string =>
-  ownAddresses()
-    .filter(({ internal }) => !internal)
-    .map((own) => `${own.interface} ${own.address}`)
-    .sort()
-    .join('\n');
+/** Documentation addresses (RFC 5737, RFC 3849): what leads to them leads to the world. */
+const WORLD = ['203.0.113.1', '2001:db8::1'];
+
+/** The addresses that others can reach, and by which interface the world is reached. */
+const networkNow = (): string =>
+  [
+    ...ownAddresses()
+      .filter(({ internal }) => !internal)
+      .map((own) => `${own.interface} ${own.address}`)
+      .sort(),
+    ...WORLD.map((remote) => routeInterface(remote) ?? ''),
+  ].join('\n');
 
 export class NetworkWatch {
   /** Addresses came or went. */
@@ -24,7 +29,7 @@ export class NetworkWatch {
   #timer: Timer | undefined;
 
   /** `read` gives the same text as long as nothing has changed. */
-  constructor(clock: Clock, read: () => string = addressesNow) {
+  constructor(clock: Clock, read: () => string = networkNow) {
     this.#clock = clock;
     this.#read = read;
     this.#known = read();

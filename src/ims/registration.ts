@@ -37,6 +37,8 @@ export interface RegistrationDeps {
   readonly log: Logger;
   readonly store: RegistrationStore;
   readonly config: RegistrationConfig;
+  /** Whether anything leads to an address now. Default: yes. */
+  readonly reaches?: (host: string) => boolean;
   /** For tests; default reads the interfaces of this machine. */
   readonly readAccess?: AccessReader;
 }
@@ -275,6 +277,7 @@ export class Registration {
     const { host } = this.#deps.ua.transport.localContact({ transport, ...remote });
     // Nothing but the loopback: without a network there is nowhere to register.
     if (sameAddress(host, binding.contact.uri.host) || isLoopback(host)) return;
+    if (this.#deps.reaches?.(remote.host) === false) return;
     const error = new TandemError(
       'network',
       'registration.moved',

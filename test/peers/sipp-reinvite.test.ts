@@ -177,7 +177,7 @@ test('OPTIONS, INFO and PRACK in a call are answered, and change nothing', { pee
       expect(481),
       inDialog('UPDATE', user, { cseq: 6 }),
       expect(200, { checks: [has('Contact', 'sip:')] }),
-      inDialog('REFER', user, { cseq: 7, headers: ['Refer-To: <sip:x@127.0.0.1>'] }),
+      inDialog('PUBLISH', user, { cseq: 7 }),
       expect(405, { checks: [has('Allow', 'BYE')] }),
       ...hangUp(user, 8),
     ]),

@@ -124,6 +124,18 @@ export function addressTowards(
   return (usable.find((each) => each.interface === route) ?? usable[0])?.address ?? LOOPBACK[family];
 }
 
+/** Whether anything leads there now: the same link, or a route. Where the kernel's tables cannot be read, it is taken for granted. */
+export function hasWayTo(
+  remote: string,
+  own: readonly OwnAddress[] = ownAddresses(),
+  tables: RouteTables = readTables(),
+): boolean {
+  const isSelf = own.some(({ address }) => canonicalAddress(address) === canonicalAddress(remote));
+  if (isSelf || own.some((each) => isIPv6(each.address) === isIPv6(remote) && holds(each, remote)))
+    return true;
+  return (tables.four === '' && tables.six === '') || routeInterface(remote, tables) !== undefined;
+}
+
 function holds(own: OwnAddress, remote: string): boolean {
   if (own.prefix === 0) return false;
   const type = isIPv6(own.address) ? 'ipv6' : 'ipv4';

@@ -25,6 +25,12 @@ export interface BaresipOptions {
   /** Modules beside the usual ones, e.g. `amr`. */
   readonly modules?: readonly string[];
   readonly tlsCa?: string;
+  /** A command that runs it elsewhere, e.g. in a namespace, the address there that it is driven by, and the interface that it talks over. */
+  readonly elsewhere?: {
+    readonly prefix: readonly string[];
+    readonly control: string;
+    readonly interface: string;
+  };
   /** As `audio_source` and `audio_player` have them, e.g. `alsa,mouth`. */
   readonly source?: string;
   readonly player?: string;
@@ -70,8 +76,9 @@ export class Baresip {
 
   static async start(options: BaresipOptions): Promise<Baresip> {
     const host = options.host ?? '127.0.0.1';
-    const port = await freePort(host);
+    const port = await freePort(options.elsewhere ? undefined : host);
     const control = await freePort();
+    const controlHost = options.elsewhere?.control ?? '127.0.0.1';
     const modules = MODULE_FOLDERS.find((folder) => existsSync(folder));
     if (!modules) throw new Error('baresip has no modules');
     mkdirSync(options.folder, { recursive: true });
@@ -105,7 +112,7 @@ export class Baresip {
         `audio_source ${options.source ?? `aufile,${microphone}`}`,
         'audio_alert aubridge,alert',
         'ausrc_channels 1',
-        `net_interface ${host}`,
+        `net_interface ${options.elsewhere?.interface ?? host}`,
         'auplay_channels 1',
         ...(options.video
           ? [
@@ -122,19 +129,20 @@ export class Baresip {
         'rtp_ports 24000-24999',
         'jitter_buffer_delay 2-8',
         `snd_path ${options.folder}`,
-        'ctrl_tcp_listen 127.0.0.1:'.concat(String(control)),
+        `ctrl_tcp_listen ${controlHost}:${control}`,
         `module_path ${modules}`,
         ...wanted.filter((name) => available.has(`${name}.so`)).map((name) => `module ${name}.so`),
       ].join('\n'),
     );
     writeFileSync(join(options.folder, 'accounts'), `${options.account}\n`);
     writeFileSync(join(options.folder, 'contacts'), '');
-    const peer = await Peer.start('baresip', ['-f', options.folder, '-v'], {
+    const [program = 'baresip', ...before] = [...(options.elsewhere?.prefix ?? []), 'baresip'];
+    const peer = await Peer.start(program, [...before, '-f', options.folder, '-v'], {
       ready: /baresip is ready/,
       stdin: true,
       cwd: options.folder,
     });
-    const socket = await until('the control port of baresip', () => open(control));
+    const socket = await until('the control port of baresip', () => open(controlHost, control));
     return new Baresip(peer, port, socket, options.folder);
   }
 
@@ -170,9 +178,9 @@ export class Baresip {
   }
 }
 
-function open(port: number): Promise<Socket | undefined> {
+function open(host: string, port: number): Promise<Socket | undefined> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('connect', () => resolve(socket));
     socket.once('error', () => resolve(undefined));
   });

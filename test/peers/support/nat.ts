@@ -154,6 +154,20 @@ export class Home {
     );
   }
 
+  /** The gateway translates no more: who is outside reaches who is inside. */
+  openUp(): void {
+    this.#in('gateway', 'nft', 'flush chain ip nat postrouting');
+    this.#ip('outside', 'route', 'add', '192.168.77.0/24', 'via', GATEWAY);
+  }
+
+  /** The access point of the home gives another address: the old one is gone for a while, then the new one is there. */
+  async readdress(to: string, goneMs: number): Promise<void> {
+    this.#ip('inside', 'addr', 'flush', 'dev', 'lan');
+    await new Promise((resolve) => setTimeout(resolve, goneMs));
+    this.#ip('inside', 'addr', 'add', `${to}/24`, 'dev', 'lan');
+    this.#ip('inside', 'route', 'replace', 'default', 'via', '192.168.77.1');
+  }
+
   /** The gateway lets nothing pass, or everything again. */
   cut(closed: boolean): void {
     this.#in('gateway', 'sysctl', '-qw', `net.ipv4.ip_forward=${closed ? 0 : 1}`);

@@ -10,7 +10,12 @@ import {
   unpackAddress,
 } from '#src/sip/transport/address.ts';
 import { CounterSet, TRANSPORT_COUNTERS } from '#src/sip/transport/counters.ts';
-import { addressTowards, type OwnAddress, routeInterface } from '#src/sip/transport/local-address.ts';
+import {
+  addressTowards,
+  hasWayTo,
+  type OwnAddress,
+  routeInterface,
+} from '#src/sip/transport/local-address.ts';
 import { suite } from '#test/support/suite.ts';
 
 const test = suite('sip/transport/address');
@@ -104,6 +109,12 @@ test('the most exact route of the kernel decides, as behind a VPN', () => {
   assert.is(by('fd42:0:f::1'), 'wg0');
   assert.is(by('fd42:0:10::1'), 'eth0');
   assert.is(routeInterface('10.8.0.1', { four: '', six: '' }), undefined);
+  const own: OwnAddress = { interface: 'wlan0', address: '192.168.1.5', prefix: 24, internal: false };
+  const gone = { four: 'Iface\tDestination\n', six: '' };
+  assert.is(hasWayTo('203.0.113.1', [own], { four, six }), true);
+  assert.is(hasWayTo('192.168.1.9', [own], gone), true, 'the same link needs no route');
+  assert.is(hasWayTo('203.0.113.1', [own], gone), false);
+  assert.is(hasWayTo('203.0.113.1', [own], { four: '', six: '' }), true, 'no tables to be read');
 });
 
 test('every counter is named and documented, and shown even at zero', () => {
