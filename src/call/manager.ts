@@ -276,9 +276,12 @@ export class CallManager {
 
   /** The old call ends once the new one is answered; when it cannot be, the old one is as it was. */
   #takeOver(call: Call, replaced: Call): void {
-    const { video } = replaced.snapshot;
-    // Nobody's camera goes on at somebody else's word.
-    if (call.take(video ? {} : { video: false })) replaced.giveWay();
+    const { snapshot, isHeld } = replaced;
+    // Nobody's camera goes on at somebody else's word, and nobody's hold ends at it.
+    if (!call.take(snapshot.video ? {} : { video: false })) return;
+    if (isHeld)
+      call.hold(true).catch((error: unknown) => this.#trouble(TandemError.from(error, 'call.hold')));
+    replaced.giveWay();
   }
 
   /** Why it cannot even ring. */

@@ -291,7 +291,7 @@ export class Conference {
       ({ weHold, state, call }) => weHold && state !== 'in' && call.publicState === 'active',
     );
     const [first] = left;
-    if (first) retrieveParty(first.call);
+    if (first) void retrieveParty(this.#calls, first.call);
   }
 
   #note(): void {

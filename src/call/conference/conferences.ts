@@ -2,6 +2,7 @@
 import { TandemError } from '#src/base/errors.ts';
 import { parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import { Call } from '../call.ts';
+import { emergencyStays } from '../floor.ts';
 import { sameIdentity } from '../identity.ts';
 import type { CallManager } from '../manager.ts';
 import { identityOf } from '../transfer/refer-headers.ts';
@@ -85,6 +86,7 @@ export class Conferences {
     const call = this.#calls.get(id);
     if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
     if (!(call instanceof Call) || call.publicState !== 'active') throw wrongState(id);
+    if (call.isEmergency) throw emergencyStays(call);
     return call;
   }
 

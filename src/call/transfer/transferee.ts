@@ -66,7 +66,7 @@ export class Transferee {
 
   #refusal(call: Call): number | undefined {
     if (this.#parts.world.config.transfers === 'refuse') return DECLINE;
-    if (call.publicState !== 'active') return FORBIDDEN;
+    if (call.publicState !== 'active' || call.isEmergency) return FORBIDDEN;
     return this.#asked.get(call.id)?.pending ? REQUEST_PENDING : undefined;
   }
 

@@ -6,7 +6,7 @@ import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Call } from '../call.ts';
 import type { TransferState } from '../details.ts';
-import type { IdentityBook } from '../identity-book.ts';
+import type { CallManager } from '../manager.ts';
 import { hides } from '../privacy.ts';
 import { nameOf } from '../replaces.ts';
 import type { CallWorld } from '../world.ts';
@@ -32,7 +32,7 @@ export class Transferor {
   readonly #call: Call;
   readonly #dialog: Dialog;
   readonly #plan: TransferPlan;
-  readonly #identities: IdentityBook;
+  readonly #calls: CallManager;
   readonly #keep: (client: ReferClient, dialog: Dialog) => void;
   #state: TransferorState = 'preparing';
   #weHold = false;
@@ -45,14 +45,14 @@ export class Transferor {
     call: Call,
     dialog: Dialog,
     plan: TransferPlan,
-    identities: IdentityBook,
+    calls: CallManager,
     keep: (client: ReferClient, dialog: Dialog) => void,
   ) {
     this.#world = world;
     this.#call = call;
     this.#dialog = dialog;
     this.#plan = plan;
-    this.#identities = identities;
+    this.#calls = calls;
     this.#keep = keep;
   }
 
@@ -108,7 +108,7 @@ export class Transferor {
         this.#releaseTarget();
         break;
       case 'retrieve':
-        if (this.#weHold) retrieveParty(this.#call);
+        if (this.#weHold) void retrieveParty(this.#calls, this.#call);
         break;
     }
   }
@@ -135,7 +135,7 @@ export class Transferor {
     client.onOutcome.on((outcome) => this.#concluded(outcome));
     if ('dialog' in way) this.#keep(client, way.dialog);
     const about = 'outside' in way ? targetDialogHeaders(this.#dialog) : [];
-    client.send([...referHeaders(this.#world, this.#identities, this.#call, this.#referTo), ...about]);
+    client.send([...referHeaders(this.#world, this.#calls.identities, this.#call, this.#referTo), ...about]);
   }
 
   get #referTo(): { readonly target: Uri; readonly replaces?: ReturnType<typeof nameOf> } {

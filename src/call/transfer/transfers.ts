@@ -5,6 +5,7 @@ import type { SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { Call } from '../call.ts';
 import { dialTarget } from '../dial.ts';
+import { emergencyStays } from '../floor.ts';
 import type { CallManager } from '../manager.ts';
 import { isNamed } from '../replaces.ts';
 import type { CallWorld } from '../world.ts';
@@ -63,7 +64,7 @@ export class Transfers {
         detail: { call: call.id },
       });
     }
-    const transferor = new Transferor(this.#world, call, dialog, plan, this.#calls.identities, (client) =>
+    const transferor = new Transferor(this.#world, call, dialog, plan, this.#calls, (client) =>
       this.#usagesOf(dialog, call).add(client),
     );
     this.#running.set(call.id, transferor);
@@ -76,6 +77,7 @@ export class Transfers {
     const call = this.#calls.get(id);
     if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
     if (!(call instanceof Call) || call.publicState !== 'active') throw wrongState(id, 'transfer');
+    if (call.isEmergency) throw emergencyStays(call);
     return call;
   }
 

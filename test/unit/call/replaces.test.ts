@@ -53,6 +53,33 @@ test('the new call is answered without ringing, the old one gets our BYE', async
   await clean(world);
 });
 
+test('a call that its owner holds is held still when somebody else takes it over', async () => {
+  const world = await makeWorld();
+  world.peer.onMessage = (message) => {
+    if (!('method' in message) || message.to.tag === undefined) return;
+    if (message.method === 'INVITE') {
+      void world.peer.reply(message, 200, {
+        tag: message.to.tag,
+        body: sdp({ direction: 'recvonly', version: 2 }),
+      });
+    }
+    if (message.method === 'BYE') void world.peer.reply(message, 200, { tag: message.to.tag });
+  };
+  const old = await talking(world);
+  const held = world.manager.get(world.latest().id)?.hold();
+  await world.advance(100);
+  await held;
+  const call = await taking(world, naming(old));
+  await call.ack();
+  await world.advance(100);
+  assert.is(world.latest().hold, 'local');
+  const hold = world.peer.last('INVITE');
+  assert.is(hold.callId, 'new');
+  assert.match(String(hold.body), /a=sendonly/);
+  await call.send('BYE');
+  await clean(world);
+});
+
 test('what a 2xx of ours supports is named in it', async () => {
   const world = await makeWorld();
   const call = await talking(world);

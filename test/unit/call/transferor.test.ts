@@ -235,7 +235,7 @@ test('consultative, the target says BYE itself: no BYE of ours', async () => {
   await clean(world);
 });
 
-test('consultative, failed: the party is taken out of hold, the other call goes on', async () => {
+test('consultative, failed: the party is taken out of hold, the other call is held: nobody can talk in two', async () => {
   const { world, a } = await rig();
   const b = await talking(world, 'b');
   world.transfers.consultative(a.id, b.id);
@@ -244,10 +244,13 @@ test('consultative, failed: the party is taken out of hold, the other call goes 
   await world.peer.reply(refer, 202, { tag: 'from-a' });
   await notify(a, refer, '481 Call/Transaction Does Not Exist', 'terminated;reason=noresource');
   await world.advance(3_000);
-  assert.match(String(world.peer.last('INVITE').body), /a=sendrecv/);
+  const changes = world.peer
+    .requests('INVITE')
+    .map(({ callId, body }) => `${callId} ${/a=send\w+/.exec(String(body))}`);
+  assert.equal(changes, ['a a=sendonly', 'a a=sendrecv', 'b a=sendonly']);
   assert.equal(
     world.manager.list().map(({ state, hold }) => `${state} ${hold}`),
-    ['active none', 'active none'],
+    ['active local', 'active none'],
   );
   await a.call.send('BYE');
   await b.call.send('BYE');
