@@ -2,20 +2,9 @@
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { callSetUp, reply } from './scenarios/caller.ts';
+import { answer, CONTACT, notify, opens } from './scenarios/several.ts';
 import { Stage } from './scenarios/stage.ts';
-import {
-  body,
-  contains,
-  expect,
-  go,
-  has,
-  keep,
-  label,
-  type Step,
-  scenario,
-  sdp,
-  send,
-} from './scenarios/xml.ts';
+import { contains, expect, go, has, label, type Step, scenario, sdp, send } from './scenarios/xml.ts';
 import { freePort, until } from './support/process.ts';
 
 const test = suite('peers/sipp-conference');
@@ -31,58 +20,6 @@ test.before(async () => {
   });
 });
 test.after(() => stage.close());
-
-/** The first request of a dialog; what later messages are made of is kept. */
-const opens = (method: string, next: string, checks: readonly string[] = [], last = false): Step =>
-  expect(method, {
-    ...(last ? {} : { optional: true }),
-    next,
-    checks: [
-      keep('Via', '(.*)', 'via'),
-      keep('From', '(.*)', 'from'),
-      keep('To', '(.*)', 'to'),
-      keep('CSeq', '(.*)', 'cseq'),
-      keep('Contact', '<([^>]*)>', 'target'),
-      ...checks,
-    ],
-  });
-
-const CONTACT = 'Contact: <sip:conf7@[local_ip]:[local_port]>;isfocus';
-
-const answer = (status: string, headers: readonly string[] = [], content?: readonly string[]): Step =>
-  send([
-    `SIP/2.0 ${status}`,
-    'Via:[$via]',
-    'From:[$from]',
-    'To:[$to];tag=focus',
-    'Call-ID: [call_id]',
-    'CSeq:[$cseq]',
-    ...headers,
-    ...body(content),
-  ]);
-
-const notify = (
-  cseq: number,
-  event: string,
-  state: string,
-  type: string,
-  content: readonly string[],
-): Step[] => [
-  send([
-    'NOTIFY [$target] SIP/2.0',
-    `Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-${cseq}`,
-    'From:[$to];tag=focus',
-    'To:[$from]',
-    'Call-ID: [call_id]',
-    `CSeq: ${cseq} NOTIFY`,
-    'Max-Forwards: 70',
-    CONTACT,
-    `Event: ${event}`,
-    `Subscription-State: ${state}`,
-    ...body(content, type),
-  ]),
-  expect(200),
-];
 
 const roster = (version: number, state: string, users: string): string[] => [
   '<?xml version="1.0"?>',
