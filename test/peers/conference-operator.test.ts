@@ -12,7 +12,6 @@ import { cut, levelAt, readWav } from './support/tone.ts';
 
 const test = suite('peers/conference-operator');
 const folder = scratch();
-test.after(() => folder.remove());
 
 const FACTORY = `sip:mmtel@conf-factory.${REALM}`;
 const NAMES = ['ann', 'bob', 'cid'] as const;
@@ -24,39 +23,58 @@ interface Roster {
   readonly participants: readonly { readonly uri: string; readonly status: string }[];
 }
 
-const accounts = NAMES.map(
-  (name) => `[[accounts]]\nimpi = "${name}"\npassword = "${name}-secret"\nimpus = ["sip:${name}@${REALM}"]`,
-).join('\n');
-
-/** Registered softphones that answer by themselves, and the operator. */
-async function started(names: readonly string[]) {
-  const operator = await TestOperator.start(folder.file('operator.toml'), REALM, accounts);
-  const phones = new Map<string, Baresip>();
-  const stop = async (): Promise<void> => {
-    for (const phone of phones.values()) await phone.stop();
-    await operator.stop();
-  };
-  try {
-    for (const name of names) {
-      const account = `<sip:${name}@${REALM};transport=udp>;auth_user=${name};auth_pass=${name}-secret;answermode=auto;outbound="${operator.proxy}"`;
-      const phone = await Baresip.start({ folder: folder.file(name), account, hertz: TONES[name] ?? 440 });
-      phones.set(name, phone);
-      await phone.registered();
-    }
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { operator, phones, stop };
+interface World {
+  readonly operator: TestOperator;
+  readonly phones: ReadonlyMap<string, Baresip>;
 }
 
-const roster = (operator: TestOperator, count: number): Promise<Roster> =>
-  until(`${count} participants`, async () => {
-    const [conference] = await operator.get<Roster[]>('conferences');
-    return (
-      conference?.participants.filter(({ status }) => status === 'connected').length === count && conference
+const account = (name: string): string =>
+  `[[accounts]]\nimpi = "${name}"\npassword = "${name}-secret"\nimpus = ["sip:${name}@${REALM}"]`;
+
+let world: World | undefined;
+
+/** Registered softphones that answer by themselves, and the operator; one for all tests. */
+async function present(): Promise<World> {
+  if (world) return world;
+  const config = [...NAMES, 'dev'].map(account).join('\n');
+  const operator = await TestOperator.start(folder.file('operator.toml'), REALM, config);
+  const phones = new Map<string, Baresip>();
+  world = { operator, phones };
+  for (const name of NAMES) {
+    const line = `<sip:${name}@${REALM};transport=udp>;auth_user=${name};auth_pass=${name}-secret;answermode=auto;outbound="${operator.proxy}"`;
+    phones.set(
+      name,
+      await Baresip.start({ folder: folder.file(name), account: line, hertz: TONES[name] ?? 440 }),
     );
-  });
+  }
+  for (const phone of phones.values()) await phone.registered();
+  return world;
+}
+
+test.after(async () => {
+  for (const phone of world?.phones.values() ?? []) await phone.stop();
+  await world?.operator.stop();
+  folder.remove();
+});
+
+/** The softphone of that name, which has noticed nothing yet. */
+async function fresh(name: string): Promise<Baresip> {
+  const phone = (await present()).phones.get(name);
+  if (!phone) throw new Error(name);
+  phone.events.length = 0;
+  return phone;
+}
+
+/** The conference with so many in it; one whose script has died may stand beside it. */
+const roster = (operator: TestOperator, count: number): Promise<Roster> =>
+  until(
+    `${count} participants`,
+    async () =>
+      (await operator.get<Roster[]>('conferences')).find(
+        ({ participants }) => participants.filter(({ status }) => status === 'connected').length === count,
+      ),
+    15_000,
+  );
 
 /** In the last seconds of what a phone heard: each of the others at its tone, not itself. */
 function assertMixed(path: string, own: string, others: readonly string[], tones = TONES): void {
@@ -70,23 +88,21 @@ function assertMixed(path: string, own: string, others: readonly string[], tones
   assert.ok(most(own) < -40, `${own} hears itself with ${most(own)} dB`);
 }
 
-async function conference(present: readonly string[]): Promise<void> {
-  const { operator, phones, stop } = await started(NAMES);
-  try {
-    phones.get('ann')?.command('dial', FACTORY);
-    const { uri } = await roster(operator, 1);
-    for (const name of present.slice(1)) phones.get(name)?.command('dial', uri);
-    await roster(operator, present.length);
-    await wait(3500);
-    // It ends for all at once with its maker, and what they heard is whole.
-    phones.get('ann')?.command('hangup');
-    for (const name of present) await phones.get(name)?.event('CALL_CLOSED');
-    for (const name of NAMES) {
-      const others = NAMES.filter((other) => other !== name);
-      assertMixed(phones.get(name)?.heard() ?? '', name, others);
-    }
-  } finally {
-    await stop();
+async function conference(members: readonly string[]): Promise<void> {
+  const { operator } = await present();
+  const phones = new Map<string, Baresip>();
+  for (const name of NAMES) phones.set(name, await fresh(name));
+  phones.get('ann')?.command('dial', FACTORY);
+  const { uri } = await roster(operator, 1);
+  for (const name of members.slice(1)) phones.get(name)?.command('dial', uri);
+  await roster(operator, members.length);
+  await wait(3500);
+  // It ends for all at once with its maker, and what they heard is whole.
+  phones.get('ann')?.command('hangup');
+  for (const name of members) await phones.get(name)?.event('CALL_CLOSED');
+  for (const name of NAMES) {
+    const others = NAMES.filter((other) => other !== name);
+    assertMixed(phones.get(name)?.heard() ?? '', name, others);
   }
 }
 
@@ -195,23 +211,19 @@ Content-Length: 0
 ]]></send>`;
 
 async function referred(party: string): Promise<void> {
-  const { operator, phones, stop } = await started(['bob']);
-  try {
-    const script = await Sipp.start({
-      folder: folder.path,
-      name: 'refers',
-      scenario: referring(party),
-      target: `127.0.0.1:${operator.port}`,
-    });
-    const bob = phones.get('bob');
-    await script.succeeded();
-    await bob?.event('CALL_ESTABLISHED');
-    // Its maker has left.
-    await bob?.event('CALL_CLOSED');
-    assert.equal(await operator.get<Roster[]>('conferences'), []);
-  } finally {
-    await stop();
-  }
+  const { operator } = await present();
+  const bob = await fresh('bob');
+  const script = await Sipp.start({
+    folder: folder.path,
+    name: 'refers',
+    scenario: referring(party),
+    target: `127.0.0.1:${operator.port}`,
+  });
+  await script.succeeded();
+  await bob.event('CALL_ESTABLISHED');
+  // Its maker has left.
+  await bob.event('CALL_CLOSED');
+  assert.equal(await operator.get<Roster[]>('conferences'), []);
 }
 
 test.proof(
@@ -228,11 +240,13 @@ const DEVICE_TONE = 700;
 
 /** The device talks with two softphones, makes a conference of both calls, and ends it. */
 async function gathered(): Promise<void> {
-  const { operator, phones, stop } = await started(['bob', 'cid']);
+  const { operator } = await present();
+  const phones = new Map<string, Baresip>();
+  for (const name of ['bob', 'cid']) phones.set(name, await fresh(name));
   const config = deviceConfig({
-    impu: `sip:ann@${REALM}`,
-    impi: 'ann',
-    password: 'ann-secret',
+    impu: `sip:dev@${REALM}`,
+    impi: 'dev',
+    password: 'dev-secret',
     pcscf: `sip:127.0.0.1:${operator.port};transport=tcp`,
     codecs: ['PCMU'],
     capture: `tone:${DEVICE_TONE}`,
@@ -260,15 +274,14 @@ async function gathered(): Promise<void> {
     for (const name of ['bob', 'cid']) phones.get(name)?.events.splice(0);
     await device.act(joined.id, 'hangup');
     for (const name of ['bob', 'cid']) await phones.get(name)?.event('CALL_CLOSED');
-    const tones = { ...TONES, ann: DEVICE_TONE };
+    const tones = { ...TONES, dev: DEVICE_TONE };
     await until('the recording', () => existsSync(folder.file(`${joined.id}.wav`)));
     await wait(300);
-    assertMixed(folder.file(`${joined.id}.wav`), 'ann', ['bob', 'cid'], tones);
-    assertMixed(phones.get('bob')?.heard() ?? '', 'bob', ['ann', 'cid'], tones);
-    assertMixed(phones.get('cid')?.heard() ?? '', 'cid', ['ann', 'bob'], tones);
+    assertMixed(folder.file(`${joined.id}.wav`), 'dev', ['bob', 'cid'], tones);
+    assertMixed(phones.get('bob')?.heard() ?? '', 'bob', ['dev', 'cid'], tones);
+    assertMixed(phones.get('cid')?.heard() ?? '', 'cid', ['dev', 'bob'], tones);
   } finally {
     await device.stop();
-    await stop();
   }
 }
 

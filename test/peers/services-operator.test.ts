@@ -271,11 +271,12 @@ test('[MD-2.3.1c1] the device’s owner is told in words that a call was barred'
 });
 
 /** The PSAP's network calls back: everything rings, or is refused as anybody is. */
-async function callBack(from: string): Promise<void> {
+async function callBack(): Promise<void> {
   await set({ barred: ['baic'], cfu: FRIEND });
   const { device, phone, neighbour } = await present();
+  await device.fetch('PATCH', 'config', { call: { dnd: true } });
   phone.events.length = 0;
-  const headers = ['Priority: psap-callback', `P-Asserted-Identity: <${from}>`];
+  const headers = ['Priority: psap-callback', `P-Asserted-Identity: <${PSAP}>`];
   const steps = [
     invite('psap', { ...called, headers }),
     expect(100, { optional: true }),
@@ -289,7 +290,7 @@ async function callBack(from: string): Promise<void> {
     ackRefusal('psap', called),
   ];
   await play(
-    `call-back-${from.length}`,
+    'call-back',
     steps,
     async () => {
       await rings(device);
@@ -297,17 +298,21 @@ async function callBack(from: string): Promise<void> {
     },
     { port: neighbour },
   );
+  await device.fetch('PATCH', 'config', { call: { dnd: false } });
 }
 
-test.proof('[MD-2.6c] the PSAP calls back: device and softphone ring in spite of barring and diversion', {
-  peers: ['SIPp', 'baresip'],
-  timeoutMs: 90_000,
-  run: () => callBack(PSAP),
-  control: async () => {
-    const steps = [invite('caller', called), expect(100, { optional: true }), expect(180)];
-    await play('no-call-back', steps, async () => undefined, {});
+test.proof(
+  '[MD-2.6c] the PSAP calls back: device and softphone ring in spite of barring, diversion and do-not-disturb',
+  {
+    peers: ['SIPp', 'baresip'],
+    timeoutMs: 90_000,
+    run: callBack,
+    control: async () => {
+      const steps = [invite('caller', called), expect(100, { optional: true }), expect(180)];
+      await play('no-call-back', steps, async () => undefined, {});
+    },
   },
-});
+);
 
 // Last: it ends the devices of the number.
 test('[MD-2.3.1b4] [MD-2.3.1b2] CFNRc: a device that has died without a word; CFNL: none is registered', {

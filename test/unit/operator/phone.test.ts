@@ -199,6 +199,18 @@ test('the caller gives up during an announcement: 487, ports are given back', as
   assert.ok([480, 487].includes(guest.statuses('INVITE').at(-1) ?? 0));
 });
 
+test('two announcements of one number are two early dialogs, each with a description of its own', async () => {
+  const scene = await Scene.start({
+    phones: ['one', 'two'].map((id) => ({ id, uri: NUMBER, behaviour: 'announce' })),
+  });
+  const { guest } = await scene.three();
+  await guest.send(guest.make('INVITE', NUMBER, [['Content-Type', 'application/sdp']], { body: OFFER }));
+  await scene.pass(0.5);
+  const early = guest.responses('INVITE').filter(({ status }) => status === 183);
+  assert.is(new Set(early.map(({ to }) => to.tag)).size, 2);
+  assert.is(new Set(early.map(({ body }) => /m=audio (\d+)/.exec(body.toString())?.[1])).size, 2);
+});
+
 test('the operator stops: its phones say goodbye, nothing is left', async () => {
   const { scene, guest } = await withPhone('ring');
   await guest.register([['Expires', '0']]);
