@@ -34,8 +34,6 @@ export type EarlyAction =
   /** 200 with our answer, or what the offer deserves. */
   | 'answer'
   | 'settle'
-  /** The PRACK brought no answer to our offer. */
-  | 'fail'
   | 'send'
   | 'settle-change'
   | 'rollback'
@@ -74,7 +72,8 @@ export const EARLY_TABLE: Readonly<Record<EarlyState, Row>> = {
   unasked: row('unasked', { 'offer-sent': to('asked') }),
   offered: row('offered', { 'answer-sent': to('settled') }),
   asked: row('asked', {
-    prack: to('unasked', 'accept', 'fail'),
+    // It owes an answer (RFC 3262 5). Ours is asked again in the 200, as if nothing had been: the call is worth more.
+    prack: to('unasked', 'accept', 'rollback'),
     'prack-described': to('settled', 'accept', 'settle'),
     'update-offer': to('asked', 'refuse-491'),
   }),

@@ -1,6 +1,6 @@
 // Descriptions that pass before an INVITE to us is answered: in reliable responses, PRACK and UPDATE (RFC 3262 5, RFC 3311 5).
 import type { Timer } from '#src/base/clock.ts';
-import { TandemError } from '#src/base/errors.ts';
+import type { TandemError } from '#src/base/errors.ts';
 import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import type { MediaWish } from '#src/sdp/capabilities.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
@@ -100,7 +100,6 @@ export class EarlyExchange {
     },
     answer: (facts) => this.#answer(facts),
     settle: ({ body }) => this.#settle(body),
-    fail: () => this.#owner.failed(NO_ANSWER),
     send: () => this.#send(),
     'settle-change': ({ response }) => this.#settleChange(response),
     rollback: () => this.#owner.leg?.offers.rollback(),
@@ -141,7 +140,7 @@ export class EarlyExchange {
     if (!leg || !body) return;
     const settled = leg.offers.answer(body);
     if (!settled.ok) {
-      this.#owner.failed(faultOf(settled.error) ?? NO_ANSWER);
+      this.#owner.failed(faultOf(settled.error));
       return;
     }
     // First, so that nothing is ready before the caller has heard.
@@ -213,5 +212,3 @@ export class EarlyExchange {
     });
   }
 }
-
-const NO_ANSWER = new TandemError('peer', 'call.answer', 'The caller gave no usable answer to our offer.');
