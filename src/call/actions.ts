@@ -3,7 +3,9 @@ import type { CalleeRole, Ringing } from './callee.ts';
 import type { CallerRole } from './caller.ts';
 import type { DialogSet } from './dialogs.ts';
 import type { Facts, Refusal } from './facts.ts';
+import type { Line } from './line.ts';
 import type { Modifications } from './modification.ts';
+import { releaseCause } from './release-cause.ts';
 import type { CallAction, CallEvent } from './table.ts';
 
 export interface CallParts {
@@ -11,6 +13,7 @@ export interface CallParts {
   readonly caller: CallerRole | undefined;
   readonly callee: CalleeRole | undefined;
   readonly dialogs: DialogSet;
+  readonly line: Line;
   readonly modifications: Modifications;
   readonly ringing: Ringing;
   end(event: CallEvent, facts: Facts): void;
@@ -64,7 +67,7 @@ export function callActions(parts: CallParts): CallActions {
       if (response) caller?.releaseLate(response);
     },
     cancel: (_facts, event) => caller?.cancel(event),
-    bye: () => dialogs.releaseAll(),
+    bye: (_facts, event) => dialogs.releaseAll(releaseCause(parts.line, event)),
     'take-ack': ({ request }) => {
       if (request) callee?.takeAck(request);
       modifications.acknowledged();

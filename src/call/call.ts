@@ -9,7 +9,7 @@ import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { type CallActions, callActions } from './actions.ts';
 import { CallMediaSet } from './call-media.ts';
 import { CalleeRole } from './callee.ts';
-import { CallerRole, type OutgoingCall } from './caller.ts';
+import { CallerRole } from './caller.ts';
 import { type CallDetails, DetailNotes } from './details.ts';
 import { DialogSet, type Leg } from './dialogs.ts';
 import { Digits, type NotedDigit, type ReceivedDigit } from './digits.ts';
@@ -21,6 +21,7 @@ import { emergencyStays } from './floor.ts';
 import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
+import type { OutgoingCall } from './outgoing-call.ts';
 import type { Picture } from './picture.ts';
 import type { Privacy } from './privacy.ts';
 import { type CallQuality, qualityOf } from './quality.ts';
@@ -128,6 +129,7 @@ export class Call {
       caller: this.#caller,
       callee: this.#callee,
       dialogs: this.#dialogs,
+      line: world.line,
       modifications: this.#modifications,
       ringing: { waiting: intro.waiting, quiet: intro.quiet ?? intro.waiting },
       end: (event, facts) => this.#endNow(event, facts),

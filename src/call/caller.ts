@@ -1,12 +1,10 @@
 // The calling side of a call: INVITE, its forks, CANCEL, the 2xx (RFC 3261 13.2, 9.1; IR.92 2.2.5).
-import { TandemError } from '#src/base/errors.ts';
+import type { TandemError } from '#src/base/errors.ts';
 import { randomToken } from '#src/base/random.ts';
 import { asksToRegister } from '#src/ims/alternative-service.ts';
 import type { MediaWish, OfferOptions } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
-import type { Part } from '#src/sip/message/multipart.ts';
-import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
@@ -14,38 +12,21 @@ import type { Incoming, Sending } from '#src/sip/ua/user-agent.ts';
 import { sdpBytes } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
-import { EarlyDialogs, type Origin } from './early-dialogs.ts';
-import type { CallContext, HeaderPairs } from './facts.ts';
+import { EarlyDialogs, type Origin, settle } from './early-dialogs.ts';
+import type { CallContext } from './facts.ts';
 import { failureDetails, failureError } from './failure-details.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { InviteDraft } from './invite-draft.ts';
 import { mediaAddress, newOffers } from './offers.ts';
-import { hides, type Privacy } from './privacy.ts';
+import type { OutgoingCall } from './outgoing-call.ts';
+import { hides } from './privacy.ts';
 import { releaseCause } from './release-cause.ts';
-import { faultOf, notEncrypted, wantedPolicy } from './security.ts';
+import { notEncrypted, wantedPolicy } from './security.ts';
 import type { CallEvent } from './table.ts';
 import { shownDirection, type VideoWish } from './video-policy.ts';
-import { literalTarget } from './way.ts';
+import { literalTarget, unreachable } from './way.ts';
 import type { CallWorld } from './world.ts';
-
-export interface OutgoingCall {
-  readonly target: Uri;
-  /** In From and P-Preferred-Identity. */
-  readonly identity: NameAddr;
-  /** Used although it is not registered here (24.174 4.5.3.1). */
-  readonly additional?: NameAddr | undefined;
-  readonly privacy: Privacy;
-  readonly video: boolean;
-  /** An emergency call: neither held nor passed on, and its failure is told loudly. */
-  readonly emergency?: boolean | undefined;
-  /** Of the INVITE. */
-  readonly callId: string;
-  /** More header fields of the INVITE: Replaces, Require, Referred-By, Additional-Identity. */
-  readonly headers?: HeaderPairs;
-  /** More body parts, beside the description. */
-  readonly parts?: readonly Part[];
-}
 
 const RINGING_FREED = 199;
 const SERVER_TIMEOUT = 504;
@@ -330,21 +311,3 @@ export class CallerRole {
     this.#dialogs.terminateEarly();
   }
 }
-
-/**
- * What the 2xx settles. Its description is the answer unless a reliable 18x of this dialog brought one already (RFC 6337
- * 2.1); without one an unreliable 18x counts (RFC 3261 13.2.1).
- */
-function settle(leg: Leg, body: Buffer | undefined): { readonly error?: TandemError } | undefined {
-  if (leg.offers.settled) return undefined;
-  if (body) {
-    const settled = leg.offers.answer(body);
-    return settled.ok ? undefined : { error: faultOf(settled.error) };
-  }
-  if (!leg.preview) return {};
-  leg.offers = leg.preview;
-  return undefined;
-}
-
-const unreachable = (cause: unknown): TandemError =>
-  new TandemError('network', 'call.unreachable', 'The address called cannot be found.', { cause });

@@ -3,6 +3,7 @@ import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { Incoming, SendingOptions, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { EARLY_DIALOG_LIMIT } from './capabilities.ts';
+import type { HeaderPairs } from './facts.ts';
 import { nameOf, type Replaceable } from './replaces.ts';
 import type { CallSnapshot, DialogState } from './snapshot.ts';
 
@@ -92,7 +93,7 @@ export class DialogSet {
   }
 
   /** BYE; the dialog ends with its answer, whatever that is (RFC 3261 15.1.1). */
-  release(leg: Leg): void {
+  release(leg: Leg, headers: HeaderPairs = []): void {
     this.#byes += 1;
     this.#releasing.add(leg);
     const done = (): void => {
@@ -101,15 +102,20 @@ export class DialogSet {
       if (this.#byes === 0) this.#handlers.onReleased();
     };
     const handlers = { onFinal: done, onFailure: done };
-    this.#ua.sendInDialog(leg.dialog, leg.dialog.createRequest('BYE'), handlers, this.#handlers.sending());
+    this.#ua.sendInDialog(
+      leg.dialog,
+      leg.dialog.createRequest('BYE', { headers }),
+      handlers,
+      this.#handlers.sending(),
+    );
   }
 
-  releaseAll(): void {
+  releaseAll(headers: HeaderPairs = []): void {
     this.terminateEarly();
     const live = [...this.#legs.values()].filter(
       (leg) => leg.state === 'confirmed' && !this.isReleasing(leg),
     );
-    for (const leg of live) this.release(leg);
+    for (const leg of live) this.release(leg, headers);
     if (live.length === 0 && this.#byes === 0) this.#handlers.onReleased();
   }
 

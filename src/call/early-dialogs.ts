@@ -1,5 +1,6 @@
 // The early dialogs of a caller: what 18x, PRACK and UPDATE make of each, and whom of them the owner hears (RFC 3261 13.2.2.1,
 // RFC 3262 4, RFC 3311 5; IR.92 2.2.5, 2.2.7).
+import type { TandemError } from '#src/base/errors.ts';
 import type { Elsewhere } from '#src/media/elsewhere.ts';
 import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import type { MediaWish } from '#src/sdp/capabilities.ts';
@@ -18,6 +19,7 @@ import { EarlyUpdates } from './early-updates.ts';
 import type { CallContext } from './facts.ts';
 import { lineSending } from './headers.ts';
 import { isReliable, Pracks } from './pracks.ts';
+import { faultOf } from './security.ts';
 import { connectionOf } from './way.ts';
 import type { CallWorld } from './world.ts';
 
@@ -231,3 +233,18 @@ const isAt = (media: MediaAgreement | undefined, { address, port }: Elsewhere): 
   [media?.audio, media?.video].some(
     (stream) => stream?.remote.port === port && sameAddress(stream.remote.address, address),
   );
+
+/**
+ * What the 2xx settles. Its description is the answer unless a reliable 18x of this dialog brought one already (RFC 6337
+ * 2.1); without one an unreliable 18x counts (RFC 3261 13.2.1).
+ */
+export function settle(leg: Leg, body: Buffer | undefined): { readonly error?: TandemError } | undefined {
+  if (leg.offers.settled) return undefined;
+  if (body) {
+    const settled = leg.offers.answer(body);
+    return settled.ok ? undefined : { error: faultOf(settled.error) };
+  }
+  if (!leg.preview) return {};
+  leg.offers = leg.preview;
+  return undefined;
+}

@@ -4,8 +4,8 @@ import { hasToken, type SipResponse } from '#src/sip/message/message.ts';
 import type { Part } from '#src/sip/message/multipart.ts';
 import { TelUri, type Uri } from '#src/sip/message/uri.ts';
 import { type Amendment, amendmentsFor } from './amendments.ts';
-import type { OutgoingCall } from './caller.ts';
 import { numberAtDomain } from './dial.ts';
+import type { OutgoingCall } from './outgoing-call.ts';
 import type { VideoWish } from './video-policy.ts';
 
 const BAD_EXTENSION = 420;

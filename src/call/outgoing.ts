@@ -1,8 +1,9 @@
 // What an owner asks for, as an INVITE to send: whom, as whom, hidden or not (24.229 5.1.3.1; contract `POST calls`).
-import type { OutgoingCall } from './caller.ts';
+
 import { dialTarget } from './dial.ts';
 import { dialledEmergency, emergencyCall, NO_EMERGENCY } from './emergency/rules.ts';
 import type { IdentityBook } from './identity-book.ts';
+import type { OutgoingCall } from './outgoing-call.ts';
 import { OPEN, privacyOf } from './privacy.ts';
 import type { CallWorld } from './world.ts';
 

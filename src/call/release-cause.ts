@@ -12,7 +12,7 @@ interface ReleaseCause {
 /** What the owner does; nothing else that ends a call at this side has a value there. */
 const RELEASE_CAUSES: readonly ReleaseCause[] = [{ event: 'hangup', cause: 1, text: 'User ends call' }];
 
-/** Header fields of the CANCEL; only the network of an IMS account knows what to make of it. */
+/** Header fields of the CANCEL or BYE; only the network of an IMS account knows what to make of it. */
 export function releaseCause({ profile }: Line, event: CallEvent): HeaderPairs {
   const found = RELEASE_CAUSES.find((each) => each.event === event);
   if (profile !== 'ims' || !found) return [];

@@ -1,5 +1,6 @@
 // The way out that an address names by itself, without a look-up (RFC 3263 4.1, 4.2 for numeric hosts).
 import { isIP } from 'node:net';
+import { TandemError } from '#src/base/errors.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import { DEFAULT_PORT, isTransportName, sameAddress, type Target } from '#src/sip/transport/address.ts';
@@ -24,3 +25,6 @@ export function connectionOf(dialog: Dialog, flow: Flow): Flow | undefined {
   const fits = target?.transport === flow.transport && target.port === port && sameAddress(target.host, host);
   return fits ? flow : undefined;
 }
+
+export const unreachable = (cause: unknown): TandemError =>
+  new TandemError('network', 'call.unreachable', 'The address called cannot be found.', { cause });

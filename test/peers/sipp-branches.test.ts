@@ -38,7 +38,8 @@ test.before(async () => {
       pcscf: 'sip:127.0.0.1:9;transport=udp',
       account: 'register = false',
       sip: 'precondition = "optional"',
-      codecs: ['PCMU', 'PCMA'],
+      codecs: ['PCMU', 'PCMA', 'H264'],
+      more: '[video]\nsink = "file:/dev/null"',
     }),
   ]);
 });
@@ -313,6 +314,10 @@ test('an owner who gives up while a reliable 183 has no PRACK answer: CANCEL, an
   assert.equal([row.end?.label, row.end?.by], ['cancelled', 'local']);
 });
 
+/** The first payload type of the video. */
+const keepVideo = (): string =>
+  `<ereg regexp="m=video [0-9]+ [A-Z/]+ ([0-9]+)" search_in="msg" check_it="true" assign_to="seen,h264"/>`;
+
 const QOS = (local: string, version: number, more: readonly string[] = []): string[] => [
   ...sdp({ version, formats: '0 101' }),
   `a=curr:qos local ${local}`,
@@ -365,6 +370,72 @@ async function conditions(ours: string): Promise<void> {
     ...end('q'),
   ]);
   assert.is(row.end?.label, 'answered');
+}
+
+/** Both lines, each with its conditions; those of the video as given. */
+const BOTH = (video: string, version: number): string[] => {
+  const lines = [
+    'a=curr:qos remote sendrecv',
+    'a=des:qos mandatory local sendrecv',
+    'a=des:qos mandatory remote sendrecv',
+  ];
+  return sdp({
+    version,
+    media: [
+      ...[
+        'm=audio 6000 RTP/AVP 0 101',
+        'a=rtpmap:101 telephone-event/8000',
+        'a=curr:qos local sendrecv',
+        ...lines,
+      ],
+      ...[
+        'm=video 6010 RTP/AVPF [$h264]',
+        'a=rtpmap:[$h264] H264/90000',
+        'a=fmtp:[$h264] profile-level-id=42e01f;packetization-mode=1',
+      ],
+      ...['a=sendonly', `a=curr:qos local ${video}`, ...lines],
+    ],
+  });
+};
+
+test.proof(
+  '[MD-2.4.1b] conditions of the video line: offered, reserved by the callee later, and told by UPDATE',
+  {
+    peers,
+    run: () => videoConditions('mandatory'),
+    control: () => videoConditions('failure'),
+  },
+);
+
+async function videoConditions(strength: string): Promise<void> {
+  const user = `video${strength}`;
+  const steps = [
+    called({
+      checks: [
+        keepVideo(),
+        contains('m=video.*a=curr:qos local sendrecv'),
+        contains(`m=video.*a=des:qos ${strength} local sendrecv`),
+        contains('m=video.*a=des:qos optional remote sendrecv'),
+      ],
+    }),
+    reliable(183, 1, 'v', { requires: '100rel, precondition', headers: [ALLOWS], body: BOTH('none', 1) }),
+    ...prackedAndAnswered(1, 'v', 2),
+    ask('UPDATE', 1, 'v', ['Require: precondition'], BOTH('sendrecv', 2)),
+    expect(200, {
+      checks: [has('CSeq', '1 UPDATE'), contains('m=video [1-9][0-9]* .*a=curr:qos remote sendrecv')],
+    }),
+    reliable(180, 2, 'v', { headers: [ALLOWS] }),
+    ...prackedAndAnswered(2, 'v', 3),
+    respond(200, { tag: 'v' }),
+    expect('ACK'),
+    pause(100),
+    ...end('v'),
+  ];
+  await ims.play(user, scenario(user, steps), async ({ port }) => {
+    await ims.device.dial(`sip:${user}@127.0.0.1:${port}`, { video: true });
+  });
+  const row = await ims.logged(user);
+  assert.equal([row.end?.label, row.video], ['answered', true]);
 }
 
 test('[MD-2.4.1a] 580: the call is made once more without conditions, since they are no must', {

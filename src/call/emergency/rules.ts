@@ -3,9 +3,9 @@ import { TandemError } from '#src/base/errors.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { escapeUser, SipUri, type Uri } from '#src/sip/message/uri.ts';
-import type { OutgoingCall } from '../caller.ts';
 import type { IdentityBook } from '../identity-book.ts';
 import type { Line } from '../line.ts';
+import type { OutgoingCall } from '../outgoing-call.ts';
 import { type Emergency, type EmergencyRules, emergencyOf } from './detect.ts';
 import { conveyed, hasPlace, type Place, pidfLo } from './location.ts';
 

@@ -14,6 +14,7 @@ export interface CallObject {
   readonly remote: { readonly uri: string; readonly name?: string };
   readonly identity: string;
   readonly called_identity?: string;
+  readonly video: boolean;
   readonly dialogs: readonly { readonly remote_tag: string; readonly state: string }[];
   readonly audio?: {
     readonly codec: string;

@@ -192,6 +192,14 @@ for (const status of [413, 415] as const)
     assert.is(call.snapshot.state, 'active');
   });
 
+test('an IMS network is told that the owner hung up', async () => {
+  const { world, call, invite } = await dialled(IMS);
+  await world.peer.reply(invite, 200, { tag: 'a', body: sdp({ payload: '0 101' }) });
+  call.hangup();
+  await world.advance(5);
+  assert.is(world.peer.last('BYE').header('Reason'), 'RELEASE_CAUSE;cause=1;text="User ends call"');
+});
+
 test('an IMS network is told that the owner gave up, a plain one is not', async () => {
   for (const options of [IMS, {}]) {
     const { world, call, invite } = await dialled(options);
