@@ -18,6 +18,8 @@ export interface DeviceSettings {
   readonly autoAnswer?: string;
   /** `[mwi] subscribe`; `never` when not given: where nothing else is judged, one SUBSCRIBE less to tell apart. */
   readonly mwi?: 'auto' | 'always' | 'never';
+  /** `[federation] calls`; `never` when not given, for the same reason. */
+  readonly calls?: 'auto' | 'always' | 'never';
   /** Milliseconds; those of RFC 3261 when not given. */
   readonly timers?: { readonly t1: number; readonly t2: number; readonly t4: number };
   /** More TOML: whole tables, or keys of the tables named here. */
@@ -62,6 +64,8 @@ ${settings.media ?? ''}
 capture = "${settings.capture ?? 'tone:1000'}"
 playback = "${settings.playback ?? 'null'}"
 ${settings.audio ?? ''}
+[federation]
+calls = "${settings.calls ?? 'never'}"
 [mwi]
 subscribe = "${settings.mwi ?? 'never'}"
 [call]
