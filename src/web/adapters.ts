@@ -22,6 +22,7 @@ import type {
   DelayReport,
   DemoPort,
   IdentityStatus,
+  Notice,
   StatusSnapshot,
   WebPorts,
 } from './ports.ts';
@@ -153,6 +154,8 @@ export function webPorts(parts: WebParts): WebPorts {
   });
   const onStatus = new Signal<StatusSnapshot>();
   const onConfig = new Signal<Readonly<Record<string, unknown>>>();
+  const onNotice = new Signal<Notice>();
+  calls.onTrouble.on(({ id, message }) => onNotice.emit({ at: clock.date().toISOString(), id, message }));
   registration.onChange.on(() => onStatus.emit(status()));
   registration.onFederation.on(() => onStatus.emit(status()));
   const logged: Signal<LogRow> = calls.onLog;
@@ -187,6 +190,7 @@ export function webPorts(parts: WebParts): WebPorts {
       ...{ onStatus, onCall: calls.onChange, onLog: logged, onConfig },
       onFederationCalls: services.federation.onChange,
       onMailbox: services.mailbox.onChange,
+      onNotice,
     },
     trace: parts.trace,
     metrics: () => metrics(parts),

@@ -148,6 +148,15 @@ export interface ConfigPort {
   change(changes: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
 }
 
+/** What went wrong and is no answer to anything asked: a device that is gone, an emergency call that does not get through. */
+export interface Notice {
+  /** ISO 8601 UTC. */
+  readonly at: string;
+  /** Of the error. */
+  readonly id: string;
+  readonly message: string;
+}
+
 /** Everything that is told to the outside as it happens. */
 export interface EventPort {
   readonly onStatus: Signal<StatusSnapshot>;
@@ -157,6 +166,7 @@ export interface EventPort {
   /** Besides the contract's. */
   readonly onFederationCalls: Signal<readonly FederationCall[]>;
   readonly onMailbox: Signal<MailboxState>;
+  readonly onNotice: Signal<Notice>;
 }
 
 export interface WebPorts {

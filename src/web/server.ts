@@ -96,7 +96,7 @@ export class WebServer {
     const given = app.server.address();
     const name = host.includes(':') ? `[${host}]` : host;
     this.#url = `http://${name}:${typeof given === 'object' && given ? given.port : port}`;
-    const { onStatus, onCall, onLog, onConfig, onFederationCalls, onMailbox } = ports.events;
+    const { onStatus, onCall, onLog, onConfig, onFederationCalls, onMailbox, onNotice } = ports.events;
     this.#off = [
       onStatus.on((data) => this.#hub.emit('status', data)),
       onCall.on((data) => this.#hub.emit('call', data)),
@@ -104,6 +104,7 @@ export class WebServer {
       onConfig.on((data) => this.#hub.emit('config', data)),
       onFederationCalls.on((data) => this.#hub.emit('federation-calls', data)),
       onMailbox.on((data) => this.#hub.emit('mwi', data)),
+      onNotice.on((data) => this.#hub.emit('notice', data)),
       ...(ports.demo ? [ports.demo.onChange.on((data) => this.#hub.emit('demo', data))] : []),
     ];
   }

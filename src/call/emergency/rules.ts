@@ -81,10 +81,11 @@ export function emergencyCall(
   };
 }
 
-/** A plain registrar has numbers, no services. */
-function targetOf({ urn, number = USUAL_NUMBER }: Emergency, { profile, domain }: Line): Uri {
-  if (profile === 'ims' || domain === undefined) return urn;
-  return SipUri.of({ user: escapeUser(number), host: domain });
+/** A plain registrar has numbers, no services; who dials the URN at one that is registered with knows better. */
+function targetOf({ urn, number }: Emergency, { profile, domain, flow }: Line): Uri {
+  const isKnown = number === undefined && flow !== undefined;
+  if (profile === 'ims' || domain === undefined || isKnown) return urn;
+  return SipUri.of({ user: escapeUser(number ?? USUAL_NUMBER), host: domain });
 }
 
 /** RFC 7090: the emergency services call back. */

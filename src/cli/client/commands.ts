@@ -1,11 +1,12 @@
 // The client commands: call, status, log, trace.
 import { writeFileSync } from 'node:fs';
+import type { CallDetails } from '#src/call/details.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { StatusSnapshot } from '#src/web/ports.ts';
 import { EXIT, type ExitCode, usage } from '../exit.ts';
 import { readOptions } from '../options.ts';
 import { AgentClient, CLIENT_OPTIONS, type ClientChoice, findAgent } from './agent-client.ts';
-import { callText, logText, statusText } from './format.ts';
+import { callText, logText, statusText, toldText } from './format.ts';
 
 type Command = (args: readonly string[]) => Promise<ExitCode>;
 
@@ -46,6 +47,10 @@ export const callCommand: Command = async (args) => {
     const next = await client.json<CallSnapshot>('GET', `calls/${encodeURIComponent(current.id)}`);
     if (next.state !== current.state) show(next);
     current = next;
+  }
+  if (values.wait && !values.json) {
+    const details = await client.json<CallDetails>('GET', `calls/${encodeURIComponent(current.id)}/details`);
+    print(toldText(details));
   }
   return values.wait && current.end?.label !== 'answered' ? EXIT.failure : EXIT.done;
 };

@@ -1,4 +1,5 @@
 // What the client commands print for people; `--json` prints the objects instead.
+import type { CallDetails } from '#src/call/details.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { StatusSnapshot } from '#src/web/ports.ts';
 
@@ -35,6 +36,10 @@ const mediaText = ({ audio, video }: CallSnapshot): string =>
   [...(audio ? [audio.codec, ...(audio.srtp ? ['encrypted'] : [])] : []), ...(video ? ['video'] : [])]
     .map((word) => `, ${word}`)
     .join('');
+
+/** What the network and the device had to say of a call, a line each. */
+export const toldText = ({ told = [] }: CallDetails): string =>
+  told.map(({ text }) => `${clean(text)}\n`).join('');
 
 export const logText = (rows: readonly LogRow[]): string => rows.map(rowText).join('');
 

@@ -69,5 +69,8 @@ export function follow(demo: boolean, tell: (change: Change) => void): void {
   source.addEventListener('status', ({ data }) => tell({ type: 'status', status: JSON.parse(data) }));
   source.addEventListener('call', ({ data }) => tell({ type: 'call', call: JSON.parse(data) }));
   source.addEventListener('demo', ({ data }) => tell({ type: 'phones', phones: JSON.parse(data) }));
+  source.addEventListener('notice', ({ data }) =>
+    tell({ type: 'trouble', trouble: JSON.parse(data).message }),
+  );
   source.addEventListener('log', ({ data }) => tell({ type: 'log', row: JSON.parse(data) }));
 }

@@ -69,15 +69,17 @@ test('events come as they happen, with the objects that GET gives', async () => 
   assert.match(reader.type ?? '', /^text\/event-stream/);
   rig.events.onCall.emit(call('a'));
   rig.events.onStatus.emit(STATUS);
+  const notice = { at: '2026-01-01T00:00:00.000Z', id: 'call.emergency', message: 'Use a telephone.' };
+  rig.events.onNotice.emit(notice);
   rig.events.onConfig.emit({ profile: { value: 'sip\nims', origin: 'file' } });
-  const events = await reader.take(3);
+  const events = await reader.take(4);
   assert.equal(
     events.map(({ event }) => event),
-    ['call', 'status', 'config'],
+    ['call', 'status', 'notice', 'config'],
   );
   assert.equal(
     events.map(({ data }) => data),
-    [call('a'), STATUS, { profile: { value: 'sip\nims', origin: 'file' } }],
+    [call('a'), STATUS, notice, { profile: { value: 'sip\nims', origin: 'file' } }],
   );
   reader.close();
   await rig.stop();
@@ -117,13 +119,13 @@ test('a reader of another run, or one that missed too much, gets the present', a
   ]) {
     if (id === '') continue;
     const reader = await Reader.open(rig, id);
-    const events = await reader.take(2);
+    const events = await reader.take(4);
     assert.equal(
       events.map(({ event }) => event),
-      ['status', 'call'],
+      ['status', 'federation-calls', 'mwi', 'call'],
       id,
     );
-    assert.equal(events[1]?.data, call('now'));
+    assert.equal(events[3]?.data, call('now'));
     reader.close();
   }
   await rig.stop();

@@ -16,6 +16,7 @@ import type {
   DemoPhone,
   DemoPort,
   LogRow,
+  Notice,
   StatusSnapshot,
   WebPorts,
 } from '#src/web/ports.ts';
@@ -89,6 +90,7 @@ export class Rig {
     onConfig: new Signal<Readonly<Record<string, unknown>>>(),
     onFederationCalls: new Signal<readonly FederationCall[]>(),
     onMailbox: new Signal<MailboxState>(),
+    onNotice: new Signal<Notice>(),
   };
   readonly calls = new Map<string, CallSnapshot>();
   /** What reached the agent. */
