@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { NUMBER, Scene } from './stations.ts';
+import { ackOf, NUMBER, Scene } from './stations.ts';
 
 const test = suite('operator/phone');
 
@@ -209,6 +209,31 @@ test('two announcements of one number are two early dialogs, each with a descrip
   const early = guest.responses('INVITE').filter(({ status }) => status === 183);
   assert.is(new Set(early.map(({ to }) => to.tag)).size, 2);
   assert.is(new Set(early.map(({ body }) => /m=audio (\d+)/.exec(body.toString())?.[1])).size, 2);
+});
+
+test('it holds what it talks to, and takes it back', async () => {
+  const { scene, guest, phone, tablet, other, invite } = await withPhone('answer');
+  await guest.send(invite);
+  await scene.pass(0.3);
+  const answer = guest.responses('INVITE').findLast(({ status }) => status === 200);
+  if (!answer) throw new Error('not answered');
+  await guest.send(ackOf(invite, answer, guest));
+  for (const each of [tablet, other]) await each.reply(each.last('INVITE'), 487);
+  for (const [action, direction] of [
+    ['hold', 'sendonly'],
+    ['resume', 'sendrecv'],
+  ] as const) {
+    const done = phone.hold(action);
+    await scene.pass(0.3);
+    const change = guest.last('INVITE');
+    assert.match(change.body.toString(), action === 'hold' ? /a=sendonly/ : /m=audio/);
+    if (direction === 'sendrecv') assert.not.match(change.body.toString(), /a=sendonly/);
+    const reply = action === 'hold' ? OFFER.replace('a=rtpmap', 'a=recvonly\r\na=rtpmap') : OFFER;
+    await guest.reply(change, 200, [['Content-Type', 'application/sdp']], undefined, reply);
+    await scene.pass(0.3);
+    await done;
+    assert.is(phone.snapshot.calls[0]?.hold, action === 'hold' ? 'local' : 'none');
+  }
 });
 
 test('the operator stops: its phones say goodbye, nothing is left', async () => {
