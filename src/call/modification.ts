@@ -41,6 +41,8 @@ export class Modifications implements ExchangeOwner {
   /** What the video was before the offer that is out. */
   #videoBefore: VideoWish = 'none';
   #videoChanges = false;
+  /** The offer that is out brings that change. */
+  #videoOffered = false;
   /** The offer that is out asks for a hold, or takes one back. */
   #holdOffered = false;
   #plain = false;
@@ -144,6 +146,9 @@ export class Modifications implements ExchangeOwner {
 
   offer(leg: Leg, occasion: 'change' | 'asked'): Buffer {
     this.#holdOffered = this.hold.isChanging;
+    this.#videoOffered = this.#videoChanges;
+    // An exchange in between may have given the ports back.
+    if (this.#videoOffered && this.#video !== 'none' && !this.#media.openVideo()) this.#video = 'none';
     this.#videoBefore = leg.offers.video ? this.#video : 'none';
     const changes =
       this.#moves || this.#holdOffered || this.#videoChanges || this.#plain || this.#mustName(leg);
@@ -198,9 +203,9 @@ export class Modifications implements ExchangeOwner {
   }
 
   #apply(media: MediaAgreement): void {
-    if (!media.video) this.#video = 'none';
     this.#moves = false;
-    this.#videoChanges = false;
+    // What was asked for since then is still to be offered.
+    if (!media.video && !this.#videoChanges) this.#video = 'none';
     this.hold.agreed(media.audio?.direction);
     this.#media.apply(media, { stage: 'established' });
     this.#call.changed();
@@ -214,6 +219,7 @@ export class Modifications implements ExchangeOwner {
       this.refused(leg, undefined);
       return;
     }
+    if (this.#videoOffered) this.#videoSettled(settled.value.video !== undefined);
     this.#apply(settled.value);
     this.reoffer(leg);
   }
@@ -224,16 +230,22 @@ export class Modifications implements ExchangeOwner {
     leg.offers.rollback();
     this.#plain = plain;
     if (plain) return true;
-    this.#undoVideo(leg);
+    if (this.#videoOffered) this.#undoVideo(leg);
     if (this.#holdOffered) this.hold.refused(response?.status);
     this.#call.changed();
     return false;
   }
 
+  #videoSettled(isThere: boolean): void {
+    this.#videoChanges = false;
+    if (this.#video !== 'none' && !isThere)
+      this.#call.notes.tell('The other side takes no video in this call.');
+  }
+
   /** Video that was only asked for gives its ports back. */
   #undoVideo(leg: Leg): void {
+    this.#videoSettled(false);
     this.#video = this.#videoBefore;
-    this.#videoChanges = false;
     if (!leg.offers.video) this.#media.picture.drop();
   }
 

@@ -38,7 +38,14 @@ const STEPS = [
   'owner answers',
   'owner rejects',
   'owner hangs up',
-  'owner modifies',
+  'owner holds',
+  'owner resumes',
+  'owner answers, the others held',
+  'we are elsewhere',
+  'invite with a timer',
+  'peer refreshes',
+  'not now',
+  'answer our UPDATE',
   'owner dials digits',
   'wait',
   'wait long',
@@ -48,6 +55,15 @@ const steps = fc.array(fc.record({ what: fc.constantFrom(...STEPS), at: fc.nat(7
   minLength: 5,
   maxLength: 30,
 });
+
+/** What a peer may say of a session's time. */
+const TIMERS: readonly (readonly (readonly [string, string])[])[] = [
+  ['100;refresher=uac', '100;refresher=uas', '90', '4;refresher=uac', '0', '4000000000;refresher=uas'].map(
+    (value) => ['Session-Expires', value] as const,
+  ),
+].flatMap((fields) =>
+  fields.map((field) => [field, ['Supported', 'timer'], ['Allow', 'INVITE, UPDATE']] as const),
+);
 
 async function perform(world: TestWorld, peers: PeerCall[], { what, at }: Step): Promise<void> {
   const { manager, peer } = world;
@@ -105,8 +121,29 @@ async function perform(world: TestWorld, peers: PeerCall[], { what, at }: Step):
       return attempt(() => call?.reject());
     case 'owner hangs up':
       return attempt(() => call?.hangup());
-    case 'owner modifies':
-      return attempt(() => void (at % 2 === 0 ? call?.hold() : call?.resume()));
+    case 'owner holds':
+      return attempt(() => void call?.hold());
+    case 'owner resumes':
+      return attempt(() => void (call && manager.resume(call)));
+    case 'owner answers, the others held':
+      return attempt(() => call && manager.answer(call, {}, at % 2 === 0 ? 'hold' : 'end'));
+    case 'we are elsewhere':
+      manager.moved(at % 2 === 0);
+      return world.advance(2);
+    case 'invite with a timer': {
+      const next = peer.call(`c${peers.length}`);
+      peers.push(next);
+      return next.invite({ body: sdp(), headers: TIMERS[at % TIMERS.length] ?? [] });
+    }
+    case 'peer refreshes':
+      return theirs?.send('UPDATE', undefined, TIMERS[at % TIMERS.length] ?? []);
+    case 'not now':
+      return invite && peer.reply(invite, 500, { tag, headers: [['Retry-After', `${at}`]] });
+    case 'answer our UPDATE': {
+      const update = peer.requests('UPDATE').at(-1);
+      const headers = TIMERS[at % TIMERS.length] ?? [];
+      return update && peer.reply(update, at === 7 ? 481 : 200, { headers });
+    }
     case 'owner dials digits':
       return attempt(() => call?.sendDtmf('1'));
     case 'wait':

@@ -344,4 +344,38 @@ test('[MD-2.4.5] audio, video, text and application: the order is kept, what we 
   assert.equal(lines, ['m=audio 20000', 'm=video 30000', 'm=text 0', 'm=application 0']);
 });
 
+test('[MD-2.4.5] video asked for while a hold is under way: offered after it, and what the peer says to it is told', async () => {
+  for (const [status, kept] of [
+    [200, true],
+    [488, false],
+    [606, false],
+  ] as const) {
+    const world = await makeWorld(settings());
+    const peer = world.peer.call('audio');
+    await peer.invite();
+    const call = world.manager.get(world.latest().id);
+    call?.answer();
+    await world.advance(5);
+    await peer.ack();
+    void call?.hold();
+    await world.advance(5);
+    const hold = world.peer.last('INVITE');
+    assert.not.match(bodyOf(hold), /m=video/);
+    call?.video(true);
+    await world.peer.reply(hold, 200, { body: sdp({ direction: 'recvonly', version: 2 }) });
+    await world.advance(5);
+    for (let left = 3; left > 0 && /m=video [1-9]/.test(bodyOf(world.peer.last('INVITE'))); left -= 1) {
+      const added = world.peer.last('INVITE');
+      assert.match(bodyOf(added), /a=sendonly[\s\S]*m=video [1-9]/);
+      const body = both({ direction: 'recvonly' }).replace('a=sendrecv', 'a=recvonly');
+      await world.peer.reply(added, status, status === 200 ? { body } : {});
+      await world.advance(5);
+      if (status === 200) break;
+    }
+    assert.is(world.latest().video, kept, `${status}`);
+    assert.is(call?.details.told?.some(({ text }) => /no video/.test(text)) ?? false, !kept);
+    assert.is(world.latest().hold, 'local');
+  }
+});
+
 test.run();
