@@ -1,5 +1,6 @@
 // What each action of the call table does: the names of the table bound to the parts of a call.
-import type { CalleeRole, Ringing } from './callee.ts';
+import type { Ringing } from './alerting.ts';
+import type { CalleeRole } from './callee.ts';
 import type { CallerRole } from './caller.ts';
 import type { DialogSet } from './dialogs.ts';
 import type { Facts, Refusal } from './facts.ts';

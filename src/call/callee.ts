@@ -1,16 +1,15 @@
 // The called side of a call: what goes ahead, ringing, answer, refusal, the ACK (RFC 3261 13.3, 15; 24.229 5.1.4; NG.110 2.9.1).
 import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
-import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { Milliseconds } from '#src/base/units.ts';
 import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
 import { hasToken, type SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
-import { AlertingTimers, CONDITIONS_PATIENCE } from './alerting.ts';
+import { Alerting, type Ringing } from './alerting.ts';
 import { sdpBytes } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
-import { CALL_WAITING_ALERT } from './capabilities.ts';
-import { NO_ANSWER_REASON, otherAlerts } from './communication-waiting.ts';
+import { otherAlerts } from './communication-waiting.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
 import { EarlyExchange } from './early-exchange.ts';
 import type { AnswerChoice, CallContext, Refusal } from './facts.ts';
@@ -25,24 +24,14 @@ import { connectionOf } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 const TRYING = 100;
-const RINGING = 180;
 const PROGRESS = 183;
 const OK = 200;
 const BAD_REQUEST = 400;
-const TEMPORARILY_UNAVAILABLE = 480;
 const CALL_DOES_NOT_EXIST = 481;
 const NOT_ACCEPTABLE_HERE = 488;
 /** What fails for want of ports or devices: other devices of the number may still take the call. */
 const SERVER_ERROR = 500;
 const PRECONDITION_FAILURE = 580;
-
-/** How it rings, as the manager knows it. */
-export interface Ringing {
-  /** The owner hears of it as of a waiting call (24.615). */
-  readonly waiting: boolean;
-  /** Somebody talks at this device: no ring tone. */
-  readonly quiet: boolean;
-}
 
 export class CalleeRole {
   readonly #world: CallWorld;
@@ -53,7 +42,7 @@ export class CalleeRole {
   readonly #offer: Buffer | undefined;
   readonly #plan: SetUpPlan;
   readonly #early: EarlyExchange;
-  readonly #timers: AlertingTimers;
+  readonly #alerting: Alerting;
   #opening: Timer | undefined;
   #leg: Leg | undefined;
   /** Our answer to the INVITE's offer, which the 200 gives unless a reliable response gave it. */
@@ -63,9 +52,6 @@ export class CalleeRole {
   #videoAfter: VideoWish | undefined;
   /** Our offer stands in the 200: the ACK owes the answer. */
   #asksInAck = false;
-  #waited = false;
-  /** A 180 has left. */
-  #alerted = false;
   #failure: TandemError | undefined;
 
   constructor(
@@ -86,7 +72,11 @@ export class CalleeRole {
       profile: world.line.profile,
       policy: world.config.preconditions ?? 'off',
     });
-    this.#timers = new AlertingTimers(world.clock);
+    this.#alerting = new Alerting(world, call, {
+      incoming,
+      isReliable: this.#isAllReliable,
+      headers: () => this.#dialogHeaders(),
+    });
     this.#early = new EarlyExchange(world, this.#earlyOwner(), this.#offer ? 'offered' : 'unasked');
     incoming.onCancel.on((cancel) => call.dispatch('cancelled', { request: cancel }));
     incoming.onAck.on((ack) => call.dispatch('acknowledged', { request: ack }));
@@ -134,8 +124,8 @@ export class CalleeRole {
   progress(): void {
     this.#incoming.respond(TRYING);
     const leg = this.#makeDialog();
-    this.#expire();
-    if (this.#plan.preconditions !== 'off') this.#waitForConditions();
+    this.#alerting.expire();
+    if (this.#plan.preconditions !== 'off') this.#alerting.waitForConditions();
     const answered = this.#offer ? this.#answer() : undefined;
     if (this.#failure) return;
     const body = this.#body ?? leg.offers.offer({ audio: 'sendrecv', video: this.#video });
@@ -145,12 +135,7 @@ export class CalleeRole {
     if (answered) this.#open(answered);
   }
 
-  #waitForConditions(): void {
-    const patience = Seconds(Math.min(this.#world.config.ringTime, CONDITIONS_PATIENCE));
-    this.#timers.begin({ patience, onPatience: () => this.#call.dispatch('unready') });
-  }
-
-  /** 180 with our feature tags; a waiting call says so (24.615 4.5.5.3). The first keep-alives follow it. */
+  /** 180; the first keep-alives follow it. */
   ring({ waiting, quiet }: Ringing): void {
     const ahead = this.#leg !== undefined;
     if (!ahead) this.#incoming.respond(TRYING);
@@ -158,10 +143,10 @@ export class CalleeRole {
     const answered = ahead ? undefined : this.#answer();
     if (this.#failure) return;
     const described = this.#isAllReliable && !ahead ? this.#body : undefined;
-    this.#alert({ waiting, body: described });
+    this.#alerting.alert(waiting, described);
     if (described) this.#early.sent('answer');
-    this.#expire();
-    this.#waitForOwner(waiting);
+    this.#alerting.expire();
+    this.#alerting.waitForOwner(waiting);
     if (answered) this.#open(answered);
     if (!quiet) this.#media.sound.ring();
   }
@@ -170,37 +155,10 @@ export class CalleeRole {
     return this.#plan.reliably === 'all';
   }
 
-  #alert({ waiting, body }: { readonly waiting: boolean; readonly body?: Buffer | undefined }): void {
-    const headers = this.#dialogHeaders();
-    if (waiting) headers.push(['Alert-Info', CALL_WAITING_ALERT]);
-    const fields = body ? { headers, body } : { headers };
-    if (this.#isAllReliable) this.#incoming.respondReliably(RINGING, fields);
-    else this.#incoming.respond(RINGING, fields);
-    this.#alerted = true;
-  }
-
-  #waitForOwner(waiting: boolean): void {
-    const { ringTime, waitingTime } = this.#world.config;
-    this.#waited = waiting && waitingTime !== undefined && waitingTime < ringTime;
-    this.#timers.begin({
-      patience: this.#waited ? (waitingTime ?? ringTime) : ringTime,
-      onPatience: () => this.#call.dispatch('ring-timeout'),
-      refresh: {
-        every: this.#isAllReliable ? 'reliable' : 'plain',
-        send: () => this.#alert({ waiting }),
-      },
-    });
-  }
-
   /** The owner was quicker than what went ahead: the caller hears of the ringing all the same, and then of the answer. */
   announce({ waiting }: Ringing): void {
-    if (!this.#alerted) this.#alert({ waiting });
+    if (!this.#alerting.isAlerted) this.#alerting.alert(waiting);
     this.#proceed();
-  }
-
-  /** RFC 3261 13.3.1: an invitation that ends by itself. */
-  #expire(): void {
-    this.#timers.expire(this.#incoming.request.typed('Expires'), () => this.#call.dispatch('expired'));
   }
 
   /** Takes the place of another call: nobody is rung for it. */
@@ -268,7 +226,7 @@ export class CalleeRole {
   }
 
   stopRinging(): void {
-    this.#timers.stop();
+    this.#alerting.stop();
     this.#media.sound.tone('none');
   }
 
@@ -337,7 +295,7 @@ export class CalleeRole {
     }
     if (!isGiven && this.#offer && (!this.#body || before !== this.#video)) this.#answer();
     if (this.#failure) return;
-    if (this.#leg?.offers.preconditions === 'unmet') this.#waitForConditions();
+    if (this.#leg?.offers.preconditions === 'unmet') this.#alerting.waitForConditions();
     this.#proceed();
   }
 
@@ -379,10 +337,7 @@ export class CalleeRole {
 
   /** Nobody answered (24.615 4.5.5.3.4). */
   refuseUnanswered(): void {
-    this.refuse({
-      status: TEMPORARILY_UNAVAILABLE,
-      ...(this.#waited ? { headers: [NO_ANSWER_REASON] } : {}),
-    });
+    this.refuse(this.#alerting.unanswered);
   }
 
   /** The caller's resources did not come in time (RFC 3312 8). */
