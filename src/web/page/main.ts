@@ -1,6 +1,6 @@
 // Starts the page: one model, one view, one stream of events.
 import { h, render } from 'preact';
-import { follow } from './api.ts';
+import { follow, troubleOf } from './api.ts';
 import { type Change, changed, EMPTY } from './model.ts';
 import { View } from './view.ts';
 
@@ -16,7 +16,7 @@ if (root) {
   const report = (work: Promise<unknown>): void => {
     work.then(
       () => tell({ type: 'trouble', trouble: undefined }),
-      (error: Error) => tell({ type: 'trouble', trouble: error.message }),
+      (error: unknown) => tell(troubleOf(error)),
     );
   };
   const dismiss = (): void => tell({ type: 'trouble', trouble: undefined });

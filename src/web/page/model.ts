@@ -37,6 +37,7 @@ export interface Call {
   readonly direction: 'in' | 'out';
   readonly state: 'dialing' | 'early' | 'ringing' | 'active' | 'ended';
   readonly waiting: boolean;
+  readonly hold: 'none' | 'local' | 'remote' | 'both';
   readonly remote: { readonly uri: string; readonly name?: string };
   readonly identity: string;
   readonly called_identity?: string;
@@ -45,6 +46,49 @@ export interface Call {
   readonly start: string;
   readonly answered?: string;
   readonly end?: Outcome & { readonly at: string };
+}
+
+/** What there is to tell of a call beside it (`GET calls/ID/details`), as far as the page shows it. */
+export interface Details {
+  readonly diversion?: readonly { readonly uri: string; readonly name?: string; readonly reason: string }[];
+  readonly connected?: { readonly uri: string; readonly name?: string };
+  readonly told?: readonly { readonly at: string; readonly text: string }[];
+  readonly transfer?: { readonly to: string; readonly state: string };
+  readonly push?: { readonly instance: string; readonly state: string };
+  readonly conference?: {
+    readonly participants: readonly {
+      readonly uri: string;
+      readonly name?: string;
+      readonly state: string;
+    }[];
+  };
+  readonly conference_call?: string;
+  readonly callee_waiting?: boolean;
+}
+
+/** A call on another device of the number. */
+export interface OtherCall {
+  readonly id: string;
+  readonly instance?: string;
+  readonly uri: string;
+  readonly state: 'ringing' | 'active';
+  readonly remote: { readonly uri: string; readonly name?: string };
+  readonly since: string;
+  readonly pullable: boolean;
+  /** It was handed to this device. */
+  readonly offered?: boolean;
+}
+
+export interface Mailbox {
+  readonly known: boolean;
+  readonly waiting: boolean;
+  readonly messages: readonly { readonly kind: string; readonly new: number; readonly old: number }[];
+}
+
+/** What went wrong, or what the owner should know. */
+export interface Trouble {
+  readonly id: string;
+  readonly text: string;
 }
 
 /** Only in the demonstration: a phone that the operator plays. */
@@ -63,36 +107,52 @@ export interface Phone {
 export interface Model {
   readonly status?: Status;
   readonly calls: readonly Call[];
+  readonly details: Readonly<Record<string, Details>>;
   readonly log: readonly Call[];
   readonly phones: readonly Phone[];
+  readonly others: readonly OtherCall[];
+  readonly mailbox?: Mailbox;
+  readonly buttons: readonly string[];
+  /** Do not disturb. */
+  readonly quiet: boolean;
   /** The device has a camera or a place for pictures. */
   readonly canVideo: boolean;
   /** False while the event stream is broken. */
   readonly connected: boolean;
-  /** What went wrong last, for the owner. */
-  readonly trouble?: string;
+  /** What went wrong last. */
+  readonly trouble?: Trouble;
 }
 
-export const EMPTY: Model = { calls: [], log: [], phones: [], canVideo: false, connected: false };
+export const EMPTY: Model = {
+  calls: [],
+  details: {},
+  log: [],
+  phones: [],
+  others: [],
+  buttons: [],
+  quiet: false,
+  canVideo: false,
+  connected: false,
+};
 
 /** Rows of the log that the page shows. */
 export const SHOWN_ROWS = 50;
 
+/** Everything that is asked for at once. */
+export type Whole = Omit<Model, 'connected' | 'trouble'>;
+
 export type Change =
-  | {
-      readonly type: 'all';
-      readonly status: Status;
-      readonly calls: readonly Call[];
-      readonly log: readonly Call[];
-      readonly phones: readonly Phone[];
-      readonly canVideo: boolean;
-    }
+  | ({ readonly type: 'all' } & Whole)
   | { readonly type: 'phones'; readonly phones: readonly Phone[] }
   | { readonly type: 'status'; readonly status: Status }
   | { readonly type: 'call'; readonly call: Call }
+  | { readonly type: 'details'; readonly id: string; readonly details: Details }
   | { readonly type: 'log'; readonly row: Call }
+  | { readonly type: 'others'; readonly others: readonly OtherCall[] }
+  | { readonly type: 'mailbox'; readonly mailbox: Mailbox }
+  | { readonly type: 'quiet'; readonly quiet: boolean }
   | { readonly type: 'connected'; readonly connected: boolean }
-  | { readonly type: 'trouble'; readonly trouble: string | undefined };
+  | { readonly type: 'trouble'; readonly trouble: Trouble | undefined };
 
 export function changed(model: Model, change: Change): Model {
   switch (change.type) {
@@ -100,27 +160,28 @@ export function changed(model: Model, change: Change): Model {
       const { type: _, ...all } = change;
       return { ...model, ...all, connected: true };
     }
-    case 'phones':
-      return { ...model, phones: change.phones };
-    case 'status':
-      return { ...model, status: change.status };
-    case 'call': {
-      const known = model.calls.some(({ id }) => id === change.call.id);
-      const calls = known
-        ? model.calls.map((call) => (call.id === change.call.id ? change.call : call))
-        : [change.call, ...model.calls];
-      return { ...model, calls };
-    }
+    case 'call':
+      return { ...model, calls: withCall(model.calls, change.call) };
+    case 'details':
+      return { ...model, details: { ...model.details, [change.id]: change.details } };
     case 'log':
       return {
         ...model,
         log: [change.row, ...model.log.filter(({ id }) => id !== change.row.id)].slice(0, SHOWN_ROWS),
       };
-    case 'connected':
-      return { ...model, connected: change.connected };
-    default: {
+    case 'trouble': {
       const { trouble: _, ...rest } = model;
       return change.trouble === undefined ? rest : { ...rest, trouble: change.trouble };
     }
+    default: {
+      // What is left replaces one member of the model, which has its name.
+      const { type: _, ...member } = change;
+      return { ...model, ...member };
+    }
   }
+}
+
+function withCall(calls: readonly Call[], call: Call): readonly Call[] {
+  const known = calls.some(({ id }) => id === call.id);
+  return known ? calls.map((each) => (each.id === call.id ? call : each)) : [call, ...calls];
 }

@@ -1,23 +1,12 @@
-// The page: registration, calls, dialling, the federation, the log.
+// The page: registration, calls, dialling, the other devices, the log.
 import { type ComponentChild, Fragment, h } from 'preact';
-import { act, dial, sendDigits, setVideo } from './api.ts';
+import { CallCard, type Report } from './call-view.ts';
 import { PhoneCard, TryIt } from './demo-view.ts';
-import type { Call, Model, Phone, Status } from './model.ts';
-import { Screen } from './screen.ts';
-import {
-  callWords,
-  dayTime,
-  deviceName,
-  duration,
-  endWords,
-  hostOf,
-  mediaWords,
-  REGISTRATION,
-  shortUri,
-  who,
-} from './words.ts';
-
-type Report = (work: Promise<unknown>) => void;
+import { Dial } from './dial-view.ts';
+import { Federation, MailboxNote, OtherCalls } from './federation-view.ts';
+import { Log } from './log-view.ts';
+import type { Model, Trouble } from './model.ts';
+import { dayTime, REGISTRATION, shortUri, who } from './words.ts';
 
 export interface ViewOptions {
   readonly model: Model;
@@ -28,7 +17,6 @@ export interface ViewOptions {
 }
 
 export function View({ model, demo, report, dismiss }: ViewOptions): ComponentChild {
-  const live = model.calls.filter(({ state }) => state !== 'ended');
   return h(
     Fragment,
     null,
@@ -36,31 +24,34 @@ export function View({ model, demo, report, dismiss }: ViewOptions): ComponentCh
     h(
       'main',
       null,
-      model.trouble === undefined
-        ? null
-        : h(
-            'p',
-            { class: 'trouble', role: 'alert' },
-            model.trouble,
-            ' ',
-            h('button', { type: 'button', onClick: dismiss }, 'Dismiss'),
-          ),
+      model.trouble === undefined ? null : h(TroubleNote, { trouble: model.trouble, dismiss }),
       demo ? h(TryIt, { phones: model.phones, report }) : null,
       h(
         'div',
         { class: 'parties' },
-        h(Calls, { title: demo ? 'On this device' : 'Calls', calls: live, canVideo: model.canVideo, report }),
+        h(Calls, { title: demo ? 'On this device' : 'Calls', model, report }),
         model.phones
           .filter(({ shares }) => shares)
           .map((phone) => h(PhoneCard, { key: phone.id, phone, report })),
       ),
-      h(Dial, { canVideo: model.canVideo, report }),
+      h(OtherCalls, { model, report }),
+      h(Dial, { model, report }),
       // Without a registration there is nobody to share with.
-      model.status?.registration.state === 'off'
-        ? null
-        : h(Federation, { status: model.status, phones: model.phones }),
-      h(Log, { rows: model.log }),
+      model.status?.registration.state === 'off' ? null : h(Federation, { model }),
+      h(Log, { rows: model.log, report }),
     ),
+  );
+}
+
+/** What concerns an emergency cannot be overlooked. */
+function TroubleNote({ trouble, dismiss }: { trouble: Trouble; dismiss: () => void }): ComponentChild {
+  const urgent = trouble.id.startsWith('call.emergency');
+  return h(
+    'p',
+    { class: urgent ? 'trouble alarm' : 'trouble', role: 'alert' },
+    trouble.text,
+    ' ',
+    h('button', { type: 'button', onClick: dismiss }, 'Dismiss'),
   );
 }
 
@@ -79,6 +70,7 @@ function Header({ model }: { model: Model }): ComponentChild {
       model.connected ? (state === undefined ? '…' : REGISTRATION[state]) : 'No connection to the device',
       identity === undefined ? null : h('span', { class: 'identity' }, shortUri(identity)),
     ),
+    h(MailboxNote, { mailbox: model.mailbox }),
     error === undefined
       ? null
       : h(
@@ -90,17 +82,17 @@ function Header({ model }: { model: Model }): ComponentChild {
   );
 }
 
-function Calls({
-  title,
-  calls,
-  canVideo,
-  report,
-}: {
-  title: string;
-  calls: readonly Call[];
-  canVideo: boolean;
-  report: Report;
-}): ComponentChild {
+/** What was told of a call that ended just now stays readable for so long. */
+const JUST_ENDED_MS = 60_000;
+
+function Calls({ title, model, report }: { title: string; model: Model; report: Report }): ComponentChild {
+  const live = model.calls.filter(({ state }) => state !== 'ended');
+  const sad = model.calls.filter(
+    ({ id, end }) =>
+      end !== undefined &&
+      Date.now() - Date.parse(end.at) < JUST_ENDED_MS &&
+      (model.details[id]?.told ?? []).length > 0,
+  );
   return h(
     'section',
     { 'aria-labelledby': 'calls' },
@@ -108,183 +100,16 @@ function Calls({
     h(
       'div',
       { 'aria-live': 'polite' },
-      calls.length === 0
+      live.length === 0
         ? h('p', { class: 'hint' }, 'No call.')
-        : calls.map((call) => h(CallCard, { key: call.id, call, canVideo, report })),
-    ),
-  );
-}
-
-function CallCard({
-  call,
-  canVideo,
-  report,
-}: {
-  key: string;
-  call: Call;
-  canVideo: boolean;
-  report: Report;
-}): ComponentChild {
-  const name = who(call.remote);
-  const button = (words: string, kind: string, work: () => Promise<unknown>): ComponentChild =>
-    h(
-      'button',
-      { type: 'button', class: kind, 'aria-label': `${words}: ${name}`, onClick: () => report(work()) },
-      words,
-    );
-  const ringing = (): ComponentChild => [
-    button('Answer', 'go', () => act(call.id, 'answer')),
-    call.video ? button('Without video', 'go', () => act(call.id, 'answer', { video: false })) : null,
-    button('Decline', 'stop', () => act(call.id, 'reject')),
-  ];
-  const video = (): ComponentChild =>
-    call.video
-      ? button('Stop video', '', () => setVideo(call.id, false))
-      : button('Start video', '', () => setVideo(call.id, true));
-  return h(
-    'article',
-    { class: `call ${call.state}` },
-    h('h3', null, name),
-    h(
-      'p',
-      null,
-      callWords(call),
-      call.called_identity === undefined ? '' : ` · for ${shortUri(call.called_identity)}`,
-    ),
-    h('p', { class: 'hint' }, call.remote.uri, mediaWords(call)),
-    call.state === 'active' && call.video ? h(Screen, { id: call.id, name }) : null,
-    h(
-      'div',
-      { class: 'actions' },
-      call.state === 'ringing' ? ringing() : button('Hang up', 'stop', () => act(call.id, 'hangup')),
-      call.state === 'active' && canVideo ? video() : null,
-      call.state === 'active' ? h(Digits, { call, report }) : null,
-    ),
-  );
-}
-
-function Digits({ call, report }: { call: Call; report: Report }): ComponentChild {
-  return h(
-    'label',
-    { class: 'digits' },
-    'Tones ',
-    h('input', {
-      size: 6,
-      inputMode: 'tel',
-      autoComplete: 'off',
-      onInput: ({ currentTarget }: InputEvent & { currentTarget: HTMLInputElement }) => {
-        const digits = currentTarget.value.replace(/[^0-9A-Da-d*#]/g, '');
-        currentTarget.value = '';
-        if (digits !== '') report(sendDigits(call.id, digits));
-      },
-    }),
-  );
-}
-
-function Dial({ canVideo, report }: { canVideo: boolean; report: Report }): ComponentChild {
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    if (!(form instanceof HTMLFormElement)) return;
-    const to = String(new FormData(form).get('to') ?? '').trim();
-    if (to === '') return;
-    const { submitter } = event;
-    report(dial(to, submitter instanceof HTMLButtonElement && submitter.name === 'video'));
-    form.reset();
-  };
-  return h(
-    'section',
-    { 'aria-labelledby': 'dial' },
-    h('h2', { id: 'dial' }, 'Call somebody'),
-    h(
-      'form',
-      { class: 'dial', onSubmit: submit },
-      h('label', { for: 'to' }, 'Number or address'),
-      h('input', {
-        id: 'to',
-        name: 'to',
-        required: true,
-        maxLength: 1024,
-        autoComplete: 'off',
-        placeholder: '+46701234567 or sip:…',
-      }),
-      h('button', { type: 'submit', class: 'go' }, 'Call'),
-      canVideo ? h('button', { type: 'submit', name: 'video', class: 'go' }, 'Video call') : null,
-    ),
-  );
-}
-
-function Federation({
-  status,
-  phones,
-}: {
-  status: Status | undefined;
-  phones: readonly Phone[];
-}): ComponentChild {
-  const devices = [...(status?.federation ?? [])].sort((a, b) => Number(b.self) - Number(a.self));
-  return h(
-    'section',
-    { 'aria-labelledby': 'federation' },
-    h('h2', { id: 'federation' }, 'Devices that share the number'),
-    devices.length === 0
-      ? h('p', { class: 'hint' }, 'None known.')
-      : h(
-          'ul',
-          null,
-          devices.map((device) =>
-            h(
-              'li',
-              { key: device.instance ?? device.uri },
-              h('strong', null, deviceName(device, phones)),
-              ' ',
-              h('span', { class: 'hint', title: device.uri }, `${device.state}, at ${hostOf(device.uri)}`),
-            ),
-          ),
+        : live.map((call) => h(CallCard, { key: call.id, call, model, report })),
+      sad.map((call) =>
+        h(
+          'p',
+          { key: `told-${call.id}`, class: 'hint' },
+          `${who(call.remote)}: ${(model.details[call.id]?.told ?? []).map(({ text }) => text).join(' ')}`,
         ),
-  );
-}
-
-function Log({ rows }: { rows: readonly Call[] }): ComponentChild {
-  return h(
-    'section',
-    { 'aria-labelledby': 'log' },
-    h('h2', { id: 'log' }, 'Past calls'),
-    rows.length === 0
-      ? h('p', { class: 'hint' }, 'None yet.')
-      : h(
-          'table',
-          null,
-          h(
-            'thead',
-            null,
-            h(
-              'tr',
-              null,
-              ['', 'Who', 'When', 'Length', 'What became of it'].map((title, index) =>
-                h('th', { key: index, scope: 'col' }, title || h('span', { class: 'unseen' }, 'Direction')),
-              ),
-            ),
-          ),
-          h(
-            'tbody',
-            null,
-            rows.map((row) =>
-              h(
-                'tr',
-                { key: row.id, class: row.end?.label === 'missed' ? 'missed' : '' },
-                h(
-                  'td',
-                  null,
-                  h('span', { 'aria-hidden': true }, row.direction === 'in' ? '↙' : '↗'),
-                  h('span', { class: 'unseen' }, row.direction === 'in' ? 'received' : 'made'),
-                ),
-                h('td', { title: row.remote.uri }, who(row.remote)),
-                h('td', null, h('time', { dateTime: row.start }, dayTime(row.start))),
-                h('td', null, duration(row)),
-                h('td', { title: row.end?.label }, endWords(row.end)),
-              ),
-            ),
-          ),
-        ),
+      ),
+    ),
   );
 }

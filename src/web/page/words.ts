@@ -1,6 +1,6 @@
 // The words of the page.
 import { failureWords } from '#src/call/failures.ts';
-import type { Call, Outcome, Phone, Status } from './model.ts';
+import type { Call, Mailbox, OtherCall, Outcome, Phone, Status } from './model.ts';
 
 export const REGISTRATION: Readonly<Record<Status['registration']['state'], string>> = {
   off: 'Direct calls, no registration',
@@ -29,8 +29,44 @@ export function endWords(end: Outcome | undefined): string {
 export function callWords(call: Call): string {
   if (call.state === 'ended') return endWords(call.end);
   if (call.state === 'ringing') return call.waiting ? 'calls while you are in a call' : 'is calling';
-  if (call.state === 'active') return `in call since ${clockTime(call.answered ?? call.start)}`;
+  if (call.state === 'active')
+    return `${HELD[call.hold]}in call since ${clockTime(call.answered ?? call.start)}`;
   return call.state === 'early' ? 'ringing there' : 'dialling';
+}
+
+const HELD: Readonly<Record<Call['hold'], string>> = {
+  none: '',
+  local: 'on hold, ',
+  remote: 'they have put you on hold, ',
+  both: 'on hold at both ends, ',
+};
+
+/** A call on another device. */
+export const otherWords = (call: OtherCall, device: string): string =>
+  call.offered
+    ? `${device} hands this call to you`
+    : call.state === 'ringing'
+      ? `rings on: ${device}`
+      : `on: ${device}, since ${clockTime(call.since)}`;
+
+const MESSAGE_KINDS: Readonly<Record<string, string>> = {
+  voice: 'voice message',
+  video: 'video message',
+  fax: 'fax',
+  pager: 'page',
+  multimedia: 'multimedia message',
+  text: 'text message',
+};
+
+/** `2 new voice messages`. */
+export function mailboxWords({ messages }: Mailbox): string {
+  const parts = messages
+    .filter((row) => row.new > 0)
+    .map((row) => {
+      const kind = MESSAGE_KINDS[row.kind.replace(/-message$/, '')] ?? 'message';
+      return `${row.new} new ${kind}${row.new === 1 ? '' : 's'}`;
+    });
+  return parts.length > 0 ? parts.join(', ') : 'messages are waiting';
 }
 
 export const mediaWords = ({ audio }: Call): string =>
