@@ -41,7 +41,7 @@ const described = (direction: 'recvonly' | 'sendrecv', version: number) => {
 const answered = (direction: 'recvonly' | 'sendrecv', version: number) =>
   send([...reply(200).slice(0, 6), ...described(direction, version)]);
 
-test('[MD-2.3.10] hold and resume on the page are sendonly and sendrecv on the wire', {
+test('hold and resume on the page are sendonly and sendrecv on the wire', {
   peers,
   timeoutMs: 60_000,
 }, async () => {
@@ -68,7 +68,7 @@ test('[MD-2.3.10] hold and resume on the page are sendonly and sendrecv on the w
   assert.is((await stage.logged('holder')).end?.label, 'answered');
 });
 
-test('[MD-2.3.4] a waiting call says so, and ending the other is one click', {
+test('a waiting call says so, and ending the other is one click', {
   peers,
   timeoutMs: 60_000,
 }, async () => {
@@ -92,7 +92,7 @@ test('[MD-2.3.4] a waiting call says so, and ending the other is one click', {
   });
 });
 
-test('[MD-2.3.11a] a transfer typed on the page is a REFER', { peers, timeoutMs: 60_000 }, async () => {
+test('a transfer typed on the page is a REFER', { peers, timeoutMs: 60_000 }, async () => {
   const notify = (cseq: number, state: string, fragment: string) =>
     inDialog('NOTIFY', 'mover', {
       cseq,
@@ -122,7 +122,7 @@ test('[MD-2.3.11a] a transfer typed on the page is a REFER', { peers, timeoutMs:
   });
 });
 
-test('[MD-2.6b] a dialled emergency number is refused at once, in large words, and nothing is dialled', {
+test('a dialled emergency number is refused at once, in large words, and nothing is dialled', {
   peers: ['Chromium'],
 }, async () => {
   const before = (await stage.device.calls()).length;
