@@ -194,4 +194,95 @@ test('[MD-2.3.11a] transferor in IMS: to a GRUU outside the dialog, which Target
   }
 });
 
+const VIDEO = [
+  'm=audio 6000 RTP/AVP 0',
+  'a=rtpmap:0 PCMU/8000',
+  'm=video 6002 RTP/AVP 104',
+  'a=rtpmap:104 H264/90000',
+  'a=fmtp:104 profile-level-id=42e01f;packetization-mode=1',
+];
+
+/** A call with video, or without, is held, taken over and passed on. */
+async function withVideo(watching: Stage, video: boolean): Promise<void> {
+  const user = video ? 'watched' : 'heard';
+  const port = await freePort();
+  const described = (version: number, direction?: 'recvonly'): string[] =>
+    video
+      ? sdp({
+          media: VIDEO.flatMap((line) =>
+            line.startsWith('a=fmtp') && direction ? [line, `a=${direction}`] : [line],
+          ),
+          version,
+        })
+      : sdp({ version });
+  const shown = 'm=video [1-9][0-9]* RTP/AVP';
+  await watching.play(
+    'next',
+    scenario('next', [
+      called({ checks: [contains(shown)] }),
+      ...accept({ body: sdp({ media: VIDEO }) }),
+      expect('BYE'),
+      send(reply(200)),
+    ]),
+    async () => {
+      await watching.alongside(
+        user,
+        scenario(user, [
+          ...callSetUp(user, { body: described(1) }, keepTag),
+          // Held: both lines say so.
+          expect('INVITE', { checks: [contains(`${shown}.*a=(sendonly|inactive)`)] }),
+          send(reply(200, [`Contact: <sip:${user}@[local_ip]:[local_port]>`], described(2, 'recvonly'))),
+          expect('ACK'),
+          // Taken over: video that was there is there again.
+          invite(user, { ...taking(user, replaces('[$device_tag]')), body: described(1) }),
+          expect(100, { optional: true }),
+          expect(200, { checks: [contains(shown)] }),
+          ack(user, { callId: 'new' }),
+          expect('BYE'),
+          send(reply(200)),
+          // It was on hold, and is so again.
+          expect('INVITE', { checks: [contains(`${shown}.*a=(sendonly|inactive)`)] }),
+          send(reply(200, [`Contact: <sip:${user}@[local_ip]:[local_port]>`], described(2, 'recvonly'))),
+          expect('ACK'),
+          inDialog('REFER', user, {
+            cseq: 2,
+            callId: 'new',
+            headers: [`Refer-To: <sip:next@127.0.0.1:${port}>`, 'Refer-Sub: false', 'Require: norefersub'],
+          }),
+          expect(202, { checks: [has('Refer-Sub', 'false')] }),
+          inDialog('BYE', user, { cseq: 3, callId: 'new' }),
+          expect(200),
+        ]),
+        async () => {
+          const { id } = await watching.call(user, 'active');
+          await watching.device.act(id, 'hold');
+        },
+      );
+      const { id } = await watching.call('next', 'active');
+      await watching.device.act(id, 'hangup');
+    },
+    { port },
+  );
+}
+
+async function onStage(video: boolean): Promise<void> {
+  const watching = await Stage.open({
+    autoAnswer: 'all',
+    codecs: ['PCMU', 'H264'],
+    more: '[video]\nsink = "file:/dev/null"',
+  });
+  try {
+    await withVideo(watching, video);
+  } finally {
+    await watching.close();
+  }
+}
+
+test.proof('[MD-2.3.1d] a call with video is held, taken over and passed on with its video', {
+  peers,
+  timeoutMs: 60_000,
+  run: () => onStage(true),
+  control: () => onStage(false),
+});
+
 test.run();
