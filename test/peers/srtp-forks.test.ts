@@ -82,7 +82,12 @@ interface Played {
 
 /** Three answers come; the second one is taken. */
 async function play(): Promise<Played> {
-  const stage = await Stage.open({ srtp: 'required', media: 'keepalive_interval = 1' });
+  const stage = await Stage.open({
+    srtp: 'required',
+    media: 'keepalive_interval = 1',
+    // A repeated INVITE would break SIPp's pause.
+    timers: { t1: 500, t2: 4000, t4: 5000 },
+  });
   const port = await freePort();
   const forks = [
     await fork('one', 'AES_CM_128_HMAC_SHA1_80', 3, 30),
@@ -94,6 +99,7 @@ async function play(): Promise<Played> {
   try {
     const steps = [
       called(),
+      respond(100),
       ...forks.map((each) => respond(183, { tag: each.tag, body: answerOf(each) })),
       pause(3500),
       ...accept({ tag: 'two', body: taken ? answerOf(taken) : [] }),
@@ -105,8 +111,8 @@ async function play(): Promise<Played> {
       scenario('forks', steps),
       async (sipp) => {
         const { id } = await stage.device.dial(`sip:callee@127.0.0.1:${port}`);
-        await stage.device.whenState(id, 'active');
-        await until('sound at the fork that answered', () => (taken?.rtp.length ?? 0) > 30);
+        await stage.device.whenState(id, 'active', 20_000);
+        await until('sound at the fork that answered', () => (taken?.rtp.length ?? 0) > 30, 15_000);
         keys = offered(sipp.messages());
         await stage.device.act(id, 'hangup');
       },
