@@ -111,7 +111,10 @@ export class EarlyDialogs {
   /** A 18x: its dialog is kept; what is reliable is taken in its order, once, and acknowledged. */
   keep(response: SipResponse): void {
     const leg = this.legOf(response);
-    if (!leg) return;
+    if (!leg) {
+      this.#ringsWithoutDialog(response);
+      return;
+    }
     const arrival = this.#pracks.arrival(leg, response);
     if (arrival === 'again' || arrival === 'gap') return;
     this.#describe(leg, response, arrival === 'next');
@@ -120,6 +123,14 @@ export class EarlyDialogs {
       this.#call.notes.set({ callee_waiting: true });
     this.#listen(leg, response);
     if (arrival === 'next') this.#pracks.acknowledge(leg, response);
+    this.#apply();
+  }
+
+  /** A peer of RFC 2543, or one dialog too many: it rings all the same. */
+  #ringsWithoutDialog({ status, to }: SipResponse): void {
+    const isOver = to.tag !== undefined && this.#dialogs.find(to.tag)?.state === 'terminated';
+    if (status !== RINGING || isOver) return;
+    this.#arbiter.note(to.tag ?? '', { ringing: true });
     this.#apply();
   }
 
@@ -181,6 +192,7 @@ export class EarlyDialogs {
     if (response) this.acknowledge(response);
     const tag = response?.to.tag;
     const leg = known ?? (tag === undefined ? undefined : this.#dialogs.find(tag));
+    if (tag !== undefined && !leg) this.#arbiter.drop(tag);
     if (leg?.state !== 'early') return;
     this.#dialogs.terminate(leg);
     this.#arbiter.drop(leg.remoteTag);

@@ -77,6 +77,8 @@ const ims: Contributor = ({ identity }, { profile }) =>
         ['Accept-Contact', ACCEPT_CONTACT],
         // RFC 5009 7, 24.229 5.1.3.1
         ['P-Early-Media', 'supported'],
+        // RFC 6086 5.2.3: INFO is understood, no package of it.
+        ['Recv-Info', ''],
       ]
     : [];
 

@@ -162,6 +162,18 @@ test('[MD-2.2.8] in a call: ringback, early media of the dialog that sends, and 
   assert.is(stream.last?.send, true);
 });
 
+test('a 180 without a tag, or of a dialog too many, rings as well', async () => {
+  const world = await makeWorld({ config: { audio: { capture: 'null', playback: 'alsa:x' } } });
+  world.manager.dial({ to: `sip:bob@${PEER.host}:${PEER.port}` });
+  await world.advance(5);
+  const invite = world.peer.last('INVITE');
+  const [stream] = world.media.streams;
+  await world.peer.reply(invite, 180, { untagged: true });
+  assert.is(stream?.tones.at(-1), 'ringback');
+  await world.peer.reply(invite, 200, { untagged: true, body: sdp() });
+  assert.is(stream?.tones.at(-1), 'none');
+});
+
 test('the one called is told of a waiting call: the owner sees it', async () => {
   const world = await makeWorld();
   const call = world.manager.dial({ to: `sip:bob@${PEER.host}:${PEER.port}` });

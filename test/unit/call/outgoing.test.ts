@@ -79,6 +79,7 @@ test('[MD-2.2.5c] the INVITE of an IMS account, header by header', async () => {
   for (const tag of ['100rel', '199']) assert.ok(invite.supported.includes(tag), tag);
   assert.equal(invite.require, []);
   assert.is(invite.header('P-Early-Media'), 'supported');
+  assert.is(invite.header('Recv-Info'), '');
   assert.is(invite.header('Privacy'), undefined);
   assert.match(String(invite.body), /AMR-WB\/16000\/1/);
 });

@@ -76,6 +76,20 @@ test('[MD-2.2.5a] the INVITE supports 100rel; each reliable 18x gets its PRACK, 
   await clean(world);
 });
 
+test('[MD-2.2.5a] a PRACK walks the route that the 18x recorded, backwards, to the Contact of its branch', async () => {
+  const world = await makeWorld();
+  const { invite } = await dialled(world);
+  await reliable(world, invite, 183, 1, {
+    tag: 'a',
+    headers: [['Record-Route', `<sip:far.example;lr>, <sip:${PEER.host}:${PEER.port};lr>`]],
+    contact: '<sip:branch@far.example:5099>',
+  });
+  const prack = world.peer.last('PRACK');
+  assert.is(prack.requestUri.toString(), 'sip:branch@far.example:5099');
+  assert.equal(prack.routes.map(String), [`<sip:${PEER.host}:${PEER.port};lr>`, '<sip:far.example;lr>']);
+  assert.is(prack.from.tag, invite.from.tag);
+});
+
 test('an 18x that is not reliable gets no PRACK: no Require, or no RSeq', async () => {
   const world = await makeWorld();
   const { invite } = await dialled(world);
