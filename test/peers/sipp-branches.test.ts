@@ -59,7 +59,7 @@ async function dial(
   return stage.logged(user);
 }
 
-const soon = { timeout: 2000 };
+const soon = { timeout: 4000 };
 
 /** A reliable response (RFC 3262 3). */
 const reliable = (
