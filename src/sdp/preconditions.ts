@@ -194,7 +194,3 @@ export function unmetLines(table: QosTable): readonly Line[] {
     return direction === 'none' ? [] : [attribute('des', `${QOS} failure ${name} ${direction}`)];
   });
 }
-
-/** A description that names failed conditions: whether the peer refused ours (RFC 3312 8). */
-export const namesFailure = ({ desired }: QosLines): boolean =>
-  desired.some(({ strength }) => strength === 'failure' || strength === 'unknown');
