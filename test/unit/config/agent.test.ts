@@ -292,6 +292,43 @@ test('a PORT that is none is refused', async () => {
   assert.is(problems[0]?.key, 'web.listen');
 });
 
+test('buttons, groups and the door: rows of the file or of the owner, judged together', async () => {
+  const file = `profile = "sip"
+[[buttons]]
+name = "bell"
+target = "family"
+input = "/dev/input/event0"
+key = 28
+[[groups]]
+name = "family"
+targets = ["sip:a@b.example"]
+[door]
+code = "42#"
+output = "file:/sys/class/gpio/gpio17/value"
+`;
+  const { config, settings } = await load(file);
+  assert.equal(config.groups, [{ name: 'family', targets: ['sip:a@b.example'], seconds: 20 }]);
+  assert.is(config.buttons[0]?.key, 28);
+  assert.is(settings.origins.get('door.code')?.secret, true);
+  const owner = await load(file, { owner: { buttons: [{ name: 'bell', target: '112' }] } });
+  assert.equal(
+    owner.config.buttons.map(({ name, target }) => [name, target]),
+    [['bell', '112']],
+  );
+  const twice =
+    'profile = "sip"\n[[buttons]]\nname = "a"\ntarget = "1"\n[[buttons]]\nname = "a"\ntarget = "2"\n';
+  for (const [text, key] of [
+    [twice, 'buttons'],
+    ['profile = "sip"\n[door]\ncode = "1"\n', 'door.output'],
+    ['profile = "sip"\n[door]\ncode = "x"\noutput = "file:/a"\n', 'door.code'],
+    ['profile = "sip"\n[[buttons]]\nname = "a"\n', 'buttons[0].target'],
+    ['profile = "sip"\n[emergency]\nlatitude = 1.5\n', 'emergency.latitude'],
+    ['profile = "sip"\n[emergency]\ncivic = ["town=X"]\n', 'emergency.civic[0]'],
+    ['profile = "sip"\n[call]\ndnd_hours = "22-7"\n', 'call.dnd_hours'],
+  ] as const)
+    assert.is((await problemsOf(load(text)))[0]?.key, key, text);
+});
+
 test('docs/config.md is what the schema says', () => {
   assert.is(readFileSync('docs/config.md', 'utf8'), configDocument());
 });
