@@ -44,7 +44,8 @@ static tm_engine_status open_sockets(tm_session *session, const char *address, u
   if (getrandom(&start, sizeof start, 0) != sizeof start) start = 0;
   int code = tm_socket_pair_open(&local, from, to, start, sockets);
   if (code == 0) {
-    session->family = local.storage.ss_family;
+    // Once, before other threads know the stream.
+    if (session->family == AF_UNSPEC) session->family = local.storage.ss_family;
     if (session->kind->prepare) {
       session->kind->prepare(session, sockets->rtp);
       session->kind->prepare(session, sockets->rtcp);
