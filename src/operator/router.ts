@@ -190,7 +190,9 @@ export class Router {
   #terminate(server: ServerTransaction, caller: Caller | undefined, origin: Origin, called: Uri): void {
     const { request } = server;
     const { location, accounts, policy, events } = this.#deps;
-    const gruu = location.byGruu(request.requestUri);
+    // A device without GRUU is named by its contact (a call that is handed from device to device).
+    const at = request.requestUri;
+    const gruu = location.byGruu(at) ?? location.byContact(isSipUri(at) ? at.withoutParam('ob') : at);
     const { psap } = policy.settings;
     const outside =
       psap !== undefined && accounts.byIdentity(called).length === 0 && sameIdentity(called, psap);
@@ -205,13 +207,14 @@ export class Router {
       callBack: isCallBack(request, origin, policy.settings),
       onDialog: (response, flow) => {
         this.#whereabouts.note(response.callId, response.to.tag, flow);
-        events.ledger.answered(request, server.flow, response, flow);
+        events.ledger.answered(request, caller?.account, response, flow);
       },
       onEnd: () => {
         this.#setups.delete(server);
         events.ledger.settled(request);
       },
     });
+    events.ledger.invited(request, caller?.account);
     this.#whereabouts.note(request.callId, request.from.tag, server.flow);
     this.#setups.set(server, setup);
     if (outside) setup.send(called);

@@ -3,6 +3,7 @@ import { Signal } from '#src/base/events.ts';
 import type { DialogInfoEntry, DialogParty, NamedUri } from '#src/services/dialog-info/dialog-info.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
+import { isSipUri } from '#src/sip/message/uri.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import { type Account, sameIdentity } from '../accounts.ts';
 import type { Binding, Location } from '../location.ts';
@@ -26,7 +27,8 @@ const ANONYMOUS: NamedUri = { uri: 'sip:anonymous@anonymous.invalid' };
 const EARLY_DIALOG_TERMINATED = 199;
 
 export class DialogLedger {
-  readonly onChange = new Signal<void>();
+  /** True: somebody is about to lose a dialog, and should hear of it before. */
+  readonly onChange = new Signal<boolean>();
   readonly #location: Location;
   readonly #known = new Map<string, Known>();
 
@@ -34,23 +36,32 @@ export class DialogLedger {
     this.#location = location;
   }
 
-  /** A 1xx or 2xx with a tag to an INVITE that came over `from`; it came back over `flow`. */
-  answered(invite: SipRequest, from: Flow, response: SipResponse, flow: Flow): void {
+  /** An INVITE that takes the place of a dialog is told at once: whoever has that dialog is about to lose it. */
+  invited(invite: SipRequest, account: Account | undefined): void {
+    if (invite.method !== 'INVITE' || !invite.headers.has('Replaces')) return;
+    const tags = { from: invite.from.tag ?? '', to: '' };
+    this.#known.set(keyOf(invite.callId, tags.from, ''), this.#make(invite, account, tags, undefined));
+    this.onChange.emit(true);
+  }
+
+  /** A 1xx or 2xx with a tag to an INVITE of this account, if it is one of ours; it came over `flow`. */
+  answered(invite: SipRequest, caller: Account | undefined, response: SipResponse, flow: Flow): void {
     const { callId } = invite;
     const tags = { from: invite.from.tag ?? '', to: response.to.tag ?? '' };
     if (invite.method !== 'INVITE' || response.status <= 100 || tags.to === '') return;
     const key = keyOf(callId, tags.from, tags.to);
     if (response.status === EARLY_DIALOG_TERMINATED) {
-      if (this.#known.delete(key)) this.onChange.emit();
+      if (this.#known.delete(key)) this.onChange.emit(false);
       return;
     }
-    const known = this.#known.get(key) ?? this.#make(invite, from, tags, flow);
+    this.#known.delete(keyOf(callId, tags.from, ''));
+    const known = this.#known.get(key) ?? this.#make(invite, caller, tags, { response, flow });
     this.#known.set(key, known);
     if (response.isSuccess) {
       known.confirmed = true;
       this.#drop((each) => each !== known && !each.confirmed && sameInvite(each, known));
     }
-    this.onChange.emit();
+    this.onChange.emit(false);
   }
 
   /** The INVITE is over: what is early now will not be confirmed. */
@@ -58,7 +69,7 @@ export class DialogLedger {
     const gone = this.#drop(
       (each) => !each.confirmed && each.callId === callId && each.caller.tag === from.tag,
     );
-    if (gone) this.onChange.emit();
+    if (gone) this.onChange.emit(false);
   }
 
   /** A BYE passed. */
@@ -67,7 +78,7 @@ export class DialogLedger {
     const gone = this.#drop(
       (each) => each.callId === callId && tags.includes(each.caller.tag) && tags.includes(each.called.tag),
     );
-    if (gone) this.onChange.emit();
+    if (gone) this.onChange.emit(false);
   }
 
   /** Those of everybody who shares an identity with this account. */
@@ -78,9 +89,15 @@ export class DialogLedger {
     ]);
   }
 
-  #make(invite: SipRequest, from: Flow, tags: { from: string; to: string }, flow: Flow): Known {
-    const caller = this.#location.byFlow(from);
-    const called = this.#location.byFlow(flow);
+  #make(
+    invite: SipRequest,
+    account: Account | undefined,
+    tags: { from: string; to: string },
+    answer: { readonly response: SipResponse; readonly flow: Flow } | undefined,
+  ): Known {
+    // A large INVITE comes over another connection than the registration.
+    const caller = this.#at(invite);
+    const called = answer && (this.#location.byFlow(answer.flow) ?? this.#at(answer.response));
     const hidden = invite.privacy.some((value) => value !== 'none');
     const reference = invite.typed('Replaces');
     const replaces =
@@ -90,7 +107,7 @@ export class DialogLedger {
     return {
       callId: invite.callId,
       caller: {
-        ...{ account: caller?.account, binding: caller, tag: tags.from },
+        ...{ account: account ?? caller?.account, binding: caller, tag: tags.from },
         shown: hidden ? ANONYMOUS : named(invite.assertedIdentities[0] ?? invite.from),
       },
       called: {
@@ -100,6 +117,14 @@ export class DialogLedger {
       replaces,
       confirmed: false,
     };
+  }
+
+  #at({ contacts }: SipRequest | SipResponse): Binding | undefined {
+    const uri = contacts[0]?.uri;
+    if (!uri) return undefined;
+    const gruu = this.#location.byGruu(uri);
+    // RFC 5626 4.3: `ob` says only which flow a request is to take.
+    return gruu ?? this.#location.byContact(isSipUri(uri) ? uri.withoutParam('ob') : uri);
   }
 
   #drop(which: (known: Known) => boolean): boolean {
@@ -115,8 +140,9 @@ function entry(known: Known, direction: 'initiator' | 'recipient'): DialogInfoEn
   return {
     // The same dialog is there twice when the number calls itself.
     id: `${direction === 'initiator' ? 'i' : 'r'}-${keyOf(callId, caller.tag, called.tag)}`,
-    ...{ callId, localTag: own.tag, remoteTag: other.tag, direction },
-    state: confirmed ? 'confirmed' : 'early',
+    ...{ callId, direction },
+    ...(called.tag === '' ? {} : { localTag: own.tag, remoteTag: other.tag }),
+    state: confirmed ? 'confirmed' : called.tag === '' ? 'trying' : 'early',
     ...(replaces && direction === 'initiator' ? { replaces } : {}),
     local: party(own),
     remote: party(other),

@@ -54,7 +54,7 @@ export class EventPackages {
       dialog: this.#notifier('dialog'),
       'message-summary': this.#notifier('message-summary'),
     };
-    this.ledger.onChange.on(() => this.#tellDialogs());
+    this.ledger.onChange.on((urgent) => this.#tellDialogs(urgent));
   }
 
   #notifier(event: EventPackage): Notifier {
@@ -144,18 +144,19 @@ export class EventPackages {
     return { contentType: SUMMARY_TYPE, body: writeSummary(summary) };
   }
 
-  #tellDialogs(): void {
+  #tellDialogs(urgent: boolean): void {
     if (this.#notifiers.dialog.subscriptions.length === 0) return;
-    if (this.#pause) {
+    if (this.#pause && !urgent) {
       this.#owed = true;
       return;
     }
     this.#notifiers.dialog.notifyAll();
+    this.#pause?.cancel();
     this.#pause = this.#deps.clock.after(PAUSE, () => {
       this.#pause = undefined;
       const owed = this.#owed;
       this.#owed = false;
-      if (owed) this.#tellDialogs();
+      if (owed) this.#tellDialogs(false);
     });
   }
 }

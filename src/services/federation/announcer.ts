@@ -2,6 +2,7 @@
 import type { Clock, Timer } from '#src/base/clock.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
 import type { CallManager } from '#src/call/manager.ts';
+import type { DialogName } from '#src/call/replaces.ts';
 import { Notifier, type NotifyBody, type ServerSubscription } from '#src/sip/event/notifier.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Target } from '#src/sip/transport/address.ts';
@@ -44,6 +45,7 @@ export class Announcer {
   readonly #off: () => void;
   #pause: Timer | undefined;
   #owed = false;
+  #foretold: DialogInfoEntry | undefined;
 
   constructor(parts: AnnouncerParts) {
     this.#parts = parts;
@@ -80,12 +82,25 @@ export class Announcer {
     for (const each of this.#notifier.subscriptions) each.terminate('deactivated');
   }
 
-  /** As PUBLISH and NOTIFY tell them now. */
+  /**
+   * What an INVITE that leaves next will make: whoever has the dialog it replaces hears of it before the far end hangs up
+   * there. It gives way to the call's own entry.
+   */
+  foretell(replaces: DialogName): void {
+    if (this.subscribers === 0) return;
+    const id = `next-${replaces.callId}`;
+    this.#foretold = { id, state: 'trying', direction: 'initiator', replaces, local: {}, remote: {} };
+    for (const each of this.#notifier.subscriptions) each.notify();
+    this.#foretold = undefined;
+  }
+
+  /** As they are told now. */
   get entries(): readonly DialogInfoEntry[] {
     const { calls, home } = this.#parts;
     const { uri } = home.contact({ privacy: false });
     const target = { uri: uri.toString(), params: { '+sip.instance': `"<${home.instance}>"` } };
-    return calls.live.flatMap((call) => ownEntries(call, target));
+    const own = calls.live.flatMap((call) => ownEntries(call, target));
+    return this.#foretold ? [...own, this.#foretold] : own;
   }
 
   #changed(): void {

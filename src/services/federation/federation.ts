@@ -151,6 +151,8 @@ export class Federation {
   pull(id: string): Call {
     const seen = this.#seen.find(({ call }) => call.id === id);
     const offer = this.#offered(id, seen);
+    const replaced = offer?.name ?? seen?.name;
+    if (replaced && (offer || seen?.call.pullable)) this.#announcer.foretell(replaced);
     const taken = offer && this.#offers.pull(offer.row.id);
     if (taken) return taken;
     if (!seen) throw unknown(id);

@@ -65,9 +65,9 @@ export class Push {
     this.#running.set(id, client);
     const end = (): void => void this.#running.delete(id);
     client.onOver.on(end);
-    call.onEnded.on(() => {
-      this.#leaving.delete(id);
-      client.stop();
+    call.onEnded.on(({ end: { by } }) => {
+      // The far end's BYE may overtake what the other device tells.
+      if (this.#leaving.delete(id) && by === 'remote') note(call, { instance, state: 'done' });
     });
     client.onProgress.on(({ status }) => note(call, { instance, state: 'ringing', status }));
     client.onOutcome.on((outcome) => this.#concluded(call, instance, outcome));
