@@ -4,6 +4,7 @@ import { TandemError } from '#src/base/errors.ts';
 import { Params } from '#src/sip/message/params.ts';
 import { escapeUser, parseUri, SipUri, TelUri, type Uri } from '#src/sip/message/uri.ts';
 import { globalNumber, numberingPlan } from './numbering-plans.ts';
+import { plainDigits } from './plain-digits.ts';
 
 export interface DialingRules {
   /** `ims` dials numbers as tel URIs, `sip` as users of the registrar. */
@@ -32,7 +33,7 @@ export function dialTarget(input: string, rules: DialingRules): Uri {
   }
   const host = bareHost(text, rules);
   if (host) return host;
-  const number = worldwide(text, rules);
+  const number = worldwide(plainDigits(text), rules);
   if (GLOBAL_NUMBER.test(number) || LOCAL_NUMBER.test(number)) return fromNumber(input, number, rules);
   return fromName(input, text, rules);
 }

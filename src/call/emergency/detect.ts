@@ -1,6 +1,7 @@
 // Whether what an owner dials is an emergency number, in whatever form (24.229 5.1.6.1, RFC 5031; MD-2.6b).
 import { isIP } from 'node:net';
 import { parseUri, SipUri, TelUri, UrnUri } from '#src/sip/message/uri.ts';
+import { plainDigits } from '../plain-digits.ts';
 import { EVERYWHERE, numbersOf } from './numbers.ts';
 
 export interface EmergencyRules {
@@ -19,12 +20,14 @@ export interface Emergency {
 
 /** What people write between digits. */
 const SEPARATORS = /[\s().\-/]/g;
-const MOST_INPUT = 512;
+/** `#` to send, as on a desk telephone, and pauses. */
+const TRAILERS = /[#,;]+$/;
 const SOS = /^service:sos(?:\.[a-z0-9.-]+)?$/i;
 
 export function emergencyOf(input: string, rules: EmergencyRules): Emergency | undefined {
-  const text = input.trim();
-  if (text === '' || text.length > MOST_INPUT) return undefined;
+  // However long: what follows a number in an address must not hide it.
+  const text = plainDigits(input).trim();
+  if (text === '') return undefined;
   if (/^urn:/i.test(text)) return fromUrn(text);
   const number = numberOf(text, rules);
   if (number === undefined) return undefined;
@@ -52,12 +55,14 @@ function numberOf(text: string, rules: EmergencyRules): string | undefined {
     const address = parseUri(`sip:${text}`);
     return address.ok && address.value instanceof SipUri ? ofSip(address.value, rules) : undefined;
   }
-  return text.replace(SEPARATORS, '');
+  // `10.1.1.1` is an intercom, not 10111.
+  return isIP(text) === 0 ? text.replace(SEPARATORS, '').replace(TRAILERS, '') : undefined;
 }
 
 /** At another device on the LAN a short number may be somebody's name; the numbers of the whole world may not. */
 function ofSip(uri: SipUri, { domain }: EmergencyRules): string | undefined {
-  const user = decode(uri.user?.split(';')[0] ?? '').replace(SEPARATORS, '');
+  const [digits = ''] = plainDigits(decode(uri.user ?? '')).split(';');
+  const user = digits.replace(SEPARATORS, '').replace(TRAILERS, '');
   const isNumber = uri.params.get('user')?.toLowerCase() === 'phone';
   const isDevice = isIP(uri.host) !== 0 && uri.host !== domain && !isNumber;
   return isDevice && !EVERYWHERE.includes(user) ? undefined : user;

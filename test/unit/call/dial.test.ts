@@ -29,6 +29,8 @@ const address = (text: string): NameAddr => {
 for (const [input, rules, expected] of [
   ['+46701234567', IMS, 'tel:+46701234567'],
   [' +46 (70) 123-45.67 ', IMS, 'tel:+46701234567'],
+  ['\u202A+46\u201170\u202C', IMS, 'tel:+4670'],
+  ['\u0660\u0667\u0660', IMS, 'tel:070;phone-context=op.example'],
   ['0701234567', IMS, 'tel:0701234567;phone-context=op.example'],
   ['*21#', IMS, 'tel:*21#;phone-context=op.example'],
   ['tel:+46-70-123', IMS, 'tel:+4670123'],
