@@ -12,10 +12,10 @@ export const plainDigits = (text: string): string =>
     .normalize('NFKC')
     .replace(INVISIBLE, '')
     .replace(DASHES, '-')
-    .replace(OTHER_DIGITS, (digit) => String(valueOf(digit)));
+    .replace(OTHER_DIGITS, (digit) => String(digitValue(digit)));
 
 /** The ten digits of a script stand in a row, zero first (Unicode 4.6). */
-function valueOf(digit: string): number {
+function digitValue(digit: string): number {
   const code = digit.codePointAt(0) ?? 0;
   let before = 0;
   while (DIGIT.test(String.fromCodePoint(code - before - 1))) before += 1;
