@@ -7,11 +7,15 @@ export type { Element } from '@xmldom/xmldom';
 /** Entities could make a small document large, and document types could name files. */
 const DECLARATION = /<!(?:DOCTYPE|ENTITY)/i;
 
+/** Every element has a table of the namespaces in force: many of them within each other would cost their square. */
+const MOST_NAMESPACES = 2_000;
+
 /** The root of a well-formed document; the error is a sentence on what is wrong with it. Never throws. */
 export function parseXml(body: Buffer, limits: { readonly octets: number }): Result<Element, string> {
   if (body.length > limits.octets) return err(`larger than ${limits.octets} octets`);
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
   if (DECLARATION.test(text)) return err('a document type declaration is refused');
+  if (text.split('xmlns').length > MOST_NAMESPACES) return err('too many namespaces');
   try {
     // xmldom throws on malformed input, as this handler asks it to.
     const document = new DOMParser({ onError: onErrorStopParsing }).parseFromString(text, 'text/xml');

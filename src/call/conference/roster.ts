@@ -25,6 +25,8 @@ interface Entry {
 }
 
 const MOST_USERS = 500;
+/** Of one user: partial documents must not fill the memory. */
+const MOST_ENDPOINTS = 40;
 const MOST_NAME = 128;
 
 export class Roster {
@@ -89,6 +91,7 @@ export class Roster {
 
 function takeEndpoint(entry: Entry, endpoint: ConferenceEndpoint): void {
   if (endpoint.state === 'deleted') entry.endpoints.delete(endpoint.entity);
+  else if (!entry.endpoints.has(endpoint.entity) && entry.endpoints.size >= MOST_ENDPOINTS) return;
   else if (endpoint.state === 'full' || endpoint.status !== undefined)
     entry.endpoints.set(endpoint.entity, endpoint.status);
 }

@@ -44,6 +44,11 @@ export const notAllowed = (to: string): TandemError =>
     detail: { to },
   });
 
+export const emergencyIsDialled = (to: string): TandemError =>
+  new TandemError('caller', 'call.emergency', 'Nobody is passed on to the emergency services. Call them.', {
+    detail: { to },
+  });
+
 export const emergencyFailed = (cause?: unknown): TandemError =>
   new TandemError(
     'network',

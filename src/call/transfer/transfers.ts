@@ -5,6 +5,7 @@ import type { SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { Call } from '../call.ts';
 import { dialTarget } from '../dial.ts';
+import { dialledEmergency, emergencyIsDialled, NO_EMERGENCY, notAllowed } from '../emergency/rules.ts';
 import { emergencyStays } from '../floor.ts';
 import type { CallManager } from '../manager.ts';
 import { isNamed } from '../replaces.ts';
@@ -40,11 +41,19 @@ export class Transfers {
     calls.onInDialog = (incoming, call) => this.#take(incoming, call);
   }
 
-  /** `to`: somebody who is called anew. Throws TandemError `call.unknown`, `call.state`, `call.target`, `call.transfer-running`. */
+  /** `to`: somebody who is called anew. Throws TandemError `call.unknown`, `call.state`, `call.target`, `call.emergency`, `call.transfer-running`. */
   blind(id: string, to: string): Call {
-    const { profile, domain } = this.#world.line;
+    const { line, config } = this.#world;
+    const { profile, domain } = line;
+    const { country } = config;
     const call = this.#active(id);
-    const target = dialTarget(to, { profile, ...(domain === undefined ? {} : { domain }) });
+    const emergency = config.emergency ?? NO_EMERGENCY;
+    if (dialledEmergency(to, line, emergency)) {
+      // The other side would call from where it is, and as itself: no help comes here.
+      this.#world.alarm?.();
+      throw emergency.allowed ? emergencyIsDialled(to) : notAllowed(to);
+    }
+    const target = dialTarget(to, { profile, country, ...(domain === undefined ? {} : { domain }) });
     return this.#begin(call, { target });
   }
 

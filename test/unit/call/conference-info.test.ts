@@ -71,6 +71,20 @@ test('partial ones change, add and take away; in order', () => {
   assert.equal(roster.participants, []);
 });
 
+test('partial documents that name ever more endpoints of one user do not fill the memory', () => {
+  const roster = new Roster();
+  taken(roster, document(`<users>${user('sip:a@x', endpoint('on-hold', 'full', 'sip:a0'))}</users>`));
+  for (let version = 2; version < 20; version += 1) {
+    const more = Array.from({ length: 100 }, (_, at) => endpoint('pending', 'full', `sip:${version}-${at}`));
+    const inside = `<users state="partial">${user('sip:a@x', more.join(''), 'partial')}</users>`;
+    assert.is(taken(roster, document(inside, `state="partial" version="${version}"`)), 'applied');
+  }
+  // An endpoint beyond the bound is not known: its `connected` changes nothing.
+  const late = user('sip:a@x', endpoint('connected', 'full', 'sip:19-99'), 'partial');
+  taken(roster, document(`<users state="partial">${late}</users>`, 'state="partial" version="20"'));
+  assert.is(roster.participants[0]?.state, 'on-hold');
+});
+
 test('a partial document before any full one is a gap', () => {
   const roster = new Roster();
   assert.is(taken(roster, document('<users/>', 'state="partial" version="0"')), 'gap');

@@ -57,6 +57,20 @@ const notify = (talk: Talk, refer: SipRequest, status: string, state: string): P
 
 const transferOf = (world: TestWorld, talk: Talk) => world.manager.get(talk.id)?.details.transfer;
 
+test('blind: the target is dialled by the rules of the country; nobody is passed on to the emergency services', async () => {
+  const { world, a } = await rig({ config: { country: 'SE' } });
+  for (const to of ['112', 'sip:112@anywhere.example', 'tel:112'])
+    assert.throws(
+      () => world.transfers.blind(a.id, to),
+      (error: unknown) => error instanceof TandemError && error.id === 'call.emergency',
+    );
+  await world.advance(5);
+  assert.is(world.peer.requests('REFER').length, 0);
+  world.transfers.blind(a.id, 'tel:070-1234567');
+  await world.advance(5);
+  assert.is(world.peer.last('REFER').header('Refer-To'), '<tel:+46701234567>');
+});
+
 test('blind: REFER in the dialog; the target rings, answers; our leg gets its BYE', async () => {
   const { world, a } = await rig();
   world.transfers.blind(a.id, 'sip:carol@example.com');
