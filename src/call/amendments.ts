@@ -1,6 +1,8 @@
 // What is changed in an INVITE that met a refusal before it goes out once more (RFC 3261 8.1.3.5, 26.114 6.2.1a.2).
 
 export const AMENDMENTS = [
+  /** The description with our address of the other IP family, where the far end names that as the reason (RFC 3261 20.43). */
+  'other-family',
   /** The description as RTP/AVP alone, without capability negotiation or encryption that is not a must. */
   'plain',
   /** Without video. */
@@ -28,9 +30,9 @@ export const AMENDMENT_TABLE: readonly AmendmentRow[] = [
   { status: 415, try: ['no-parts'], clause: 'RFC 3261 8.1.3.5, 21.4.13' },
   { status: 416, try: ['sip-uri'], clause: 'RFC 3261 8.1.3.5, 21.4.14' },
   { status: 420, try: ['no-conditions', 'no-extensions'], clause: 'RFC 3261 8.1.3.5, 21.4.15' },
-  { status: 488, try: ['plain', 'no-video'], clause: 'RFC 3261 21.4.26, 26.114 6.2.1a.2' },
+  { status: 488, try: ['other-family', 'plain', 'no-video'], clause: 'RFC 3261 21.4.26, 26.114 6.2.1a.2' },
   { status: 580, try: ['no-conditions'], clause: 'RFC 3312 8' },
-  { status: 606, try: ['plain', 'no-video'], clause: 'RFC 3261 21.6.4, 26.114 6.2.1a.2' },
+  { status: 606, try: ['other-family', 'plain', 'no-video'], clause: 'RFC 3261 21.6.4, 26.114 6.2.1a.2' },
 ];
 
 export const amendmentsFor = (status: number): readonly Amendment[] =>

@@ -83,6 +83,23 @@ export class CallMediaSet {
     return this.#local(address);
   }
 
+  /**
+   * Ports and devices anew, at an address of any family, while nothing is agreed. Undefined: the call ended meanwhile.
+   * Throws `media.ports`, `media.address`; there are no ports then.
+   */
+  async reopen(address: string): Promise<LocalMedia | undefined> {
+    const hasVideo = this.picture.ports !== undefined;
+    this.#round += 1;
+    const round = this.#round;
+    await Promise.all([this.sound.release(), this.picture.close()]);
+    if (round !== this.#round) return undefined;
+    this.#audio = this.sound.open(address);
+    this.#address = address;
+    this.sound.attach();
+    if (hasVideo) this.openVideo();
+    return this.#local(address);
+  }
+
   /** Takes the video's ports beside those of the audio. False when there are none: the call goes on without video. */
   openVideo(): boolean {
     if (this.#address === undefined || !this.#world.config.video) return false;

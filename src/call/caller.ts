@@ -1,5 +1,5 @@
 // The calling side of a call: INVITE, its forks, CANCEL, the 2xx (RFC 3261 13.2, 9.1; IR.92 2.2.5).
-import type { TandemError } from '#src/base/errors.ts';
+import { TandemError } from '#src/base/errors.ts';
 import { randomToken } from '#src/base/random.ts';
 import { asksToRegister } from '#src/ims/alternative-service.ts';
 import type { MediaWish, OfferOptions } from '#src/sdp/capabilities.ts';
@@ -9,6 +9,7 @@ import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Incoming, Sending } from '#src/sip/ua/user-agent.ts';
+import type { Amendment } from './amendments.ts';
 import { sdpBytes } from './body.ts';
 import type { CallMediaSet } from './call-media.ts';
 import type { DialogSet, Leg } from './dialogs.ts';
@@ -18,7 +19,7 @@ import { failureDetails, failureError } from './failure-details.ts';
 import { lineSending } from './headers.ts';
 import { inviteRequest } from './invite.ts';
 import { InviteDraft } from './invite-draft.ts';
-import { mediaAddress, newOffers } from './offers.ts';
+import { mediaAddress, newOffers, otherFamilyAddress } from './offers.ts';
 import type { OutgoingCall } from './outgoing-call.ts';
 import { hides } from './privacy.ts';
 import { releaseCause } from './release-cause.ts';
@@ -32,6 +33,8 @@ const RINGING_FREED = 199;
 const SERVER_TIMEOUT = 504;
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
+/** These change the description itself. */
+const DESCRIBED_ANEW: readonly Amendment[] = ['plain', 'no-video', 'no-conditions'];
 
 export class CallerRole {
   readonly #world: CallWorld;
@@ -44,11 +47,15 @@ export class CallerRole {
   readonly #draft: InviteDraft;
   #way: Flow | Target | undefined;
   #targets: readonly Target[] | undefined;
+  /** In our description. */
+  #address = '';
   #offers: OfferAnswer | undefined;
   #options: OfferOptions = {};
   #sending: Sending | undefined;
   /** Of the last answer. */
   #flow: Flow | undefined;
+  /** One INVITE was refused, the next is not yet sent. */
+  #isBetween = false;
   #over = false;
 
   constructor(
@@ -118,7 +125,8 @@ export class CallerRole {
   }
 
   #send(way: Flow | Target, targets: readonly Target[] | undefined): void {
-    const local = this.#media.open(mediaAddress(this.#world, way));
+    this.#address = mediaAddress(this.#world, way);
+    const local = this.#media.open(this.#address);
     this.#media.sound.attach();
     if (this.#outgoing.video && this.#media.openVideo()) this.#draft.video = shownDirection(this.#world);
     this.#way = way;
@@ -205,15 +213,41 @@ export class CallerRole {
     const before = this.#offers;
     const way = this.#way;
     if (!before || !way || this.#over) return false;
-    const amended = this.#draft.amend(response, before.mayRetryPlain);
+    const other = otherFamilyAddress(this.#world, this.#address);
+    const amended = this.#draft.amend(response, {
+      plain: before.mayRetryPlain,
+      family: other !== undefined,
+    });
     if (!amended) return false;
     this.#early.forget();
-    if (amended === 'plain' || amended === 'no-video' || amended === 'no-conditions') {
-      const local = this.#media.open(mediaAddress(this.#world, way));
+    if (amended === 'other-family') {
+      if (other !== undefined) this.#readdress(other, way, response);
+    } else if (DESCRIBED_ANEW.includes(amended)) {
+      const local = this.#media.open(this.#address);
       this.#offers = newOffers(this.#world, local, way, this.#draft.conditions);
       this.#offer(this.#offers, { plain: amended === 'plain' });
     } else this.#offer(before, this.#options);
     return true;
+  }
+
+  /** The same call with media at another address of ours, of the other IP family. */
+  #readdress(address: string, way: Flow | Target, response: SipResponse): void {
+    this.#isBetween = true;
+    this.#media
+      .reopen(address)
+      .then((local) => {
+        this.#isBetween = false;
+        if (!local || this.#over) return;
+        this.#address = address;
+        if (!local.video) this.#draft.video = 'none';
+        this.#offers = newOffers(this.#world, local, way, this.#draft.conditions);
+        this.#offer(this.#offers, {});
+      })
+      .catch((cause: unknown) => {
+        this.#isBetween = false;
+        this.#media.onTrouble.emit(TandemError.from(cause, 'call.media'));
+        if (!this.#over) this.#refused(response);
+      });
   }
 
   #refused(response: SipResponse): void {
@@ -234,7 +268,7 @@ export class CallerRole {
   #unencrypted(status: number): { readonly error?: TandemError } {
     const way = this.#way;
     if (!NOT_ACCEPTABLE.includes(status) || !way) return {};
-    return wantedPolicy(this.#world, mediaAddress(this.#world, way)) === 'required'
+    return wantedPolicy(this.#world, this.#address) === 'required'
       ? { error: notEncrypted('this device demands it and the other side does not take it') }
       : {};
   }
@@ -300,7 +334,7 @@ export class CallerRole {
   cancel(event: CallEvent): void {
     this.#over = true;
     this.#media.sound.tone('none');
-    if (this.#sending) this.#sending.cancel(releaseCause(this.#world.line, event));
+    if (this.#sending && !this.#isBetween) this.#sending.cancel(releaseCause(this.#world.line, event));
     else this.#call.dispatch('failed');
   }
 

@@ -10,6 +10,16 @@ import type { VideoWish } from './video-policy.ts';
 
 const BAD_EXTENSION = 420;
 const TAG = 'precondition';
+/** RFC 3261 20.43: incompatible network address formats. */
+const ADDRESS_FORMAT = 301;
+
+/** What could be changed beside the draft. */
+export interface Alternatives {
+  /** The description can be written without capability negotiation and encryption. */
+  readonly plain: boolean;
+  /** This host has an address of the other IP family. */
+  readonly family: boolean;
+}
 
 export class InviteDraft {
   target: Uri;
@@ -18,6 +28,7 @@ export class InviteDraft {
   without: readonly string[] = [];
   video: VideoWish = 'none';
   conditions: PreconditionPolicy;
+  #familyTried = false;
   readonly #domain: string | undefined;
   /** What a header field of this call requires can't be left out. */
   readonly #required: readonly string[];
@@ -37,8 +48,9 @@ export class InviteDraft {
   }
 
   /** What is changed for the next try; undefined: nothing is left to be changed. */
-  amend(response: SipResponse, mayBePlain: boolean): Amendment | undefined {
-    const wanted = amendmentsFor(response.status).find((each) => this.#may(each, response, mayBePlain));
+  amend(response: SipResponse, others: Alternatives): Amendment | undefined {
+    const wanted = amendmentsFor(response.status).find((each) => this.#may(each, response, others));
+    if (wanted === 'other-family') this.#familyTried = true;
     if (wanted === 'no-conditions') this.conditions = 'off';
     if (wanted === 'no-video') this.video = 'none';
     if (wanted === 'no-parts') this.parts = [];
@@ -47,10 +59,17 @@ export class InviteDraft {
     return wanted;
   }
 
-  #may(amendment: Amendment, { status, unsupported }: SipResponse, mayBePlain: boolean): boolean {
+  #may(amendment: Amendment, response: SipResponse, others: Alternatives): boolean {
+    const { status, unsupported } = response;
     switch (amendment) {
+      case 'other-family':
+        return (
+          others.family &&
+          !this.#familyTried &&
+          response.typed('Warning').some(({ code }) => code === ADDRESS_FORMAT)
+        );
       case 'plain':
-        return mayBePlain;
+        return others.plain;
       case 'no-video':
         return this.video !== 'none';
       case 'no-conditions':

@@ -8,7 +8,7 @@ import type { LocalMedia, VideoCapabilities } from '#src/sdp/capabilities.ts';
 import { OfferAnswer, type OfferFault } from '#src/sdp/offer-answer.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
-import { isLoopback, type Target } from '#src/sip/transport/address.ts';
+import { familyOf, isLoopback, type Target } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Refusal } from './facts.ts';
 import { warningHeader } from './headers.ts';
@@ -63,6 +63,19 @@ export function mediaAddress(world: CallWorld, way: Flow | Target, offer?: Buffe
   const { host } = world.ua.transport.localContact({ transport: 'udp', host: wanted, port: 0 });
   const reaches = isIP(host) === isIP(wanted) && (isLoopback(wanted) || !isLoopback(host));
   return reaches ? host : usual;
+}
+
+/** Addresses of documentation (RFC 5737, RFC 3849): the way that leads anywhere leads there. Nothing is sent to them. */
+const ANYWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+const HERE = { 4: '127.0.0.1', 6: '::1' } as const;
+
+/** Our address of the other IP family; undefined: there is none, or which address is used was configured. */
+export function otherFamilyAddress(world: CallWorld, usual: string): string | undefined {
+  if (world.config.media.address !== 'auto' || isIP(usual) === 0) return undefined;
+  const family = familyOf(usual) === 4 ? 6 : 4;
+  const remote = (isLoopback(usual) ? HERE : ANYWHERE)[family];
+  const { host } = world.ua.transport.localContact({ transport: 'udp', host: remote, port: 0 });
+  return isIP(host) === family && isLoopback(host) === isLoopback(usual) ? host : undefined;
 }
 
 /** Where the first audio line of an offer is received. */

@@ -43,6 +43,8 @@ export class Sound {
   #plays = false;
   #captures = false;
   #tone: Tone = 'none';
+  /** The stream before this one. */
+  #released: Promise<void> | undefined;
   #final: CallAudioSnapshot | undefined;
   #finalStats: StreamStats | undefined;
   #tail: { readonly timer: Timer; readonly end: () => void } | undefined;
@@ -208,6 +210,19 @@ export class Sound {
     return this.#stream && this.#agreement ? this.#stream.stats() : this.#finalStats;
   }
 
+  /** Gives ports and devices back before anything was agreed; they can be taken anew, also those of the other IP family. */
+  async release(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#plays = false;
+    this.#captures = false;
+    this.#tone = 'none';
+    this.#agreement = undefined;
+    this.#last = undefined;
+    this.#released = stream?.close();
+    await this.#released;
+  }
+
   /** Gives ports and devices back, after the busy tone if that is due; the playback file is whole afterwards. */
   async close(busy: boolean): Promise<void> {
     this.#final = this.snapshot;
@@ -215,7 +230,7 @@ export class Sound {
     const stream = this.#stream;
     if (busy && this.#plays && this.#isHeard) await this.#playBusy();
     this.#stream = undefined;
-    await stream?.close();
+    await Promise.all([stream?.close(), this.#released]);
   }
 
   async #playBusy(): Promise<void> {

@@ -426,4 +426,45 @@ test('[MD-2.2.3a] a password refused again and again ends the call, and is not t
   assert.equal([row.end?.label, row.end?.sip], ['failed', 407]);
 });
 
+const FORMATS = ['Warning: 301 sipp.example "Incompatible network address formats"'];
+
+/** `again`: the far end asks for the other IP family, by its Warning. */
+async function overSix(again: boolean): Promise<void> {
+  const own = await Stage.open({ ...ACCOUNT, address: 'auto' });
+  const six = sdp({ formats: '0' }).map((line) => (line.startsWith('c=') ? 'c=IN IP6 ::1' : line));
+  const steps = [
+    called({ checks: [contains('c=IN IP4 127.0.0.1')] }),
+    ...refuse(488, again ? { headers: FORMATS } : {}),
+    called({ checks: [contains('c=IN IP6 ::1'), has('CSeq', '2 INVITE')] }),
+    ...accept({ body: six }),
+    expect('BYE'),
+    send(reply(200)),
+  ];
+  try {
+    const call = await dial(
+      'six',
+      steps,
+      async ({ id }) => {
+        const { state } = await own.device.whenCall(
+          'an outcome',
+          (call) => call.id === id && (call.state === 'active' || call.state === 'ended'),
+        );
+        assert.is(state, 'active');
+        await own.device.act(id, 'hangup');
+      },
+      [],
+      own,
+    );
+    assert.is(call.end?.label, 'answered');
+  } finally {
+    await own.close();
+  }
+}
+
+test.proof('[MD-2.2.5d] 488 with Warning 301: once more with media of the other IP family', {
+  peers,
+  run: () => overSix(true),
+  control: () => overSix(false),
+});
+
 test.run();

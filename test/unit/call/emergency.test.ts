@@ -157,10 +157,15 @@ test('[MD-2.6b] allowed: the service URN in Request-URI and To, the native ident
   assert.is(invite.contentType?.value, 'application/sdp');
   assert.is(call.snapshot.remote.uri, 'urn:service:sos');
   await world.peer.reply(invite, 200, { body: sdp() });
-  assert.throws(
-    () => call.hold(),
-    (error: unknown) => TandemError.is(error, 'call.emergency-kept'),
-  );
+  const kept = (error: unknown): boolean => TandemError.is(error, 'call.emergency-kept');
+  assert.throws(() => call.hold(), kept);
+  // Neither is it passed on, by the owner nor by who answered it, nor drawn into a conference.
+  for (const action of [
+    () => world.transfers.blind(call.id, 'sip:bob@op.example'),
+    () => world.transfers.consultative(call.id, 'another'),
+    () => world.conferences.join(call.id, []),
+  ])
+    assert.throws(action, kept);
   assert.is(call.snapshot.state, 'active');
 });
 
