@@ -159,7 +159,7 @@ export class CallerRole {
       conditions,
       boundary: randomToken(this.#world.random),
     });
-    this.#sending = ua.send(
+    const sending = ua.send(
       request,
       {
         onProvisional: (response, flow) => {
@@ -169,6 +169,12 @@ export class CallerRole {
         onFinal: (response, flow) => {
           this.#flow = flow;
           this.#final(response);
+        },
+        onLate: (response, flow) => {
+          // Of a try that was amended since, the CSeq is gone: its ACK could not be made.
+          if (sending !== this.#sending) return;
+          this.#flow = flow;
+          this.#call.dispatch('answered', { response });
         },
         onFailure: (error) => this.#call.dispatch('failed', { error }),
       },
@@ -180,6 +186,7 @@ export class CallerRole {
           sent.headers.set('Contact', line.contact({ privacy: hides(privacy), to: flow }).toString()),
       },
     );
+    this.#sending = sending;
   }
 
   /** The INVITE as last sent: after a challenge it is another one. */

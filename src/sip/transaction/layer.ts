@@ -127,7 +127,7 @@ export class TransactionLayer {
 
   #receiveResponse(response: SipResponse, flow: Flow): void {
     const client = this.#clients.get(responseKey(response));
-    if (client) client.receive(response, flow);
+    if (client && !isLate(client, response)) client.receive(response, flow);
     else {
       this.counters.add('sip_stray_responses_total');
       this.onStrayResponse.emit({ response, flow });
@@ -183,3 +183,7 @@ export class TransactionLayer {
       .catch((error: unknown) => this.#options.log.debug({ err: error }, 'a refusal could not be sent'));
   }
 }
+
+/** 16.7: a proxy passes on a 2xx to an INVITE even after a refusal; no transaction has a row for it. */
+const isLate = (client: Client, response: SipResponse): boolean =>
+  client.state === 'completed' && client.request.method === 'INVITE' && response.isSuccess;

@@ -22,6 +22,11 @@ export interface SendingHandlers {
    */
   onFinal(response: SipResponse, flow: Flow): void;
   /**
+   * A 2xx to an INVITE outside a dialog that came within 64*T1 after its refusal, from a fork that answered all the same
+   * (RFC 3261 16.7): it wants its ACK and a BYE. Nobody listens for one without this.
+   */
+  onLate?(response: SipResponse, flow: Flow): void;
+  /**
    * No answer, and nothing left to try: `sip.timeout`, `sip.transport`, `sip.no-route`, `sip.cancelled` (cancelled before
    * anything was sent, or the peer never answered the CANCEL), `auth.rejected`, `auth.unsupported`, `auth.rspauth`, or
    * what the resolver says.
@@ -74,6 +79,7 @@ export class OutgoingRequest implements Sending {
   #error: TandemError | undefined;
   #cancelHeaders: readonly (readonly [string, string])[] = [];
   #timer: Timer | undefined;
+  #unwatch: (() => void) | undefined;
   #fresh: boolean;
   #authorized = false;
 
@@ -129,6 +135,7 @@ export class OutgoingRequest implements Sending {
   /** Stops every timer; nothing is told any more. */
   abandon(): void {
     this.#timer?.cancel();
+    this.#unwatch?.();
     this.#transaction?.abandon();
     this.#state = 'over';
   }
@@ -142,8 +149,39 @@ export class OutgoingRequest implements Sending {
     const row = sendingRow(this.#state, event);
     if (!row) return;
     this.#state = row.next;
-    if (row.next === 'over' || row.next === 'answered') this.#onSettled(this);
+    const watched = event === 'final' && this.#handlers.onLate && this.#opensDialog;
+    if (!watched && (row.next === 'over' || row.next === 'answered')) this.#onSettled(this);
     for (const action of row.actions) this.#perform(action);
+    if (watched) this.#watch();
+  }
+
+  get #opensDialog(): boolean {
+    return this.#request.method === 'INVITE' && this.#request.to.tag === undefined;
+  }
+
+  /** 13.2.2.4: the answers of forks are awaited for 64*T1, refused or not. */
+  #watch(): void {
+    const { clock, layer } = this.#core;
+    const { branch } = this.#request.topVia;
+    const off = layer.onStrayResponse.on(({ response, flow }) => {
+      const ours = response.cseq.method === 'INVITE' && response.topVia.branch === branch;
+      if (ours && response.isSuccess) this.#late(response, flow);
+    });
+    this.#unwatch = off;
+    this.#timer = clock.after(transactionSpan(this.#core), () => {
+      off();
+      this.#onSettled(this);
+    });
+  }
+
+  #late(response: SipResponse, flow: Flow): void {
+    const tag = response.to.tag ?? '';
+    if (this.#answeredTags.has(tag)) {
+      this.#acks.repeat(response);
+      return;
+    }
+    this.#answeredTags.add(tag);
+    this.#handlers.onLate?.(response, flow);
   }
 
   #perform(action: SendingAction): void {

@@ -392,6 +392,27 @@ test('a fork answers after the call has ended: ACK and BYE all the same', async 
   await clean(world);
 });
 
+test('[MD-2.2.6a] a fork answers after the refusal: ACK and BYE, once each, and the call stays refused', async () => {
+  const world = await makeWorld();
+  const { call, invite } = await dialled(world);
+  await world.peer.reply(invite, 180, { tag: 'a' });
+  await world.peer.reply(invite, 486, { tag: 'a' });
+  assert.is(call.ended, true);
+  await world.peer.reply(invite, 200, { tag: 'late', body: sdp() });
+  const acks = (): readonly SipRequest[] => world.peer.requests('ACK').filter(({ to }) => to.tag === 'late');
+  assert.is(acks().length, 1);
+  assert.is(world.peer.last('BYE').to.tag, 'late');
+  await world.peer.reply(invite, 200, { tag: 'late', body: sdp() });
+  assert.is(acks().length, 2, 'a repeated 200 is acknowledged again');
+  await world.peer.reply(world.peer.last('BYE'), 200);
+  assert.is(world.peer.requests('BYE').length, 1);
+  assert.equal(
+    world.log.rows.map(({ end }) => end.sip),
+    [486],
+  );
+  await clean(world);
+});
+
 test('our BYE meets no answer: the call ends all the same', async () => {
   const world = await makeWorld();
   const { call, invite } = await dialled(world);
