@@ -47,6 +47,21 @@ export class Floor {
     return done;
   }
 
+  /**
+   * A call that the owner makes: whoever is talked with meanwhile is held first, or the room's one microphone would be heard in
+   * both. When it cannot be made the others are as they were. Throws what `make` throws, and `call.emergency-kept`.
+   */
+  make(make: () => Call): Call {
+    const held = this.#talkers(this.#calls());
+    for (const other of held) void other.hold(true);
+    try {
+      return make();
+    } catch (error) {
+      for (const other of held) if (other.isHeld) void other.resume();
+      throw error;
+    }
+  }
+
   /** Sentences for the owner of what a call that ended leaves behind. */
   ended(): void {
     const up = this.#calls().filter(({ publicState }) => publicState === 'active');
@@ -63,7 +78,11 @@ export class Floor {
 
   /** Throws `call.emergency-kept` when one of them cannot be held. */
   #talking(call: AnyCall): readonly Call[] {
-    const talking = this.#others(call).filter((other) => other.isTalking);
+    return this.#talkers(this.#others(call));
+  }
+
+  #talkers(calls: readonly Call[]): readonly Call[] {
+    const talking = calls.filter((other) => other.isTalking);
     const emergency = talking.find((other) => other.isEmergency);
     if (emergency) throw emergencyStays(emergency);
     return talking;

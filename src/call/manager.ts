@@ -36,6 +36,7 @@ import { findReplaced } from './replaces.ts';
 import { SESSION_DEFAULTS, tooSmall } from './session-expires.ts';
 import { extensionRequired, inviteTraits, planSetUp } from './set-up-plan.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
+import { isSoundDevice } from './sound.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
 
@@ -133,7 +134,7 @@ export class CallManager {
    */
   dial(request: DialRequest): Call {
     try {
-      return this.place(wantedCall(this.#world, this.identities, request));
+      return this.talk(wantedCall(this.#world, this.identities, request));
     } catch (cause) {
       const error = TandemError.from(cause, 'call.media');
       if (this.#isEmergency(request.to)) this.#alarm(error);
@@ -179,6 +180,16 @@ export class CallManager {
       throw TandemError.from(error, 'call.media');
     }
     return call;
+  }
+
+  /**
+   * As `place`, for a call that the owner talks in as soon as it is answered: at a sound device whoever is talked with meanwhile
+   * is held. Files and tones are each call's own. Throws also `call.emergency-kept`.
+   */
+  talk(wanted: Omit<OutgoingCall, 'callId'>): Call {
+    const { capture, playback } = this.#world.config.audio;
+    const isRoom = isSoundDevice(capture) || isSoundDevice(playback);
+    return isRoom ? this.#floor.make(() => this.place(wanted)) : this.place(wanted);
   }
 
   /** Live calls tell their far ends that we are reached elsewhere; `always`: even those whose own address is as it was. */

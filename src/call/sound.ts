@@ -22,7 +22,8 @@ import {
 } from './stream-settings.ts';
 import type { CallWorld } from './world.ts';
 
-const DEVICE = /^alsa:/;
+/** Of the room: there is one, whatever the number of calls. */
+export const isSoundDevice = (end: string): boolean => end.startsWith('alsa:');
 /** How long the busy tone is heard after a call that was refused. */
 const BUSY_TONE = Milliseconds(3_000);
 /** Outside the scale, which begins at 1: nothing was heard yet. */
@@ -98,7 +99,7 @@ export class Sound {
   }
 
   get #isHeard(): boolean {
-    return DEVICE.test(this.#world.config.audio.playback);
+    return isSoundDevice(this.#world.config.audio.playback);
   }
 
   /** The loudspeaker alone, for the ring tone; a file holds the far sound and nothing else. */

@@ -12,6 +12,7 @@ import type { CallLogStore } from '#src/call/log.ts';
 import { CallManager } from '#src/call/manager.ts';
 import type { CallMedia } from '#src/call/media.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
+import { Transfers } from '#src/call/transfer/transfers.ts';
 import { type CallWorld, resolveMediaHost } from '#src/call/world.ts';
 import { memoryStore } from '#src/ims/instance.ts';
 import { Registration } from '#src/ims/registration.ts';
@@ -79,6 +80,7 @@ export class Phone {
   readonly #ua: UserAgent;
   readonly #registration: Registration;
   readonly #calls: CallManager;
+  readonly #transfers: Transfers;
   readonly #world: CallWorld;
   readonly #ringing = new Set<Incoming>();
   readonly #announcements = new Set<Announcement>();
@@ -96,7 +98,7 @@ export class Phone {
       options;
     this.#ua = new UserAgent({
       ...{ transport, resolver, clock, random, log, timers: SIP_TIMERS },
-      ...{ userAgent: 'Tandem-phone', allow: [...CALL_METHODS, 'NOTIFY'], supported: understoodTags('off') },
+      ...{ userAgent: 'Tandem-phone', allow: [...CALL_METHODS], supported: understoodTags('off') },
     });
     const [identity] = account.identities;
     if (!identity) throw new TandemError('ours', 'operator.phone', 'A phone needs an identity.');
@@ -140,6 +142,7 @@ export class Phone {
       },
     };
     this.#calls = new CallManager(this.#world, memoryLog());
+    this.#transfers = new Transfers(this.#world, this.#calls);
     this.#ua.onRequest((incoming) => this.#called(incoming));
     this.#registration.onChange.on(() => this.#changed());
     this.#calls.onChange.on(() => this.#changed());
@@ -172,6 +175,7 @@ export class Phone {
   async stop(): Promise<void> {
     for (const announcement of this.#announcements) announcement.stop();
     await this.#calls.close();
+    this.#transfers.stop();
     await this.#registration.stop();
     await this.#ua.stop();
   }
@@ -252,10 +256,12 @@ export class Phone {
 
   #called(incoming: Incoming): void {
     if (incoming.request.method !== 'INVITE') {
-      if (!this.#calls.handle(incoming)) incoming.respond(405);
+      if (!this.#calls.handle(incoming) && !this.#transfers.handle(incoming)) incoming.respond(405);
       return;
     }
-    if (this.#behaviour === 'answer') this.#calls.handle(incoming);
+    // A call that takes the place of one it has (RFC 3891) is not a new one to behave to.
+    const replaces = incoming.request.headers.has('Replaces');
+    if (replaces || this.#behaviour === 'answer') this.#calls.handle(incoming);
     else if (this.#behaviour === 'decline') incoming.respond(BUSY_HERE);
     else if (this.#behaviour === 'reject') incoming.respond(DECLINE);
     else if (this.#behaviour === 'announce') this.#play(incoming);

@@ -1,6 +1,7 @@
 // Every error becomes a status and `{"error": {id, message, detail}}` (the contract). Which one is a table.
 import type { FastifyError } from 'fastify';
 import { describe, systemCode, TandemError } from '#src/base/errors.ts';
+import { faultSentence } from './faults.ts';
 
 export interface ErrorBody {
   readonly error: {
@@ -109,7 +110,8 @@ export function answerFor(error: unknown, defect: (error: unknown) => void): Htt
     return new HttpError(status, error.id, error.message, error.detail);
   }
   if (isFastifyError(error)) {
-    if (error.validation) return badRequest(`${error.message}.`, { faults: error.validation.map(tellFault) });
+    if (error.validation)
+      return badRequest(faultSentence(error.validation), { faults: error.validation.map(tellFault) });
     const known = FASTIFY_CODES[error.code];
     if (known) return new HttpError(known.status, known.id, known.message);
     if (error.statusCode !== undefined && error.statusCode < OUR_DEFECT)

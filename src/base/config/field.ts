@@ -218,11 +218,14 @@ export function listOr<Item, const Word extends string>(
   const { default: value, ...rest } = options;
   return make<Word | readonly NonNullable<Item>[], Word | readonly NonNullable<Item>[]>(
     { ...rest, default: value },
-    `list of ${item.forms}, or "${word}"`,
+    `the word "${word}", or a list of which each is ${item.forms}`,
     json,
     (node) => {
       if (node.kind === 'string' && node.value === word) return found(word);
-      return node.kind === 'list' ? readItems(node.items, item) : wrongType(node, `a list or "${word}"`);
+      if (node.kind !== 'list') return wrongType(node, `a list or "${word}"`);
+      // ["all"] is what one writes first.
+      const isBracketed = node.items.some((each) => each.kind === 'string' && each.value === word);
+      return isBracketed ? wrongType(node, `"${word}" without brackets`) : readItems(node.items, item);
     },
   );
 }

@@ -15,6 +15,9 @@ const printJson = (value: unknown): void => print(`${JSON.stringify(value, undef
 const clientFor = (choice: ClientChoice): AgentClient => new AgentClient(findAgent(choice));
 const JSON_OPTION = { json: { type: 'boolean' } } as const;
 
+/** As the API has it. */
+const LIMIT = /^(?:[1-9][0-9]{0,2}|1000)$/;
+
 const POLL_MS = 200;
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, POLL_MS));
 
@@ -76,6 +79,8 @@ export const logCommand: Command = async (args) => {
     limit: { type: 'string' },
     before: { type: 'string' },
   });
+  if (values.limit !== undefined && !LIMIT.test(values.limit))
+    throw usage(`--limit takes a number from 1 to 1000, not "${values.limit}"`);
   const query = new URLSearchParams();
   if (values.limit !== undefined) query.set('limit', values.limit);
   if (values.before !== undefined) query.set('before', values.before);

@@ -27,9 +27,20 @@ export function statusText(status: StatusSnapshot, calls: readonly CallSnapshot[
 }
 
 const callLine = (call: CallSnapshot): string =>
-  `${call.id} ${call.direction === 'in' ? 'from' : 'to'} ${call.remote.uri} ${call.state}${call.end ? ` (${call.end.label})` : ''}${mediaText(call)}`;
+  `${call.id} ${call.direction === 'in' ? 'from' : 'to'} ${call.remote.uri} ${call.state}${call.end ? ` (${call.end.label})` : ''}${stateText(call)}${mediaText(call)}`;
 
 export const callText = (call: CallSnapshot): string => `${clean(callLine(call))}\n`;
+
+/** What an owner asks of a call that goes on: does it wait, who holds it? */
+const stateText = ({ state, waiting, hold }: CallSnapshot): string =>
+  state === 'ringing' && waiting ? ', waiting' : state === 'active' ? HOLD_WORDS[hold] : '';
+
+const HOLD_WORDS: Readonly<Record<CallSnapshot['hold'], string>> = {
+  none: '',
+  local: ', on hold',
+  remote: ', put on hold by them',
+  both: ', on hold at both ends',
+};
 
 /** `, AMR-WB, encrypted, video`: what flows or flowed. */
 const mediaText = ({ audio, video }: CallSnapshot): string =>
@@ -49,7 +60,7 @@ function rowText(row: LogRow): string {
     answered === undefined ? '-' : `${Math.round((Date.parse(end.at) - Date.parse(answered)) / 1000)} s`;
   const name = remote.name === undefined ? remote.uri : `${remote.name} <${remote.uri}>`;
   const label = end.label === 'failed' && end.sip !== undefined ? `failed (${end.sip})` : end.label;
-  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(20)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})${mediaText(row)}`)}\n`;
+  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(20)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})${answered === undefined ? '' : mediaText(row)}`)}\n`;
 }
 
 /** What strangers wrote must not steer the terminal. */

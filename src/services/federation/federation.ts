@@ -146,7 +146,7 @@ export class Federation {
 
   /**
    * Takes a call from another device: INVITE to its far end, in the place of that dialog (RFC 3891). Throws TandemError
-   * `federation.unknown`, `federation.not-pullable`, and what `CallManager.place` throws. Whatever happens later ends the call.
+   * `federation.unknown`, `federation.not-pullable`, and what `CallManager.talk` throws. Whatever happens later ends the call.
    */
   pull(id: string): Call {
     const seen = this.#seen.find(({ call }) => call.id === id);
@@ -158,7 +158,7 @@ export class Federation {
     if (!seen) throw unknown(id);
     const target = pullTarget(seen.entry);
     if (!seen.call.pullable || !seen.name || !target) throw notPullable(seen);
-    const call = this.#deps.calls.place({
+    const call = this.#deps.calls.talk({
       target,
       ...this.#identityOf(seen),
       privacy: 'unsaid',

@@ -18,8 +18,8 @@ type Button = (words: string, kind: string, work: () => Promise<unknown>) => Com
 const isHeld = ({ hold }: Call): boolean => hold === 'local' || hold === 'both';
 
 export function CallCard({ call, model, report }: CardOptions & { key: string }): ComponentChild {
-  const name = who(call.remote);
   const details = model.details[call.id] ?? {};
+  const name = details.conference ? 'Conference' : who(call.remote);
   const button: Button = (words, kind, work) =>
     h(
       'button',
@@ -38,7 +38,7 @@ export function CallCard({ call, model, report }: CardOptions & { key: string })
       call.called_identity === undefined ? '' : ` · for ${shortUri(call.called_identity)}`,
     ),
     h('p', { class: 'hint' }, call.remote.uri, mediaWords(call)),
-    h(Told, { details }),
+    h(Told, { call, details }),
     call.state === 'active' && call.video ? h(Screen, { id: call.id, name }) : null,
     h(
       'div',
@@ -86,13 +86,13 @@ function active(call: Call, canVideo: boolean, button: Button): ComponentChild {
 }
 
 /** What else is known: over whom it came, who is really there, what went wrong. */
-function Told({ details }: { details: Details }): ComponentChild {
+function Told({ call, details }: { call: Call; details: Details }): ComponentChild {
   const { diversion = [], connected, told = [], transfer, push, callee_waiting: waits } = details;
   const lines = [
     ...(diversion.length > 0
       ? [`Diverted: ${diversion.map((step) => `${who(step)} (${step.reason})`).join(', then ')}`]
       : []),
-    ...(connected ? [`Connected with ${who(connected)}`] : []),
+    ...(connected && who(connected) !== who(call.remote) ? [`Connected with ${who(connected)}`] : []),
     ...(waits ? ['They are in another call and hear that you wait.'] : []),
     ...(transfer ? [`Transfer to ${shortUri(transfer.to)}: ${transfer.state}`] : []),
     ...(push ? [`Handed to another device: ${push.state}`] : []),

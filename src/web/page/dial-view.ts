@@ -30,6 +30,11 @@ export function Dial({ model, report }: { model: Model; report: Report }): Compo
     );
   };
   const identities = (model.status?.registration.identities ?? []).filter(({ active }) => active);
+  // A number has a sip: and a tel: address; two that read alike are shown whole.
+  const nameOf = (uri: string): string =>
+    identities.some((other) => other.uri !== uri && shortUri(other.uri) === shortUri(uri))
+      ? uri
+      : shortUri(uri);
   return h(
     'section',
     { 'aria-labelledby': 'dial' },
@@ -60,7 +65,7 @@ export function Dial({ model, report }: { model: Model; report: Report }): Compo
                 'select',
                 { name: 'identity' },
                 identities.map(({ uri, kind }) =>
-                  h('option', { key: uri, value: kind === 'default' ? '' : uri }, shortUri(uri)),
+                  h('option', { key: uri, value: kind === 'default' ? '' : uri }, nameOf(uri)),
                 ),
               ),
             )

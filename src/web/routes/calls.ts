@@ -30,6 +30,21 @@ const DONE: Partial<
   dtmf: (calls, id, { digits }) => calls.dtmf(id, String(digits).toUpperCase()),
 };
 
+/** For whoever reads `openapi.json`. */
+const WHAT: Readonly<Record<shapes.ActionName, string>> = {
+  answer:
+    'Answer a call that rings; `others`: what becomes of the calls that are up (held when nothing is said)',
+  reject: 'Decline a call that rings (486); the other devices of the number ring on',
+  hangup: 'End a call, or give up one that is being made',
+  hold: 'Put the other side on hold',
+  resume: 'Take a call back from hold; whoever is talked with meanwhile is held',
+  dtmf: 'Press digits: 0 to 9, *, #, A to D',
+  transfer: 'Pass a call on: `to` an address, or to the far end of another `call` of ours',
+  conference: 'Bring this call and others together at the conference server of the network',
+  video: 'Add video to a call, or take it away',
+  remove: 'Take somebody out of a conference',
+};
+
 const DEFAULT_LIMIT = 100;
 
 export function callRoutes({ ports: { calls, log } }: RouteContext): Route[] {
@@ -91,7 +106,8 @@ export function callRoutes({ ports: { calls, log } }: RouteContext): Route[] {
       ([name, body]): Route => ({
         method: 'POST',
         path: `/api/v1/calls/:id/${name}`,
-        what: `${name[0]?.toUpperCase()}${name.slice(1)}`,
+        // The keys of ACTIONS are the names of actions.
+        what: WHAT[name as shapes.ActionName],
         body,
         answer: shapes.call,
         handle: ({ params: { id = '' }, body: given }) => {

@@ -26,6 +26,21 @@ test('a call: what flows in it', () => {
   assert.is(clear, 'x from sip:b@example.org active, AMR-WB\n');
 });
 
+test('a call: whether it waits, and who holds it', () => {
+  assert.is(callText({ ...call, hold: 'local' }), 'x to sip:b@example.org active, on hold\n');
+  assert.is(callText({ ...call, hold: 'remote' }), 'x to sip:b@example.org active, put on hold by them\n');
+  const waiting = { ...call, direction: 'in', state: 'ringing', waiting: true } as const;
+  assert.is(callText(waiting), 'x from sip:b@example.org ringing, waiting\n');
+});
+
+test('the log: nothing flowed in a call that nobody answered', () => {
+  const { answered: _, ...missed } = row;
+  assert.not.match(
+    logText([{ ...missed, audio, end: { ...row.end, by: 'remote', label: 'missed' } }]),
+    /AMR-WB|encrypted/,
+  );
+});
+
 test('the log: a row tells encryption and video', () => {
   const shown = logText([{ ...row, audio, video: true }]);
   assert.match(

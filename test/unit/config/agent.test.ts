@@ -63,6 +63,13 @@ const BAD: readonly [name: string, text: string, key: string, line: number, word
   ['string for a number', '[sip]\nt1 = "500"', 'sip.t1', 3, /must be a number/],
   ['fraction for an integer', '[sip]\nexpires = 60.5', 'sip.expires', 3, /must be an integer/],
   ['not a number at all', '[sip]\nt1 = nan', 'sip.t1', 3, /at least|1 to/],
+  [
+    'word in brackets',
+    '[call]\nauto_answer = ["all"]',
+    'call.auto_answer',
+    3,
+    /must be "all" without brackets/,
+  ],
   ['string for a list', '[sip]\nlisten = "udp:127.0.0.1:5060"', 'sip.listen', 3, /must be a list/],
   [
     'wrong element',

@@ -236,6 +236,49 @@ test('it holds what it talks to, and takes it back', async () => {
   }
 });
 
+test('it calls whom it is told to by a REFER, and lets a call take the place of the one it has', async () => {
+  const { scene, guest, phone, tablet, other, invite } = await withPhone('answer');
+  await guest.send(invite);
+  await scene.pass(0.3);
+  const answer = guest.responses('INVITE').findLast(({ status }) => status === 200);
+  if (!answer) throw new Error('not answered');
+  await guest.send(ackOf(invite, answer, guest));
+  for (const each of [tablet, other]) await each.reply(each.last('INVITE'), 487);
+  const contact = answer.contacts[0]?.uri.toString() ?? '';
+  const routes = answer.recordRoutes.toReversed().map((route) => ['Route', route.toString()] as const);
+  const refer = guest.make(
+    'REFER',
+    contact,
+    [
+      ['From', invite.from.toString()],
+      ['To', answer.to.toString()],
+      ...routes,
+      ['Refer-To', '<sip:guest@op.example>'],
+    ],
+    { callId: invite.callId, cseq: 2 },
+  );
+  await guest.send(refer);
+  await scene.pass(0.3);
+  assert.is(guest.statuses('REFER').at(-1), 202);
+  assert.is(guest.last('INVITE').to.uri.toString(), 'sip:guest@op.example');
+
+  // A phone that is to decline what comes next does not decline this.
+  phone.decline();
+  const replacing = guest.make(
+    'INVITE',
+    NUMBER,
+    [
+      ['Content-Type', 'application/sdp'],
+      ['Replaces', `${invite.callId};to-tag=${answer.to.tag};from-tag=${invite.from.tag}`],
+    ],
+    { body: OFFER },
+  );
+  await guest.send(replacing);
+  await scene.pass(0.3);
+  const statuses = guest.responses('INVITE').filter(({ callId }) => callId === replacing.callId);
+  assert.is(statuses.at(-1)?.status, 200);
+});
+
 test('the operator stops: its phones say goodbye, nothing is left', async () => {
   const { scene, guest } = await withPhone('ring');
   await guest.register([['Expires', '0']]);

@@ -159,6 +159,30 @@ test('unknown keys and wrong types are 400; nothing is coerced', async () => {
   assert.is(rig.asked.length, 0, 'nothing reached the agent');
 });
 
+test('what is wrong with a request is told in words', async () => {
+  for (const [method, path, body, sentence] of [
+    ['POST', 'calls', {}, '"to" is missing.'],
+    ['POST', 'calls', { to: 5 }, '"to" must be a string.'],
+    ['POST', 'calls', { to: '' }, '"to" is empty.'],
+    ['POST', 'calls', { to: 'x', colour: 1 }, '"colour" is unknown.'],
+    ['POST', 'calls', [], 'What is sent must be an object.'],
+    ['POST', 'calls/x/answer', { others: 'x' }, '"others" must be "hold" or "end".'],
+    ['POST', 'calls/x/transfer', {}, '"to" is missing, or "call" is missing.'],
+    [
+      'PATCH',
+      'config',
+      { call: { dnd: 'yes' } },
+      '"call.dnd" must be a boolean, or "call.dnd" must be an object.',
+    ],
+    ['PATCH', 'config', { call: { x: 1 } }, '"call.x" is unknown.'],
+    ['GET', 'trace?format=x', undefined, '"format" must be "ladder" or "pcap".'],
+  ] as const) {
+    const answer = await rig.api(method, path, body);
+    const { message } = (answer.body as { error: { message: string } }).error;
+    assert.equal([answer.status, message], [400, sentence], `${path} ${JSON.stringify(body)}`);
+  }
+});
+
 test('unknown query parameters and values are 400', async () => {
   for (const path of [
     'status?x=1',
