@@ -369,7 +369,7 @@ export class CallManager {
   }
 
   #ended(call: Call, row: LogRow): void {
-    if (row.answered !== undefined) this.#floor.ended();
+    if (row.answered !== undefined || row.direction === 'out') this.#floor.ended();
     try {
       this.#log.add(row);
       this.onLog.emit(row);

@@ -117,16 +117,20 @@ function Roster({ call, details, report }: { call: Call; details: Details; repor
       h(
         'li',
         { key: party.uri },
-        `${who(party)}: ${party.state} `,
-        h(
-          'button',
-          {
-            type: 'button',
-            'aria-label': `Remove ${who(party)}`,
-            onClick: () => report(removeParty(call.id, party.uri)),
-          },
-          'Remove',
-        ),
+        party.uri === call.identity
+          ? `${who(party)} (you): ${party.state}`
+          : `${who(party)}: ${party.state} `,
+        party.uri === call.identity
+          ? null
+          : h(
+              'button',
+              {
+                type: 'button',
+                'aria-label': `Remove ${who(party)}`,
+                onClick: () => report(removeParty(call.id, party.uri)),
+              },
+              'Remove',
+            ),
       ),
     ),
   );

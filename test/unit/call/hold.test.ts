@@ -411,6 +411,40 @@ test('an automatic answer holds nobody', async () => {
   await end(second);
 });
 
+const ROOM = { audio: { capture: 'alsa:default', playback: 'alsa:default' } };
+
+test('a call that is dialled at a sound device holds whoever is talked with; one that cannot be dialled does not', async () => {
+  const first = await talking({ config: ROOM });
+  const { world, call } = first;
+  assert.throws(
+    () => world.manager.dial({ to: 'sip:' }),
+    (error: unknown) => TandemError.is(error, 'call.target'),
+  );
+  assert.is(call.snapshot.hold, 'none');
+  const second = callOf(world, world.manager.dial({ to: 'sip:peer@192.0.2.9' }).id);
+  assert.is(silent(first), true, 'before the other is called');
+  assert.is(await take(world, call, 'recvonly'), 'sendonly');
+  assert.equal([call.snapshot.hold, second.snapshot.hold], ['local', 'none']);
+  const invite = world.peer.requests('INVITE').findLast(({ callId }) => callId === second.sipCallId);
+  if (!invite) throw new Error('not dialled');
+  await world.peer.reply(invite, 486);
+  assert.is(second.snapshot.state, 'ended');
+  assert.match(call.details.told?.at(-1)?.text ?? '', /still on hold/);
+  await end(first);
+});
+
+test('a call with a file of its own leaves the other alone', async () => {
+  const first = await talking();
+  const { world, call } = first;
+  const second = callOf(world, world.manager.dial({ to: 'sip:peer@192.0.2.9' }).id);
+  await world.advance(5);
+  assert.is(call.snapshot.hold, 'none');
+  const invite = world.peer.requests('INVITE').findLast(({ callId }) => callId === second.sipCallId);
+  if (!invite) throw new Error('not dialled');
+  await world.peer.reply(invite, 486);
+  await end(first);
+});
+
 // The other party goes away in the middle.
 
 test('BYE while our re-INVITE is out, and a CANCEL of what is answered already', async () => {
