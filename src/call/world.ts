@@ -1,5 +1,4 @@
 // What every call is handed: the user agent, the account, media, time, chance, settings.
-import { lookup } from 'node:dns/promises';
 import type { Clock } from '#src/base/clock.ts';
 import type { Logger } from '#src/base/log.ts';
 import type { Random } from '#src/base/random.ts';
@@ -9,6 +8,7 @@ import type { SrtpPolicy } from '#src/sdp/capabilities.ts';
 import type { CodecName } from '#src/sdp/codecs.ts';
 import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
 import type { SipUri } from '#src/sip/message/uri.ts';
+import { systemHosts } from '#src/sip/resolver/system-hosts.ts';
 import type { Target } from '#src/sip/transport/address.ts';
 import type { UserAgent } from '#src/sip/ua/user-agent.ts';
 import type { EarlyMediaMode } from './early-media-table.ts';
@@ -108,9 +108,9 @@ export interface CallWorld {
 /** The system's resolver. */
 export async function resolveMediaHost(host: string, family: 4 | 6): Promise<string | undefined> {
   try {
-    return (await lookup(host, { family })).address;
+    return (await systemHosts.addresses(host, family))[0];
   } catch {
-    // No such name is an answer; the caller of this function says what it means.
+    // No such name, or too many at once, is an answer; the caller of this function says what it means.
     return undefined;
   }
 }

@@ -263,8 +263,12 @@ export class Router {
     const gruu = location.byGruu(request.requestUri);
     if (gruu) request.requestUri = gruu.contact.uri;
     if (known) return known;
-    const binding = gruu ?? location.byContact(request.requestUri);
-    return binding ? this.#deps.legs.reach(binding) : this.#deps.legs.resolve(request.requestUri);
+    const uri = request.requestUri;
+    const binding = gruu ?? location.byContact(uri);
+    if (binding) return this.#deps.legs.reach(binding);
+    const server = this.#deps.serverAt(uri);
+    // Nobody is there, and no name server knows better; our own address would only bring it back (16.3, loops).
+    return server ?? (this.#deps.names.isHome(uri) ? undefined : this.#deps.legs.resolve(uri));
   }
 
   #inDialog(server: ServerTransaction): void {

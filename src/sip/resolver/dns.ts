@@ -3,6 +3,7 @@ import { promises } from 'node:dns';
 import { describe, systemCode, TandemError } from '#src/base/errors.ts';
 import { type Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { NaptrRecord, SrvRecord } from './order.ts';
+import { systemHosts } from './system-hosts.ts';
 
 export type Family = 'ipv4' | 'ipv6';
 
@@ -53,8 +54,7 @@ export class NodeDns implements Dns {
     return ask(name, four ? 'A' : 'AAAA', async () => {
       if (this.#ownServer)
         return await (four ? this.#resolver.resolve4(name) : this.#resolver.resolve6(name));
-      const found = await promises.lookup(name, { all: true, family: NUMBER_OF_FAMILY[family] });
-      return found.map(({ address }) => address);
+      return [...(await systemHosts.addresses(name, NUMBER_OF_FAMILY[family]))];
     });
   }
 }

@@ -57,6 +57,17 @@ async function lent(who: 'phone' | 'tablet'): Promise<void> {
   assert.is(stations[who].responses('INVITE').at(-1)?.from.toString(), invite.from.toString());
 }
 
+test('a request of no known dialog to a name of our own is answered here: it goes round in no circle', async () => {
+  const { phone } = await world();
+  for (const uri of ['sip:nobody@op.example', 'sip:nobody@192.0.2.1']) {
+    const options = phone.make('OPTIONS', uri);
+    options.headers.set('To', `<${uri}>;tag=unknown`);
+    await phone.send(options);
+    assert.is(phone.statuses('OPTIONS').at(-1), 481, uri);
+  }
+  assert.is(phone.statuses('OPTIONS').length, 2);
+});
+
 test('an identity that was not lent: 403, and the Warning says why', async () => {
   const { tablet, guest } = await world();
   await tablet.send(asBoss(tablet));
