@@ -48,7 +48,7 @@ export class Buttons {
 
   stop(): void {
     this.#off();
-    this.#groups.clear();
+    for (const group of [...this.#groups.values()]) group.stop();
   }
 
   /**
@@ -84,7 +84,8 @@ export class Buttons {
       dial: (to) => this.#callOne(name, to),
       hangup: (id) => {
         const call = calls.get(id);
-        if (call && !call.ended) call.hangup();
+        // Its BYE or CANCEL may be under way still, and then it cannot be hung up again.
+        if (call && call.snapshot.state !== 'ended') call.hangup();
       },
       over: () => this.#groups.delete(name),
     });

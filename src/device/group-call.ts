@@ -42,6 +42,11 @@ export class GroupCall {
     this.#dispatch('begin');
   }
 
+  /** Nobody else is called; the call that is under way is not touched. */
+  stop(): void {
+    this.#dispatch('closed');
+  }
+
   /** Every change of any call comes here. */
   changed({ id, state, end }: CallSnapshot): void {
     if (id !== this.#call) return;

@@ -16,6 +16,8 @@ export const GROUP_EVENTS = [
   'silent',
   /** There is nobody left to call. */
   'exhausted',
+  /** Tandem closes. */
+  'closed',
 ] as const;
 export type GroupEvent = (typeof GROUP_EVENTS)[number];
 
@@ -35,6 +37,7 @@ const NOTHING: Row = {
   stopped: 'ignored',
   silent: 'ignored',
   exhausted: 'ignored',
+  closed: 'ignored',
 };
 
 export const GROUP_TABLE: Readonly<Record<GroupState, Row>> = {
@@ -46,12 +49,14 @@ export const GROUP_TABLE: Readonly<Record<GroupState, Row>> = {
     stopped: { next: 'over', action: 'finish' },
     silent: { next: 'skipping', action: 'hang-up' },
     exhausted: { next: 'over', action: 'finish' },
+    closed: { next: 'over', action: 'finish' },
   },
   // Our own end of the call: however it looks, the next one is called.
   skipping: {
     ...NOTHING,
     refused: { next: 'calling', action: 'dial' },
     stopped: { next: 'calling', action: 'dial' },
+    closed: { next: 'over', action: 'finish' },
   },
   over: NOTHING,
 };

@@ -142,6 +142,25 @@ test('a group of which nobody can be dialled is told; a button that nobody knows
   }
 });
 
+test('Tandem closes while a group is called: nobody else is, and no timer hangs up what is hung up', async () => {
+  const world = await makeWorld();
+  const buttons = new Buttons({
+    ...{ calls: world.manager, clock: world.clock, log },
+    buttons: [{ name: 'top', target: 'family' }],
+    groups: [{ name: 'family', targets: ['a', 'b'].map(to), each: Seconds(1) }],
+  });
+  buttons.press('top');
+  await world.advance(5);
+  await world.peer.reply(world.peer.last('INVITE'), 180);
+  await world.advance(500);
+  buttons.stop();
+  // The peer never answers the CANCEL.
+  const closed = world.manager.close();
+  await world.advance(10_000);
+  await closed;
+  assert.is(world.peer.requests('INVITE').filter(({ cseq }) => cseq.number === 1).length, 1);
+});
+
 test('every state of a group knows every event, and ends for good', () => {
   for (const state of GROUP_STATES)
     for (const event of GROUP_EVENTS) assert.ok(GROUP_TABLE[state][event] !== undefined, `${state} ${event}`);
