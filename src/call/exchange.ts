@@ -78,6 +78,8 @@ export class Exchange {
   #wanted: Leg | undefined;
   #retry: Timer | undefined;
   #tries = 0;
+  /** Of refreshes, which are tried again for as long as the session lasts. */
+  #crossings = 0;
   #noUpdate = false;
 
   constructor(world: CallWorld, owner: ExchangeOwner, session: SessionTimer, ownsCallId: boolean) {
@@ -183,6 +185,7 @@ export class Exchange {
     'wait-longer': ({ leg, response }) => this.#again(leg, response, response && retryDelay(response)),
     'tell-refused': ({ leg, response }) => this.#refused(leg, response),
     'tell-refreshed': ({ response }) => {
+      this.#crossings = 0;
       if (response) this.#session.accepted(response);
     },
     'tell-not-refreshed': ({ leg, response }) => this.#notRefreshed(leg, response),
@@ -301,7 +304,16 @@ export class Exchange {
   #notRefreshed(leg: Leg | undefined, response: SipResponse | undefined): void {
     if (!leg || !response) return;
     if (NO_SUCH_METHOD.includes(response.status)) this.#noUpdate = true;
-    if (this.#noUpdate || this.#session.refused(response)) this.refresh(leg);
+    if (this.#noUpdate || this.#session.refused(response, this.#refreshWait(response))) this.refresh(leg);
+  }
+
+  /** RFC 3311 5.3: as of any change. Who has crossed too often waits for what the timer has. */
+  #refreshWait(response: SipResponse): Milliseconds | undefined {
+    this.#crossings += 1;
+    if (this.#crossings >= MOST_TRIES) return undefined;
+    return response.status === REQUEST_PENDING
+      ? glareWait(this.#world.random, this.#ownsCallId)
+      : retryDelay(response);
   }
 }
 

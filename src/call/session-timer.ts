@@ -1,6 +1,6 @@
 // RFC 4028: the session timer of one call: agrees with every exchange, has the session refreshed, ends it when nobody did.
 import type { Clock, Timer } from '#src/base/clock.ts';
-import { Seconds, toMilliseconds } from '#src/base/units.ts';
+import { type Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import type { HeaderPairs, Refusal } from './facts.ts';
 import {
@@ -42,6 +42,8 @@ export class SessionTimer {
   /** Of our request that is out. */
   #asked: Seconds;
   #raises = 0;
+  /** How long the last refusal has us wait, where it says so. */
+  #wait: Milliseconds | undefined;
   #due: Timer | undefined;
   #end: Timer | undefined;
 
@@ -88,8 +90,12 @@ export class SessionTimer {
     this.#agree(agreedSession(response, this.#asked, this.#settings));
   }
 
-  /** Any other final response. True: it was a 422, and the same request is worth another try at once. */
-  refused(response: SipResponse): boolean {
+  /**
+   * Any other final response. True: it was a 422, and the same request is worth another try at once. `wait`: when a refresh
+   * is to be tried again.
+   */
+  refused(response: SipResponse, wait?: Milliseconds): boolean {
+    this.#wait = wait;
     const next = afterTooSmall(response, { ...this.#settings, interval: this.#asked });
     if (next && this.#raises < MOST_RAISES) {
       this.#raises += 1;
@@ -137,13 +143,20 @@ export class SessionTimer {
       this.#end?.cancel();
     },
     refresh: () => this.#owner.refresh(),
-    retry: () => this.#dueIn(Seconds((this.#terms ?? this.#settings).interval * RETRY_SHARE)),
+    retry: () => {
+      const { interval } = this.#terms ?? this.#settings;
+      this.#dueAfter(this.#wait ?? toMilliseconds(Seconds(interval * RETRY_SHARE)));
+    },
     release: () => this.#owner.expired(),
   };
 
   #dueIn(span: Seconds): void {
+    this.#dueAfter(toMilliseconds(span));
+  }
+
+  #dueAfter(span: Milliseconds): void {
     this.#due?.cancel();
-    this.#due = this.#clock.after(toMilliseconds(span), () => this.#fire('due'));
+    this.#due = this.#clock.after(span, () => this.#fire('due'));
   }
 
   #endIn(span: Seconds): void {

@@ -335,6 +335,27 @@ for (const status of [500, 488, 491]) {
   });
 }
 
+test('[MD-2.2.9] a refresh that crosses (491) or is put off (Retry-After) comes again in their time', async () => {
+  const { world, call } = await dialled([...TIMER, ['Session-Expires', '1800;refresher=uac']]);
+  await world.advance(HALF);
+  assert.is(sent(world, 'UPDATE').length, 1);
+  await world.peer.reply(world.peer.last('UPDATE'), 491, { tag: 'b' });
+  await world.advance(2_000);
+  assert.is(sent(world, 'UPDATE').length, 1, 'the owner of the Call-ID waits 2.1 s at least');
+  await world.advance(2_010);
+  assert.is(sent(world, 'UPDATE').length, 2);
+  await world.peer.reply(world.peer.last('UPDATE'), 500, { tag: 'b', headers: [['Retry-After', '7']] });
+  await world.advance(6_900);
+  assert.is(sent(world, 'UPDATE').length, 2);
+  await world.advance(200);
+  assert.is(sent(world, 'UPDATE').length, 3);
+  await world.peer.reply(world.peer.last('UPDATE'), 200, {
+    tag: 'b',
+    headers: [['Session-Expires', '1800;refresher=uac']],
+  });
+  await hangUp(world, call);
+});
+
 test('a hold is a refresh as well, and says who refreshes', async () => {
   const { world, call } = await dialled([...TIMER, ['Session-Expires', '1800;refresher=uas']]);
   void call.hold();
