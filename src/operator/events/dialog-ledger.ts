@@ -25,6 +25,8 @@ interface Known {
 
 const ANONYMOUS: NamedUri = { uri: 'sip:anonymous@anonymous.invalid' };
 const EARLY_DIALOG_TERMINATED = 199;
+/** A party that vanishes says no BYE; such dialogs must not pile up. As many as one document may tell of. */
+const MOST = 500;
 
 export class DialogLedger {
   /** True: somebody is about to lose a dialog, and should hear of it before. */
@@ -40,7 +42,7 @@ export class DialogLedger {
   invited(invite: SipRequest, account: Account | undefined): void {
     if (invite.method !== 'INVITE' || !invite.headers.has('Replaces')) return;
     const tags = { from: invite.from.tag ?? '', to: '' };
-    this.#known.set(keyOf(invite.callId, tags.from, ''), this.#make(invite, account, tags, undefined));
+    this.#keep(keyOf(invite.callId, tags.from, ''), this.#make(invite, account, tags, undefined));
     this.onChange.emit(true);
   }
 
@@ -56,7 +58,7 @@ export class DialogLedger {
     }
     this.#known.delete(keyOf(callId, tags.from, ''));
     const known = this.#known.get(key) ?? this.#make(invite, caller, tags, { response, flow });
-    this.#known.set(key, known);
+    this.#keep(key, known);
     if (response.isSuccess) {
       known.confirmed = true;
       this.#drop((each) => each !== known && !each.confirmed && sameInvite(each, known));
@@ -125,6 +127,13 @@ export class DialogLedger {
     const gruu = this.#location.byGruu(uri);
     // RFC 5626 4.3: `ob` says only which flow a request is to take.
     return gruu ?? this.#location.byContact(isSipUri(uri) ? uri.withoutParam('ob') : uri);
+  }
+
+  /** The oldest is forgotten. */
+  #keep(key: string, known: Known): void {
+    this.#known.set(key, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MOST && oldest !== undefined) this.#known.delete(oldest);
   }
 
   #drop(which: (known: Known) => boolean): boolean {

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
+import { DialogLedger } from '#src/operator/events/dialog-ledger.ts';
 import { type DialogInfo, parseDialogInfo } from '#src/services/dialog-info/dialog-info.ts';
-import type { SipRequest } from '#src/sip/message/message.ts';
+import { type SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { ackOf, NUMBER, Scene, type Station } from './stations.ts';
 
@@ -107,6 +108,24 @@ test('the mailbox is told with its counts, and again when they change', async ()
     `Messages-Waiting: yes\r\nMessage-Account: ${NUMBER}\r\nVoice-Message: 2/8 (0/2)\r\n`,
   );
   assert.match(await body(guest), /^Messages-Waiting: no\r\n/);
+});
+
+test('dialogs that nobody ever ends do not pile up: the oldest are forgotten', async () => {
+  const scene = await Scene.start();
+  const { guest } = await scene.three();
+  const { location } = scene.operator;
+  const [binding] = location.all;
+  if (!binding) throw new Error('nobody is registered');
+  const ledger = new DialogLedger(location);
+  const calls: string[] = [];
+  for (let at = 0; at < 520; at += 1) {
+    const invite = guest.make('INVITE', NUMBER);
+    calls.push(invite.callId);
+    const answer = SipResponse.reply(invite, 200, { toTag: `t${at}` });
+    ledger.answered(invite, binding.account, answer, binding.flow);
+  }
+  const told = new Set(ledger.of(binding.account).map(({ callId }) => callId));
+  assert.equal([...told], calls.slice(20));
 });
 
 test('a subscription is refreshed, ended, and forgotten by who does not answer', async () => {
