@@ -206,6 +206,7 @@ export class Rig {
             capture: { value: 'none', origin: 'default' },
             sink: { value: 'none', origin: 'default' },
           },
+          call: { dnd: { value: false, origin: 'default' } },
         }),
         change: async (changes) => {
           this.asked.push(['config', changes]);
