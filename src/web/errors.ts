@@ -36,7 +36,7 @@ export const unauthorized = (): HttpError =>
 export const notFound = (what: string, detail: Readonly<Record<string, unknown>> = {}): HttpError =>
   new HttpError(404, 'not-found', `There is no such ${what}.`, detail);
 export const notAvailable = (what: string): HttpError =>
-  new HttpError(503, 'not-available', `${what} cannot be done by this version.`);
+  new HttpError(503, 'not-available', `This version cannot do this: ${what}.`);
 export const badRequest = (message: string, detail: Readonly<Record<string, unknown>> = {}): HttpError =>
   new HttpError(400, 'bad-request', message, detail);
 

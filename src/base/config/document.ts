@@ -10,6 +10,9 @@ const HEAD = `# Configuration
 One TOML file. An unknown key, a wrong type or a wrong value is named with file and line, and nothing is started (exit
 status 3). Durations are in seconds, except \`t1\`, \`t2\`, \`t4\` in milliseconds. Secrets never appear in an API answer or a log.
 
+What is changed by \`PATCH config\`, or in the file followed by SIGHUP, takes effect as soon as no call would suffer from it; do
+not disturb at once. Values of the owner (\`PATCH\`) are kept in the state folder and go over those of the file.
+
 This page is written from the schema in \`src/base/config\`; a test keeps it so (\`scripts/config-docs\` writes it again).
 `;
 

@@ -1,5 +1,6 @@
 // The client commands: call, status, log, trace.
 import { writeFileSync } from 'node:fs';
+import { describe, systemCode, TandemError } from '#src/base/errors.ts';
 import type { CallDetails } from '#src/call/details.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { StatusSnapshot } from '#src/web/ports.ts';
@@ -100,6 +101,20 @@ export const traceCommand: Command = async (args) => {
   const query = new URLSearchParams({ format: values.pcap === undefined ? 'ladder' : 'pcap' });
   if (values.call !== undefined) query.set('call', values.call);
   if (values.pcap === undefined) print(await client.text(`trace?${query}`));
-  else writeFileSync(values.pcap, await client.bytes(`trace?${query}`));
+  else keep(values.pcap, await client.bytes(`trace?${query}`));
   return EXIT.done;
 };
+
+/** Throws TandemError `cli.file`. */
+function keep(path: string, bytes: Buffer): void {
+  try {
+    writeFileSync(path, bytes);
+  } catch (cause) {
+    throw new TandemError(
+      'caller',
+      'cli.file',
+      `${path} cannot be written: ${systemCode(cause) ?? describe(cause)}.`,
+      { cause },
+    );
+  }
+}

@@ -17,7 +17,9 @@ export function statusText(status: StatusSnapshot, calls: readonly CallSnapshot[
           `              ${registration.error.message}${registration.error.retry_at === undefined ? '' : ` next try ${registration.error.retry_at}`}`,
         ]
       : []),
-    ...registration.identities.map(({ uri, kind }) => `identity      ${uri} (${kind})`),
+    ...registration.identities.map(
+      ({ uri, kind, active }) => `identity      ${uri} (${kind}${active ? '' : ', switched off'})`,
+    ),
     ...federation.map(({ uri, instance, self, state }) =>
       `device        ${self ? 'this one' : uri} ${state} ${instance ?? ''}`.trimEnd(),
     ),

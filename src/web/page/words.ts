@@ -100,7 +100,11 @@ export const shortUri = (uri: string): string => {
   return user === '' ? uri : host === '' || /^\+?\d+$/.test(user) ? user : `${user}@${host}`;
 };
 
-export const who = ({ uri, name }: Call['remote']): string => name ?? shortUri(uri);
+/** The factory's name in a network (TS 23.003 13.10): a call to it is a conference. */
+const FACTORY = /^sips?:[^@]*@conf-factory\./i;
+
+export const who = ({ uri, name }: Call['remote']): string =>
+  name ?? (FACTORY.test(uri) ? 'Conference' : shortUri(uri));
 
 const clockTime = (time: string): string => new Date(time).toLocaleTimeString();
 

@@ -1,4 +1,4 @@
-// What the contract knows and this version cannot do yet: checked like everything else, then "cannot now" (503).
+// What the contract knows and this version cannot do yet (SMS): checked like everything else, then "cannot now" (503).
 import { notAvailable } from '../errors.ts';
 import * as shapes from '../shapes.ts';
 import type { Route, RouteContext } from './route.ts';
@@ -12,7 +12,7 @@ export function laterRoutes(_context: RouteContext): Route[] {
   return LATER.map((route) => ({
     ...route,
     handle: () => {
-      throw notAvailable(`"${route.what}"`);
+      throw notAvailable('SMS');
     },
   }));
 }

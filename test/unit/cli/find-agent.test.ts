@@ -1,8 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { TandemError } from '#src/base/errors.ts';
 import { findAgent } from '#src/cli/client/agent-client.ts';
+import { traceCommand } from '#src/cli/client/commands.ts';
 import { announce } from '#src/cli/whereabouts.ts';
 import { suite } from '#test/support/suite.ts';
 
@@ -32,6 +35,21 @@ test('of several agents the latest is taken, and that is said; a named one needs
   assert.is(find({ url: 'http://127.0.0.1:2/' }), 'http://127.0.0.1:2');
   assert.is(notes.length, 1);
   withdraw();
+});
+
+test('a packet file that cannot be written is told in words', async () => {
+  const server = createServer((_request, response) => response.end('packets'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const path = join(tmpdir(), 'tandem-no-such-folder', 'trace.pcap');
+  const error: unknown = await traceCommand([
+    ...['--url', `http://127.0.0.1:${port}`, '--token', 'x', '--pcap', path],
+  ]).catch((refused: unknown) => refused);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  assert.ok(TandemError.is(error, 'cli.file'));
+  assert.is(error.message, `${path} cannot be written: ENOENT.`);
 });
 
 test.run();

@@ -56,6 +56,9 @@ test('the status: live calls beside the registration', () => {
   } as const;
   assert.match(statusText(status, [call, row]), /^call +x to sip:b@example.org active$/m);
   assert.not.match(statusText(status, [row]), /^call/m);
+  const identities = [{ uri: 'sip:o@example.org', kind: 'shared', active: false }] as const;
+  const shown = statusText({ ...status, registration: { state: 'registered', identities } }, []);
+  assert.match(shown, /^identity +sip:o@example\.org \(shared, switched off\)$/m);
 });
 
 test('what a stranger wrote does not steer the terminal', () => {
