@@ -214,4 +214,111 @@ test('a focus that cannot get them: the parties stay with us, and the owner is t
   );
 });
 
+const BOSS = 'sip:boss@op.example';
+
+/** SIPp as the network of an IMS device: both parties, factory and focus. All that comes must name the identity. */
+function network(): string {
+  const named = has('Additional-Identity', `^ *<${BOSS}>$`);
+  const contact = 'Contact: <sip:party@[local_ip]:[local_port]>';
+  return scenario('network', [
+    opens('INVITE', 'call', [
+      named,
+      '<ereg regexp="factory" search_in="hdr" header="To:" assign_to="isfactory"/>',
+    ]),
+    opens('SUBSCRIBE', 'roster', [named]),
+    opens('REFER', 'party', [named, has('Referred-By', `<${BOSS}>`)], true),
+
+    label('call'),
+    go('factory', 'isfactory'),
+    answer('200 OK', [contact], sdp()),
+    expect('ACK'),
+    // Held: the first for the second, the second for the conference.
+    expect('INVITE', { checks: [contains('a=sendonly')] }),
+    send(reply(200, [contact], sdp({ direction: 'recvonly', version: 2 }))),
+    expect('ACK'),
+    expect('BYE'),
+    send(reply(200), { next: 'end' }),
+
+    label('factory'),
+    answer('200 OK', [CONTACT], sdp()),
+    expect('ACK'),
+    expect('BYE'),
+    send(reply(200), { next: 'end' }),
+
+    label('roster'),
+    answer('200 OK', ['Expires: 3600', CONTACT]),
+    ...notify(
+      1,
+      'conference',
+      'active;expires=3600',
+      CONFERENCE_INFO,
+      roster(1, 'full', user('one', 'connected') + user('two', 'connected')),
+    ),
+    go('end'),
+
+    label('party'),
+    answer('202 Accepted', [CONTACT]),
+    ...notify(1, 'refer', 'terminated;reason=noresource', SIPFRAG, fragment('SIP/2.0 200 OK')),
+    label('end'),
+  ]);
+}
+
+/** Both are called under an identity outside our own, if it is given, and joined. */
+async function conferenceAs(identity: string | undefined, limitMs: number): Promise<void> {
+  const at = await freePort();
+  const ims = await Stage.open({
+    profile: 'ims',
+    impu: 'sip:device@127.0.0.1',
+    pcscf: `sip:127.0.0.1:${at};transport=udp`,
+    account: 'register = false',
+    more: `[conference]\nfactory = "sip:factory@127.0.0.1:${at}"\n[identities]\nshared = ["${BOSS}"]`,
+  });
+  try {
+    await ims.play(
+      'network',
+      network(),
+      async () => {
+        const parties: string[] = [];
+        for (const name of ['one', 'two']) {
+          const { id } = await ims.device.dial(
+            `sip:${name}@127.0.0.1:${at}`,
+            identity === undefined ? {} : { identity },
+          );
+          const { state } = await ims.device.whenCall(
+            'an outcome',
+            (call) => call.id === id && (call.state === 'active' || call.state === 'ended'),
+          );
+          assert.is(state, 'active');
+          parties.push(id);
+        }
+        const [a = '', b] = parties;
+        await ims.device.act(a, 'conference', { calls: [b] });
+        for (const party of parties) {
+          const ended = await ims.device.whenState(party, 'ended', limitMs).catch(() => undefined);
+          assert.is(ended?.end?.by, 'local', 'the party is in the conference, our leg is gone');
+        }
+        const call = await ims.device.whenCall(
+          'the call with the focus',
+          ({ id, state }) => !parties.includes(id) && state === 'active',
+        );
+        await ims.device.act(call.id, 'hangup');
+      },
+      // Three calls, a subscription, two REFERs.
+      { port: at, calls: 6 },
+    );
+  } finally {
+    await ims.close();
+  }
+}
+
+test.proof(
+  '[MD-2.3.3b] under an identity outside our own: calls, factory, roster and every REFER name the same',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => conferenceAs(BOSS, 10_000),
+    control: () => conferenceAs(undefined, 1_500),
+  },
+);
+
 test.run();
