@@ -1,7 +1,7 @@
 // Transfers as SIPp judges them: the words of each role (RFC 3515, RFC 3891, RFC 4538, 24.629).
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { accept, called } from './scenarios/callee.ts';
+import { accept, called, refuse } from './scenarios/callee.ts';
 import { ack, ackRefusal, callSetUp, hangUp, inDialog, invite, reply } from './scenarios/caller.ts';
 import { answer, notify, opens } from './scenarios/several.ts';
 import { Stage } from './scenarios/stage.ts';
@@ -52,12 +52,11 @@ test.proof(
   },
 );
 
-test('[MD-2.3.11c] target: a dialog that is not there is 481, early-only for one that is answered 486, half a name 400', {
-  peers,
-}, async () => {
-  const user = 'wrong';
+/** `tag`: of a dialog that is said not to be there. */
+async function wrongTarget(tag: string): Promise<void> {
+  const user = tag === 'other' ? 'wrong' : 'right';
   const tries = [
-    [481, 'Replaces: [call_id];to-tag=other;from-tag=[pid]caller'],
+    [481, `Replaces: [call_id];to-tag=${tag};from-tag=[pid]caller`],
     [481, 'Replaces: nobody;to-tag=[$device_tag];from-tag=[pid]caller'],
     [486, 'Replaces: [call_id];to-tag=[$device_tag];from-tag=[pid]caller;early-only'],
     [400, 'Replaces: [call_id];to-tag=[$device_tag]'],
@@ -80,12 +79,22 @@ test('[MD-2.3.11c] target: a dialog that is not there is 481, early-only for one
     ]),
   );
   assert.is((await stage.logged(user)).end?.label, 'answered');
-});
+}
 
-test('[MD-2.3.11b] transferee: 202, NOTIFY 100 at once, the call with Replaces and Referred-By, NOTIFY 200 as the last word', {
-  peers,
-}, async () => {
-  const user = 'boss';
+test.proof(
+  '[MD-2.3.11c] target: a dialog that is not there is 481, early-only for one that is answered 486, half a name 400',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => wrongTarget('other'),
+    // It is there after all.
+    control: () => wrongTarget('[$device_tag]'),
+  },
+);
+
+/** `status`: what the target says to the call with Replaces. */
+async function transferee(status: 200 | 486): Promise<void> {
+  const user = status === 200 ? 'boss' : 'refused';
   const port = await freePort();
   const to = `sip:next@127.0.0.1:${port};method=INVITE?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2&Require=replaces`;
   const told = (line: string, state: string) => [
@@ -102,9 +111,7 @@ test('[MD-2.3.11b] transferee: 202, NOTIFY 100 at once, the call with Replaces a
           has('Referred-By', '<sip:boss@example.com>'),
         ],
       }),
-      ...accept(),
-      expect('BYE'),
-      send(reply(200)),
+      ...(status === 200 ? [...accept(), expect('BYE'), send(reply(200))] : refuse(status)),
     ]),
     async () => {
       await stage.alongside(
@@ -120,19 +127,30 @@ test('[MD-2.3.11b] transferee: 202, NOTIFY 100 at once, the call with Replaces a
           ...told('SIP/2.0 200', 'terminated'),
           ...hangUp(user, 3),
         ]),
-        async () => void (await stage.call('next', 'active')),
+        async () => {
+          if (status === 200) await stage.call('next', 'active');
+        },
       );
       const { id } = await stage.call('next', 'active');
       await stage.device.act(id, 'hangup');
     },
     { port },
   );
-});
+}
 
-test('[MD-2.3.11a] transferor in IMS: to a GRUU outside the dialog, which Target-Dialog names; the target by its public address', {
-  peers,
-  timeoutMs: 60_000,
-}, async () => {
+test.proof(
+  '[MD-2.3.11b] transferee: 202, NOTIFY 100 at once, the call with Replaces and Referred-By, NOTIFY 200 as the last word',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => transferee(200),
+    // The target is busy: the last word is another.
+    control: () => transferee(486),
+  },
+);
+
+/** `outside`: the party has a GRUU, so the REFER goes there; else it goes within the dialog. */
+async function transferor(outside: boolean): Promise<void> {
   const port = await freePort();
   const ims = await Stage.open({
     profile: 'ims',
@@ -140,7 +158,7 @@ test('[MD-2.3.11a] transferor in IMS: to a GRUU outside the dialog, which Target
     pcscf: `sip:127.0.0.1:${port};transport=udp`,
     account: 'register = false',
   });
-  const gruu = '<sip:alice@[local_ip]:[local_port];gr=urn:uuid:f81d4fae>';
+  const gruu = `<sip:alice@[local_ip]:[local_port]${outside ? ';gr=urn:uuid:f81d4fae' : ''}>`;
   try {
     await ims.play(
       'gruu',
@@ -184,15 +202,29 @@ test('[MD-2.3.11a] transferor in IMS: to a GRUU outside the dialog, which Target
         const second = await ims.device.dial(`sip:bob@127.0.0.1:${port}`);
         await ims.device.whenState(second.id, 'active');
         await ims.device.act(first.id, 'transfer', { call: second.id });
-        await ims.device.whenState(first.id, 'ended');
-        await ims.device.whenState(second.id, 'ended');
+        for (const { id } of [first, second]) {
+          const ended = await ims.device
+            .whenState(id, 'ended', outside ? 10_000 : 1_500)
+            .catch(() => undefined);
+          assert.is(ended?.end?.by, 'local', 'our legs are gone');
+        }
       },
       { port, calls: 3 },
     );
   } finally {
     await ims.close();
   }
-});
+}
+
+test.proof(
+  '[MD-2.3.11a] transferor in IMS: to a GRUU outside the dialog, which Target-Dialog names; the target by its public address',
+  {
+    peers,
+    timeoutMs: 60_000,
+    run: () => transferor(true),
+    control: () => transferor(false),
+  },
+);
 
 const VIDEO = [
   'm=audio 6000 RTP/AVP 0',
