@@ -7,7 +7,7 @@ import { suite as uvuSuite } from 'uvu';
 export interface TestOptions {
   /** Strangers' programs that judge in this test, e.g. `['Kamailio']`; our own operator is none. */
   readonly peers?: readonly string[];
-  /** A test that takes longer has hung. Default 30 seconds. */
+  /** A test that takes longer has hung. Default 60 seconds. */
   readonly timeoutMs?: number;
 }
 
@@ -31,7 +31,7 @@ export interface TestReport {
   readonly reason?: string;
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 const reportPath = process.env.TANDEM_TEST_REPORT;
 const file = relative(process.cwd(), process.argv[1] ?? '');
 
