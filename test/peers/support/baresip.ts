@@ -108,6 +108,8 @@ export class Baresip {
         ...(options.tlsCa ? [`sip_cafile ${options.tlsCa}`] : []),
         'call_local_timeout 120',
         'call_max_calls 4',
+        // Newer ones hold a call when another comes, which no test here has asked for.
+        'call_hold_other_calls no',
         `audio_player ${options.player ?? 'aubridge,heard'}`,
         `audio_source ${options.source ?? `aufile,${microphone}`}`,
         'audio_alert aubridge,alert',
