@@ -45,6 +45,8 @@ const taken = (calls: 'auto' | 'never'): Promise<void> =>
     await Promise.all([tablet.registered(), caller.registered()]);
     const out = await caller.dial(IMPU);
     const ringing = await tablet.whenCall('ringing', (call) => call.state === 'ringing');
+    // Kamailio names the tags of a dialog while it rings, and a moment later than the INVITE comes.
+    await new Promise((resolve) => setTimeout(resolve, 2000));
     phone.command('accept');
     await phone.event('CALL_ESTABLISHED');
     await caller.whenState(out.id, 'active');
