@@ -164,20 +164,6 @@ const rank = (file: string): number => {
   return at < 0 ? LONG.length : at;
 };
 
-/** Files that are not run until their cause is found: named and counted as skipped. A name on the command line runs them. */
-const HELD_BACK: Readonly<Record<string, string>> = {
-  'test/peers/mediasec.test.ts': 'fails on a quiet machine; the cause is not found yet',
-  'test/peers/sipp-conference.test.ts': 'waits for a call that is over by then; the cause is not found yet',
-  'test/peers/kamailio-federation.test.ts': 'depends on when Kamailio names the tags of a dialog',
-};
-const held = (file: string): TestReport => ({
-  file,
-  suite: file,
-  test: '(file)',
-  status: 'skipped',
-  reason: HELD_BACK[file] ?? '',
-});
-
 const parts = process.argv.slice(2);
 mkdirSync('build', { recursive: true });
 const chosen = globSync('test/**/*.test.ts')
@@ -188,17 +174,15 @@ const chosen = globSync('test/**/*.test.ts')
 // they hear must not wait behind compilers and fuzzers, which take the time that is left, at the lowest priority.
 const COMPUTING = ['test/unit/native/sanitizers', 'test/unit/native/fuzz'];
 const isComputing = (file: string): boolean => COMPUTING.some((name) => file.startsWith(name));
-const heldBack = parts.length === 0 ? chosen.filter((file) => file in HELD_BACK) : [];
-for (const file of heldBack) console.log(`skipped: ${file}: ${HELD_BACK[file]}`);
-const peers = chosen.filter((file) => file.startsWith('test/peers/') && !heldBack.includes(file));
+const peers = chosen.filter((file) => file.startsWith('test/peers/'));
 const computing = chosen.filter(isComputing);
-const side = chosen.filter((file) => !file.startsWith('test/peers/') && !computing.includes(file));
+const side = chosen.filter((file) => !peers.includes(file) && !computing.includes(file));
 const width = Math.min(2, availableParallelism());
 const before = await runAll(side, width, 0);
 const beside = runAll(computing, 1, side.length, peers.length > 0 ? 'behind' : 'usual');
 const last = await runAll(peers, width + 1, side.length + computing.length);
 const first = [...before, ...last, ...(await beside)];
-const results = [...(await secondHearing(first, chosen.length)), ...heldBack.map(held)];
+const results = await secondHearing(first, chosen.length);
 writeFileSync(OUT, results.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
 const count = (status: TestReport['status']): number =>
   results.filter((entry) => entry.status === status).length;

@@ -5,6 +5,9 @@ import { connect } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Certificate } from './certificates.ts';
 
+/** A device closes as soon as its last answer is there; a SIPp whose scenario has steps left takes that for a failure. */
+const LINGER_MS = 500;
+
 export class TlsFront {
   readonly #server: Server;
   readonly #open = new Set<TLSSocket>();
@@ -21,11 +24,12 @@ export class TlsFront {
       front.#open.add(socket);
       socket.on('close', () => {
         front.#open.delete(socket);
-        inside.destroy();
+        setTimeout(() => inside.destroy(), LINGER_MS);
       });
       inside.on('close', () => socket.destroy());
       for (const each of [socket, inside]) each.on('error', () => each.destroy());
-      socket.pipe(inside).pipe(socket);
+      socket.pipe(inside, { end: false });
+      inside.pipe(socket);
     });
     front.#server.listen(0, '127.0.0.1');
     await once(front.#server, 'listening');
