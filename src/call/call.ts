@@ -347,6 +347,11 @@ export class Call {
     if (this.#state === 'active' || this.#state === 'answering') this.#modifications.move(always);
   }
 
+  /** A conversation has begun here. */
+  get wasAnswered(): boolean {
+    return this.#answered !== undefined;
+  }
+
   /** Talked in: answered, and not held by the owner. */
   get isTalking(): boolean {
     return this.publicState === 'active' && !this.#modifications.hold.isHeld;
@@ -432,7 +437,7 @@ export class Call {
       {
         event,
         direction: this.direction,
-        answered: this.#answered !== undefined,
+        answered: this.wasAnswered,
         pulled: this.#pulled,
         status: facts.response?.status ?? facts.refusal?.status ?? facts.status,
         reasons: said?.reasons,

@@ -21,6 +21,7 @@ export class EndedCall {
   readonly sipCallId: string;
   readonly direction: 'in' | 'out';
   readonly dialogNames: Replaceable['dialogNames'];
+  readonly wasAnswered: boolean;
   readonly state = 'ended';
   readonly ended = true;
   /** Packed: there may be thousands of them, and hardly one is asked for. */
@@ -35,6 +36,7 @@ export class EndedCall {
     this.sipCallId = sipCallId;
     this.dialogNames = dialogNames;
     this.direction = row.direction;
+    this.wasAnswered = row.answered !== undefined;
     const kept: Kept = { snapshot: row, quality, digits, details };
     this.#kept = serialize(kept);
   }

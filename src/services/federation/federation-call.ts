@@ -33,6 +33,8 @@ export interface OwnCall {
   readonly callId: string;
   readonly localTags: readonly string[];
   readonly live: boolean;
+  /** A conversation has begun here. */
+  readonly answered: boolean;
 }
 
 /** Who has it, and how it is taken from there. */
@@ -64,7 +66,7 @@ export function isOurs(entry: DialogInfoEntry, own: readonly OwnCall[]): boolean
 
 /**
  * The dialog with its tags, where they were left out but can be told from what was said before: of the devices that rang
- * only one can have answered, and not this one.
+ * only one can have answered. It was this one when no other rang, unless the call is over here without an answer.
  */
 export function withTags(
   entry: DialogInfoEntry,
@@ -72,9 +74,11 @@ export function withTags(
   own: readonly OwnCall[],
 ): DialogInfoEntry {
   if (entry.localTag !== undefined || entry.state !== 'confirmed') return entry;
-  const ours = own.filter(({ callId }) => callId === entry.callId).flatMap(({ localTags }) => localTags);
+  const same = own.filter(({ callId }) => callId === entry.callId);
+  const ours = same.flatMap(({ localTags }) => localTags);
   const others = told.filter(({ localTag }) => !ours.includes(localTag));
-  const [only = told[0], second] = others;
+  const here = same.some(({ live, answered }) => live || answered);
+  const [only = here ? told[0] : undefined, second] = others;
   return only && !second ? { ...entry, ...only } : entry;
 }
 

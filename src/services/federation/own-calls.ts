@@ -8,4 +8,5 @@ export const ownCalls = (calls: CallManager): readonly OwnCall[] =>
     callId: call.sipCallId,
     localTags: call.dialogNames.map(({ localTag }) => localTag),
     live: !call.ended,
+    answered: call.wasAnswered,
   }));

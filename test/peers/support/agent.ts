@@ -110,9 +110,10 @@ export class Device {
     return { status: response.status, body: await response.json() };
   }
 
-  /** The messages of a call, as they are drawn. */
-  async ladder(id: string): Promise<string> {
-    const answer = await fetch(`${this.url}/api/v1/trace?format=ladder&call=${id}`, {
+  /** The messages of a call, or all that are kept, as they are drawn. */
+  async ladder(id?: string): Promise<string> {
+    const which = id === undefined ? '' : `&call=${id}`;
+    const answer = await fetch(`${this.url}/api/v1/trace?format=ladder${which}`, {
       headers: { authorization: `Bearer ${this.token}` },
     });
     return answer.text();

@@ -241,6 +241,20 @@ test('tags that a state agent leaves out once a call is answered are known from 
   assert.is(other.federation.list[0]?.pullable, false);
 });
 
+test('a call answered elsewhere is seen although only our own tags were told, and cannot be taken', async () => {
+  const scene = await Household.start();
+  const { cancel } = await scene.ring('shared@h');
+  const own = scene.calls.live[0]?.dialogNames[0]?.localTag ?? '';
+  await scene.dialogs('full', dialog({ callId: 'shared@h', tags: [own, 'bob'], state: 'early' }));
+  await scene.dialogs('full', dialog({ callId: 'shared@h', tags: undefined }));
+  assert.equal(scene.federation.list, []);
+  await cancel();
+  assert.equal(
+    scene.federation.list.map(({ state, pullable }) => [state, pullable]),
+    [['active', false]],
+  );
+});
+
 test('our own call is none of another device, whoever tells of it, nor after its end', async () => {
   const scene = await Household.start();
   const call = scene.calls.dial({ to: 'sip:bob@op.example' });
