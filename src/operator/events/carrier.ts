@@ -18,7 +18,7 @@ export class Carrier implements DialogCarrier {
   readonly #layer: TransactionLayer;
   readonly #random: Random;
   readonly #dialogs = new Map<string, Carried>();
-  /** By Call-ID: over which flow the subscriber was heard last. */
+  /** By dialog: over which flow the subscriber was heard last. */
   readonly #flows = new Map<string, Flow>();
 
   constructor({ layer, random }: { readonly layer: TransactionLayer; readonly random: Random }) {
@@ -29,7 +29,8 @@ export class Carrier implements DialogCarrier {
   /** A first SUBSCRIBE, as a notifier takes it. */
   asking(server: ServerTransaction, localTag = randomToken(this.#random)): Asking {
     const { request, flow } = server;
-    this.#flows.set(request.callId, flow);
+    const id = dialogId(request.callId, localTag, request.from.tag ?? '');
+    this.#flows.set(id, flow);
     return {
       request,
       flow,
@@ -46,7 +47,7 @@ export class Carrier implements DialogCarrier {
             : answer;
         server.respond(response);
         // Who was refused has no dialog that would be let go.
-        if (!response.isSuccess && !this.owns(request)) this.#flows.delete(request.callId);
+        if (!response.isSuccess && !this.owns(request)) this.#flows.delete(id);
         return true;
       },
     };
@@ -72,7 +73,7 @@ export class Carrier implements DialogCarrier {
 
   detach(dialog: Dialog): void {
     this.#dialogs.delete(dialog.id);
-    this.#flows.delete(dialog.callId);
+    this.#flows.delete(dialog.id);
   }
 
   sendInDialog(
@@ -80,7 +81,8 @@ export class Carrier implements DialogCarrier {
     request: SipRequest,
     handlers: Parameters<DialogCarrier['sendInDialog']>[2],
   ): void {
-    const flow = this.#flows.get(dialog.callId);
+    // It is there: a dialog is attached by the SUBSCRIBE that `asking` took.
+    const flow = this.#flows.get(dialog.id);
     if (!flow) return;
     this.#layer.request(request, flow, {
       onResponse: (response, from) => {

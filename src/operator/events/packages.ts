@@ -31,7 +31,12 @@ export type EventPackage = (typeof EVENT_PACKAGES)[number];
 const EXPIRES = { min: Seconds(0), max: Seconds(7200), usual: Seconds(3600) };
 /** RFC 4235 3.10: not more often than once a second. */
 const PAUSE = Milliseconds(1000);
+/** Of one account to one package: its devices, and those that began anew without a word. Each is told of every change. */
+export const MOST_SUBSCRIPTIONS = 20;
+/** When some may have run out. */
+const AGAIN = Seconds(60);
 const FORBIDDEN = 403;
+const UNAVAILABLE = 480;
 const EMPTY: MessageSummary = { waiting: false, messages: [] };
 
 export class EventPackages {
@@ -75,8 +80,11 @@ export class EventPackages {
     const name = EVENT_PACKAGES.find((each) => each === server.request.event?.type.toLowerCase());
     if (!name) return false;
     if (!account) {
-      const toTag = randomToken(this.#deps.random);
-      server.respond(SipResponse.reply(server.request, FORBIDDEN, { toTag }));
+      this.#refuse(server, FORBIDDEN);
+      return true;
+    }
+    if (server.request.expires !== 0 && this.#count(name, account) >= MOST_SUBSCRIPTIONS) {
+      this.#refuse(server, UNAVAILABLE, [['Retry-After', String(AGAIN)]]);
       return true;
     }
     const asking: Asking = this.#carrier.asking(server);
@@ -86,6 +94,19 @@ export class EventPackages {
     this.#asking = undefined;
     if (subscription) this.#accounts.set(subscription, account);
     return true;
+  }
+
+  #refuse(
+    server: ServerTransaction,
+    status: number,
+    headers: readonly (readonly [string, string])[] = [],
+  ): void {
+    const toTag = randomToken(this.#deps.random);
+    server.respond(SipResponse.reply(server.request, status, { toTag, headers }));
+  }
+
+  #count(name: EventPackage, account: Account): number {
+    return this.#notifiers[name].subscriptions.filter((each) => this.#accounts.get(each) === account).length;
   }
 
   owns(request: SipRequest): boolean {

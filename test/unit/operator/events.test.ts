@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { DialogLedger } from '#src/operator/events/dialog-ledger.ts';
+import { MOST_SUBSCRIPTIONS } from '#src/operator/events/packages.ts';
 import { type DialogInfo, parseDialogInfo } from '#src/services/dialog-info/dialog-info.ts';
 import { type SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
@@ -157,6 +158,73 @@ test('a subscription is refreshed, ended, and forgotten by who does not answer',
   await tablet.send(ask(tablet, 'dialog'));
   await scene.pass(60);
   assert.is(scene.operator.events.subscriptions, 0, 'its NOTIFY met silence');
+});
+
+test('an account has so many subscriptions to a package; a fetch and others are not kept away', async () => {
+  const scene = await Scene.start();
+  const { tablet, guest } = await scene.three();
+  const guestAsks = (expires: number): SipRequest =>
+    guest.make('SUBSCRIBE', 'sip:guest@op.example', [
+      ['Event', 'dialog'],
+      ['Expires', String(expires)],
+    ]);
+  for (let at = 0; at < MOST_SUBSCRIPTIONS; at += 1) await guest.send(guestAsks(600));
+  await notifies(guest, 'dialog');
+  assert.is(scene.operator.events.subscriptions, MOST_SUBSCRIPTIONS);
+  await guest.send(guestAsks(600));
+  const refusal = guest.responses('SUBSCRIBE').at(-1);
+  assert.equal([refusal?.status, refusal?.header('Retry-After')], [480, '60']);
+  assert.is(scene.operator.events.subscriptions, MOST_SUBSCRIPTIONS);
+  await guest.send(guestAsks(0));
+  await guest.send(guest.make('SUBSCRIBE', 'sip:guest@op.example', [['Event', 'message-summary']]));
+  assert.equal(guest.statuses('SUBSCRIBE').slice(-2), [200, 200]);
+  await tablet.send(ask(tablet, 'dialog'));
+  assert.equal(tablet.statuses('SUBSCRIBE'), [200]);
+  await notifies(guest, 'dialog');
+  await scene.pass(601);
+  await guest.send(guestAsks(600));
+  assert.is(guest.statuses('SUBSCRIBE').at(-1), 200, 'the others have run out');
+});
+
+test('two subscriptions with one Call-ID: the end of one does not silence the other', async () => {
+  const scene = await Scene.start();
+  const { tablet, guest } = await scene.three();
+  const callId = 'one-for-both';
+  const first = tablet.make('SUBSCRIBE', NUMBER, [['Event', 'dialog']], { callId });
+  await tablet.send(first);
+  const { to, contacts } = tablet.responses('SUBSCRIBE').at(-1) ?? SipResponse.reply(first, 500);
+  await tablet.send(
+    tablet.make(
+      'SUBSCRIBE',
+      NUMBER,
+      [
+        ['From', `<${NUMBER}>;tag=second`],
+        ['Event', 'dialog'],
+      ],
+      { callId },
+    ),
+  );
+  await notifies(tablet, 'dialog');
+  await tablet.send(
+    tablet.make(
+      'SUBSCRIBE',
+      contacts[0]?.uri.toString() ?? NUMBER,
+      [
+        ['From', first.from.toString()],
+        ['To', to.toString()],
+        ['Event', 'dialog'],
+        ['Expires', '0'],
+      ],
+      { callId, cseq: 2 },
+    ),
+  );
+  const before = (await notifies(tablet, 'dialog')).length;
+  assert.is(scene.operator.events.subscriptions, 1);
+  await guest.send(guest.make('INVITE', NUMBER));
+  await tablet.reply(tablet.last('INVITE'), 180);
+  await scene.pass(2);
+  const told = (await notifies(tablet, 'dialog')).slice(before);
+  assert.ok(told.some((notify) => notify.to.tag === 'second' && read(notify).dialogs.length === 1));
 });
 
 test.proof('by policy it is refused, or left to the devices', {
