@@ -142,7 +142,10 @@ export class Setup {
     const plans = await Promise.all(plan());
     this.#preparing -= 1;
     const legs = plans.filter((one) => one !== undefined).sort((a, b) => rank(a) - rank(b));
-    if (server.state === 'terminated' || server.state === 'completed') return this.#settle();
+    const isOver = server.state === 'terminated' || server.state === 'completed';
+    // They will not be rung: what the edge has made ready for them is not needed.
+    if (isOver || this.#cancelled) for (const { media } of legs) media?.failed();
+    if (isOver) return this.#settle();
     if (this.#cancelled) return this.#refuse(CANCELLED);
     const { cfnrc } = services?.targets ?? {};
     if (legs.length === 0) {

@@ -278,6 +278,28 @@ test('a refused leg is forgotten at rtpengine', async () => {
   assert.equal(set.ng.commands(), ['offer', 'delete']);
 });
 
+test('a call that is given up before rtpengine has answered is forgotten there', async () => {
+  const set = await open(true);
+  set.ng.lose = 1;
+  const invite = set.guest.make('INVITE', NUMBER, [TYPE], { body: CLEAR });
+  await set.guest.send(invite);
+  await set.guest.send(
+    set.guest.make(
+      'CANCEL',
+      NUMBER,
+      [
+        ['Via', invite.topVia.toString()],
+        ['From', invite.from.toString()],
+      ],
+      { callId: invite.callId },
+    ),
+  );
+  await set.scene.pass(5);
+  assert.is(set.guest.statuses('INVITE').at(-1), 487);
+  assert.is(set.tablet.requests('INVITE').length, 0);
+  assert.equal([set.ng.commands()[0], set.ng.commands().at(-1)], ['offer', 'delete']);
+});
+
 test('without rtpengine the device is not called in clear: the caller gets 480', async () => {
   const set = await open(true);
   set.ng.lose = 99;
