@@ -1,8 +1,7 @@
 // The test operator: registrar, reg event notifier, application server, phones and their HTTP API in one process.
-import { readFileSync } from 'node:fs';
 import type { Clock } from '#src/base/clock.ts';
 import type { OperatorConfig } from '#src/base/config/operator-schema.ts';
-import { describe, TandemError } from '#src/base/errors.ts';
+import { TandemError } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
@@ -13,13 +12,7 @@ import { isSipUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import { Resolver } from '#src/sip/resolver/resolver.ts';
 import { TransactionLayer } from '#src/sip/transaction/layer.ts';
 import { SIP_TIMERS } from '#src/sip/transaction/timers.ts';
-import {
-  familyOf,
-  formatListen,
-  isWildcard,
-  type ListenAddress,
-  parseListen,
-} from '#src/sip/transport/address.ts';
+import { familyOf, formatListen, isWildcard, type ListenAddress } from '#src/sip/transport/address.ts';
 import { SipTransport } from '#src/sip/transport/sip-transport.ts';
 import type { TlsSettings } from '#src/sip/transport/tls.ts';
 import type { Transport } from '#src/sip/transport/transport.ts';
@@ -28,7 +21,7 @@ import { Edge } from './edge/edge.ts';
 import { NgClient, type NgSocket } from './edge/ng-client.ts';
 import { openNgSocket } from './edge/ng-socket.ts';
 import { EventPackages } from './events/packages.ts';
-import { type FaultSettings, Faults } from './faults.ts';
+import { Faults } from './faults.ts';
 import { FaultyTransport } from './faulty-transport.ts';
 import { Focus } from './focus/focus.ts';
 import { OperatorWeb } from './http.ts';
@@ -42,7 +35,15 @@ import { RegEventServer } from './reg-event-server.ts';
 import { Registrar } from './registrar.ts';
 import { Router } from './router.ts';
 import { Services } from './services/service-data.ts';
-import { announcementOf, initialPolicy, readServices, readUri } from './settings.ts';
+import {
+  announcementOf,
+  initialFaults,
+  initialPolicy,
+  listenAddresses,
+  readServices,
+  readTls,
+  readUri,
+} from './settings.ts';
 
 export interface OperatorDeps {
   readonly clock: Clock;
@@ -281,21 +282,8 @@ export class Operator {
   }
 }
 
-/** With an address for our own phones where only TLS was asked for. */
-function listenAddresses(config: OperatorConfig): ListenAddress[] {
-  const listen = config.listen.sip.map(readListen);
-  const needed = config.phones.length > 0 && listen.every(({ transport }) => transport === 'tls');
-  return needed ? [...listen, { transport: 'tcp', host: '127.0.0.1', port: 0 }] : listen;
-}
-
 const addressUri = ({ host, port, transport }: ListenAddress): SipUri =>
   SipUri.of({ host, port, params: Params.of([['transport', transport]]) });
-
-function readListen(text: string): ListenAddress {
-  const parsed = parseListen(text);
-  if (parsed.ok) return parsed.value;
-  throw new TandemError('caller', 'config.invalid', `listen.sip: ${parsed.error}.`);
-}
 
 const userOf = (uri: Uri): string =>
   isSipUri(uri) ? (uri.user ?? 'phone') : uri.scheme === 'tel' ? uri.number : 'phone';
@@ -306,38 +294,4 @@ function makeEdge({ edge }: OperatorConfig, deps: OperatorDeps): Edge | undefine
   const { clock, random, log } = deps;
   const socket = deps.ngSocket?.() ?? openNgSocket(rtpengine, log);
   return new Edge({ ng: new NgClient({ socket, clock, random, log }), log, unannounced });
-}
-
-function readTls({ listen }: OperatorConfig): TlsSettings {
-  const read = (key: 'certificate' | 'key'): string | undefined => {
-    const path = listen[key];
-    if (path === undefined) return undefined;
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new TandemError(
-        'caller',
-        'config.invalid',
-        `listen.${key}: cannot be read: ${describe(error)}.`,
-        {
-          cause: error,
-        },
-      );
-    }
-  };
-  const certificate = read('certificate');
-  const key = read('key');
-  return { ...(certificate === undefined ? {} : { certificate }), ...(key === undefined ? {} : { key }) };
-}
-
-function initialFaults({ faults }: OperatorConfig): Partial<FaultSettings> {
-  const { register_status, invite_status, retry_after, silent, stale, wrong_rspauth } = faults;
-  return {
-    registerStatus: register_status,
-    inviteStatus: invite_status,
-    retryAfter: retry_after === undefined ? undefined : Seconds(retry_after),
-    silent,
-    stale,
-    wrongRspauth: wrong_rspauth,
-  };
 }
