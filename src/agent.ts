@@ -90,6 +90,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const parts = { ...base, ua, resolver, media, trace, reaches: hasWayTo };
     const registration = new Registration({ ...parts, store, config: registrationConfig(config) });
     const prompt = new Prompt({ media, clock, playback: sound.playback, log });
+    closing.unshift(async () => prompt.stop());
     const line = {
       line: registration,
       config: callConfig(config, sound, source),
@@ -113,6 +114,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (!takers.some((taker) => taker.handle(incoming))) refuseUnknown(incoming);
     });
     const features = new Features({ ...base, calls, config });
+    closing.unshift(() => features.stop());
     const test = new AudioTest({ media, store, sound, isCalling: () => calls.isCalling });
     const measure = () => test.measure();
     let current = settings;

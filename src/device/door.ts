@@ -49,6 +49,8 @@ export class Door {
   readonly #wrong: number[] = [];
   readonly #off: readonly (() => void)[];
   #closing: Timer | undefined;
+  /** Writes go one after the other: the last word is the one that was written last. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
@@ -63,6 +65,7 @@ export class Door {
     for (const off of this.#off) off();
     if (!this.#closing) return;
     this.#closing.cancel();
+    this.#closing = undefined;
     await this.#write('0');
   }
 
@@ -119,8 +122,13 @@ export class Door {
     });
   }
 
-  /** Never throws: who presses a code cannot be told, the log can. */
-  async #write(text: string): Promise<void> {
+  /** Never rejects: who presses a code cannot be told, the log can. */
+  #write(text: string): Promise<void> {
+    this.#written = this.#written.then(() => this.#put(text));
+    return this.#written;
+  }
+
+  async #put(text: string): Promise<void> {
     const { settings, log, write = writeFile } = this.#parts;
     try {
       await write(settings.output, `${text}\n`);

@@ -1,5 +1,5 @@
 // What the loudspeaker says without a call: a tone that nobody takes for ringing (TS 22.001 annex F, congestion).
-import type { Clock } from '#src/base/clock.ts';
+import type { Clock, Timer } from '#src/base/clock.ts';
 import { describe } from '#src/base/errors.ts';
 import type { Logger } from '#src/base/log.ts';
 import { Milliseconds } from '#src/base/units.ts';
@@ -14,7 +14,7 @@ export class Prompt {
   readonly #clock: Clock;
   readonly #playback: string;
   readonly #log: Logger;
-  #isPlaying = false;
+  #alarm: { readonly stream: CallStream; readonly end: Timer } | undefined;
   #ringing: CallStream | undefined;
 
   /** `playback` as `[audio]` writes it; only a loudspeaker is spoken to. */
@@ -32,15 +32,10 @@ export class Prompt {
 
   /** Never throws; a prompt that plays already goes on. */
   alarm(): void {
-    if (this.#isPlaying || !this.#playback.startsWith('alsa:')) return;
+    if (this.#alarm || !this.#playback.startsWith('alsa:')) return;
     try {
       const stream = this.#media.openStream(NOWHERE);
-      this.#isPlaying = true;
-      const close = (): void => {
-        this.#isPlaying = false;
-        stream.close().catch((cause: unknown) => this.#failed(cause));
-      };
-      this.#clock.after(LENGTH, close);
+      this.#alarm = { stream, end: this.#clock.after(LENGTH, () => this.#endAlarm()) };
       stream.attach({ playback: this.#playback });
       stream.tone('congestion');
     } catch (cause) {
@@ -63,6 +58,23 @@ export class Prompt {
     }
     const stream = this.#ringing;
     this.#ringing = undefined;
+    this.#close(stream);
+  }
+
+  /** What sounds is over. */
+  stop(): void {
+    this.#endAlarm();
+    this.ring(false);
+  }
+
+  #endAlarm(): void {
+    const alarm = this.#alarm;
+    this.#alarm = undefined;
+    alarm?.end.cancel();
+    this.#close(alarm?.stream);
+  }
+
+  #close(stream: CallStream | undefined): void {
     stream?.close().catch((cause: unknown) => this.#failed(cause));
   }
 

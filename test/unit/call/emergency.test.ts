@@ -307,6 +307,14 @@ test('the loudspeaker gives an alarm of its own, one at a time; a file hears non
   assert.is(media.open, 0);
   new Prompt({ media, clock, playback: 'file:/tmp/a.wav', log: silentLogger() }).alarm();
   assert.is(media.streams.length, 2);
+  media.deviceFailure = undefined;
+  prompt.alarm();
+  prompt.ring(true);
+  assert.is(media.open, 2);
+  prompt.stop();
+  assert.is(media.open, 0);
+  await clock.advance(Milliseconds(3_000));
+  assert.is(media.open, 0);
 });
 
 test.run();

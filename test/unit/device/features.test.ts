@@ -342,6 +342,31 @@ test('only in a conversation; an open door is closed when the device stops', asy
   assert.equal(written, ['1', '0']);
 });
 
+test('a door that is slow to open is closed all the same when the device stops: the last word is the last that is written', async () => {
+  const world = await makeWorld();
+  const written: string[] = [];
+  const slow = Promise.withResolvers<void>();
+  const write = async (_path: string, text: string): Promise<void> => {
+    if (text === '1\n') await slow.promise;
+    written.push(text.trim());
+  };
+  const door = new Door({
+    ...{ calls: world.manager, clock: world.clock, log, write },
+    settings: SETTINGS,
+  });
+  const peer = world.peer.call('a');
+  await peer.invite();
+  world.manager.get(world.latest().id)?.answer();
+  await world.advance(5);
+  await peer.ack();
+  for (const digit of '1234') world.media.streams[0]?.onDtmf.emit({ digit, durationMs: 100 });
+  const stopped = door.stop();
+  await world.advance(100);
+  slow.resolve();
+  await stopped;
+  assert.equal(written, ['1', '0']);
+});
+
 test('a file is written, and one that cannot be is only logged', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'door-'));
   const output = join(folder, 'value');
