@@ -20,7 +20,7 @@ export function parseCapture(text: string): Result<Endpoint, string> {
   const colon = text.indexOf(':');
   const scheme = colon < 0 ? text : text.slice(0, colon);
   const rest = colon < 0 ? '' : text.slice(colon + 1);
-  if (!(scheme in SCHEME_NEEDS))
+  if (!Object.hasOwn(SCHEME_NEEDS, scheme))
     return err(`"${text}" is none of "alsa:NAME", "file:PATH", "tone:HZ", "null"`);
   if (rest === '') return err(`"${text}" lacks ${SCHEME_NEEDS[scheme] ?? 'its value'} after the colon`);
   if (rest.includes('\0')) return err(`"${scheme}:" with a zero octet in it`);

@@ -102,7 +102,7 @@ export class AudioStream {
     const { release } = this.#files.take([wanted.playback], () =>
       native(() => this.#addon.attach(this.#engine, this.#id, wanted)),
     );
-    this.#release.push(release);
+    if (release) this.#release.push(release);
   }
 
   /** Sets or changes remote, codec and directions, from the next packet on. Throws `media.codec`, `media.address`, `media.argument`. */

@@ -107,7 +107,7 @@ export class VideoStream {
     const { release } = this.#files.take([wanted.sink], () =>
       native(() => this.#addon.attachVideo(this.#engine, this.#id, wanted)),
     );
-    this.#release.push(release);
+    if (release) this.#release.push(release);
   }
 
   /** Sets or changes remote, codec, feedback and directions. Throws `media.address`, `media.argument`. */

@@ -8,7 +8,8 @@ const DEVICES = '/dev/';
 
 export interface Taken<Value> {
   readonly value: Value;
-  readonly release: () => void;
+  /** Undefined: no file was among the ends. */
+  readonly release: (() => void) | undefined;
 }
 
 export class WrittenFiles {
@@ -22,6 +23,7 @@ export class WrittenFiles {
       .filter((path) => !path.startsWith(DEVICES));
     for (const path of wanted) if (this.#paths.has(path)) throw mediaError('in-use', path);
     const value = write();
+    if (wanted.length === 0) return { value, release: undefined };
     for (const path of wanted) this.#paths.add(path);
     const release = (): void => {
       for (const path of wanted) this.#paths.delete(path);

@@ -19,6 +19,7 @@ test('what is wrong is named', () => {
     ['', 'none of'],
     ['pulse:x', 'pulse:x'],
     ['NULL', 'none of'],
+    ['constructor:440', 'none of'],
     ['alsa', 'name of a device'],
     ['alsa:', 'name of a device'],
     ['file:', 'a path'],
