@@ -15,6 +15,8 @@
 #include "tm_level.h"
 #include "tm_wav.h"
 
+enum { PEER_OCTETS = 4 << 20 };  // that wait for the peer
+
 tm_engine *support_engine(void)
 {
   tm_error error;
@@ -112,9 +114,12 @@ bool support_peer_open(support_peer *peer)
 {
   tm_address local;
   tm_socket_pair pair;
-  int on = 1;
+  int on = 1, octets = PEER_OCTETS;
   if (tm_address_parse("127.0.0.1", 0, &local) != 0 || tm_socket_pair_open(&local, 0, 0, 0, &pair) != 0) return false;
   *peer = (support_peer){.rtp = pair.rtp, .rtcp = pair.rtcp, .port = pair.port};
+  // Nothing is to be lost while the test is kept from reading; more than the host's limit is root's to have.
+  if (setsockopt(peer->rtp, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof octets) != 0)
+    (void)setsockopt(peer->rtp, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
   return setsockopt(peer->rtp, IPPROTO_IP, IP_RECVTOS, &on, sizeof on) == 0;
 }
 

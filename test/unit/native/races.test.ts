@@ -7,7 +7,7 @@ const LIMIT_MS = 290_000;
 const test = suite('native/races');
 
 test('the engine is clean under tsan: sound and video between two streams', { timeoutMs: LIMIT_MS }, () => {
-  const run = makeNative('test', 'GROUP=engine', 'TESTS=loopback video_feedback', 'SAN=tsan');
+  const run = makeNative('test', 'GROUP=engine', 'TESTS=loopback video_feedback video_requests', 'SAN=tsan');
   assert.equal(run.broken, []);
   assert.equal(
     run.tests.filter((one) => !one.ok),
