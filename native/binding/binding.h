@@ -34,11 +34,22 @@ typedef struct {
 napi_value fail(napi_env env, const tm_error *error);
 /** Arguments of a call; the first is the external unless `self` is NULL. False: an exception waits. */
 bool take(napi_env env, napi_callback_info info, napi_value *arguments, handle **self);
+/** One end of a stream, its name into `name` of NAME_OCTETS. */
+void read_endpoint(napi_env env, napi_value options, const char *key, char *name, tm_endpoint *endpoint);
 void read_path(napi_env env, napi_value from, path_texts *texts, tm_path_config *path);
-/** One end of a stream, its name into `name` of NAME_OCTETS; NULL when it is not there. */
+/** The same; NULL when it is not there. */
 const tm_endpoint *read_end(napi_env env, napi_value options, const char *key, char *name, tm_endpoint *endpoint);
 /** For tm_engine_devices and tm_engine_cameras; `context` is a device_list. */
 void add_device(void *context, const char *name, const char *description);
+
+napi_value open_stream(napi_env env, napi_callback_info info);
+napi_value attach_stream(napi_env env, napi_callback_info info);
+napi_value configure_stream(napi_env env, napi_callback_info info);
+napi_value move_stream(napi_env env, napi_callback_info info);
+napi_value send_dtmf(napi_env env, napi_callback_info info);
+napi_value stream_tone(napi_env env, napi_callback_info info);
+napi_value stream_stats(napi_env env, napi_callback_info info);
+napi_value close_stream(napi_env env, napi_callback_info info);
 
 napi_value open_video(napi_env env, napi_callback_info info);
 napi_value attach_video(napi_env env, napi_callback_info info);

@@ -34,7 +34,8 @@ static void receive(tm_worker *worker, tm_session *session, bool rtcp)
   if (intake->deaf) tm_loop_remove(&worker->loop, rtcp ? session->sockets.rtcp : session->sockets.rtp);
 }
 
-// The new sockets are listened to before the old ones go: a descriptor closes only once it is out of the loop.
+// A descriptor closes only once it is out of the loop, where the new one may get its number. What is told of the old ones in this turn
+// is looked for at the new ones, where there is none: they do not block.
 static void move(tm_worker *worker, tm_session *session, const tm_socket_pair *to, int64_t now)
 {
   tm_socket_pair unused = *to;

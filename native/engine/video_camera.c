@@ -66,22 +66,17 @@ static bool encoder_fits(const tm_video_feed *feed, const tm_encoder_config *con
          has->slice_octets == config->slice_octets && has->fps == config->fps;
 }
 
-static unsigned least(unsigned own, unsigned other)
-{
-  return other == 0 || own < other ? own : other;
-}
-
 // No larger than the camera's own pictures: that would cost much and show nothing.
 static bool ready_encoder(tm_video_feed *feed, const tm_camera_info *info)
 {
   const tm_video_wish *wish = &feed->port.wish;
-  unsigned camera_fps = info->fps;
-  tm_video_format format = tm_video_fit(feed->pool, wish->level_idc, least(info->width, wish->max_width), least(info->height, wish->max_height));
+  tm_video_format format = tm_video_fit(feed->pool, wish->level_idc, tm_video_least(info->width, wish->max_width),
+                                        tm_video_least(info->height, wish->max_height));
   uint32_t rate = (uint32_t)atomic_load_explicit(&feed->port.rate_bps, memory_order_relaxed);
   if (rate == 0) rate = tm_video_worth(&format);
   tm_encoder_config config = {.width = format.width,
                               .height = format.height,
-                              .fps = camera_fps < format.fps ? camera_fps : format.fps,
+                              .fps = info->fps < format.fps ? info->fps : format.fps,
                               .bits_per_second = rate,
                               .level_idc = wish->level_idc,
                               .slice_octets = wish->packing.mode == 0 ? wish->packing.max_payload : 0};

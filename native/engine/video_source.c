@@ -14,15 +14,10 @@ static const tm_video_format sizes[] = {{1280, 720, 30}, {640, 480, 30}, {352, 2
 
 enum { LEAST_FPS = 15, BITS_A_PIXEL_PERCENT = 15, HIGHEST_LEVEL = 40 };
 
-static unsigned least(unsigned own, unsigned other)
-{
-  return other == 0 || own < other ? own : other;
-}
-
 tm_video_format tm_video_fit(const tm_video_pool *pool, uint8_t level_idc, unsigned max_width, unsigned max_height)
 {
-  max_width = least(pool->max_width, max_width);
-  max_height = least(pool->max_height, max_height);
+  max_width = tm_video_least(pool->max_width, max_width);
+  max_height = tm_video_least(pool->max_height, max_height);
   const tm_h264_level *level = tm_h264_level_limits(level_idc, false);
   tm_video_format fits = sizes[sizeof sizes / sizeof sizes[0] - 1];
   if (!level) return fits;

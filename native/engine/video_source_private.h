@@ -47,6 +47,12 @@ void tm_video_source_wait(tm_video_source *source, int64_t until_ns);
 void tm_video_source_trouble(tm_video_source *source, const tm_error *error);
 void tm_video_source_fine(tm_video_source *source);
 
+/** The smaller of two sizes, of which 0 bounds nothing in `other`. */
+static inline unsigned tm_video_least(unsigned own, unsigned other)
+{
+  return other == 0 || own < other ? own : other;
+}
+
 /** What to tell the owner when a file cannot be read, a camera cannot be had. */
 tm_engine_status tm_video_file_error(tm_error *error, const char *name, tm_status status);
 tm_engine_status tm_video_camera_error(tm_error *error, const char *name, tm_status status, int code);

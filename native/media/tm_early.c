@@ -16,7 +16,6 @@ void tm_early_begin(tm_early *early, const tm_early_config *config, uint64_t now
   early->config = *config;
   early->allow_early = true;
   if (anew) early->first = true;
-  early->tp = now_us;
   early->t_rr = interval_us;
   early->tn = config->avpf ? later(now_us, interval_us) : TM_EARLY_NEVER;
 }
@@ -39,9 +38,8 @@ void tm_early_sent(tm_early *early, uint64_t now_us, uint64_t interval_us)
   }
   early->allow_early = false;
   if (early->tn == TM_EARLY_NEVER) return;
-  // tp + 2 * T_rr: the next turn is left out.
+  // tn, which was tp + T_rr, becomes tp + 2 * T_rr: the next turn is left out.
   uint64_t next = early->tn + early->t_rr;
-  early->tp = early->tn;
   if (next <= now_us + MOST_DEBT * early->t_rr) early->tn = next;
 }
 
@@ -64,7 +62,6 @@ tm_early_step tm_early_tick(tm_early *early, uint64_t now_us, uint64_t interval_
     early->tn = TM_EARLY_NEVER;
     return early->waits ? give(early, TM_EARLY_FEEDBACK) : TM_EARLY_NOTHING;
   }
-  early->tp = now_us;
   early->t_rr = interval_us;
   early->tn = later(now_us, interval_us);
   bool too_soon = early->config.trr_interval_us > 0 && !early->first && early->t_rr_last + early->t_rr_current_interval > now_us;

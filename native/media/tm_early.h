@@ -2,7 +2,7 @@
 // microseconds, intervals and chance are handed in. Plain struct, one thread.
 //
 // Feedback leaves at once when none did since the last regular packet, and costs the next of those; else it waits for its turn and goes along
-// with it. So it stays within the RTCP share, however much there is to say. Without AVPF, regular packets keep to RFC 3550 elsewhere, and feedback that
+// with it: a PLI soon after a NACK up to 2 * T_rr, which b=RS and b=RR bound. So it stays within the RTCP share, however much there is to say. Without AVPF, regular packets keep to RFC 3550 elsewhere, and feedback that
 // was agreed all the same keeps to the same share here.
 #ifndef TM_EARLY_H
 #define TM_EARLY_H
@@ -31,7 +31,7 @@ typedef struct tm_early {
   bool allow_early;
   bool first;          // no regular packet has left
   bool waits;          // feedback waits for its turn
-  uint64_t tp, tn;     // last and next turn
+  uint64_t tn;         // next turn
   uint64_t t_rr;       // present interval
   uint64_t t_rr_last;  // the last regular packet
   uint64_t t_rr_current_interval;
