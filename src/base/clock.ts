@@ -31,11 +31,9 @@ export class SystemClock implements Clock {
     const due = this.now() + span;
     let handle: NodeJS.Timeout;
     const arm = (): void => {
-      const left = due - this.now();
-      handle =
-        left > LONGEST_TIMEOUT_MS
-          ? setTimeout(arm, LONGEST_TIMEOUT_MS)
-          : setTimeout(action, Math.max(0, Math.ceil(left)));
+      const left = Math.max(0, Math.ceil(due - this.now()));
+      // The event loop counts whole milliseconds from the start of its turn, so its timers may come a little early.
+      handle = setTimeout(() => (this.now() < due ? arm() : action()), Math.min(left, LONGEST_TIMEOUT_MS));
     };
     arm();
     return { cancel: () => clearTimeout(handle) };
