@@ -1,10 +1,14 @@
-// Where the log goes: a file descriptor that may be slow or gone. Neither may hold up the program, nor its end.
+// Where the log goes: a file descriptor that may be slow, full or gone. None of that may hold up the program, nor its end.
 import { writeSync } from 'node:fs';
+import { systemCode } from './errors.ts';
 
 /** Octets that wait for a slow reader; what comes beyond them is lost and counted. */
 const MOST_WAITING = 1024 * 1024;
 /** Before a reader that took nothing more is tried again. */
 const RETRY_MS = 100;
+
+/** Takes nothing now, and may later: a slow reader, a disk that is full until somebody makes room. */
+const NOT_NOW: ReadonlySet<string> = new Set(['EAGAIN', 'EBUSY', 'ENOSPC', 'EDQUOT']);
 
 type Write = (fd: number, bytes: Uint8Array) => number;
 
@@ -71,14 +75,14 @@ export class LogSink {
     try {
       return this.#write(this.#fd, bytes);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = systemCode(error) ?? '';
       if (code === 'EINTR') return 0;
-      if (code === 'EAGAIN' || code === 'EBUSY') {
+      if (NOT_NOW.has(code)) {
         this.#retry = setTimeout(() => this.flush(), RETRY_MS);
         this.#retry.unref();
         return undefined;
       }
-      // A broken pipe, a full disk: there is nobody left to tell.
+      // A broken pipe: there is nobody left to tell.
       this.#gone = true;
       this.#waiting = [];
       this.#size = 0;

@@ -9,8 +9,8 @@ const test = suite('base/log-sink');
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
 
-/** A reader that takes at most `room` octets before it is stuck. */
-function reader(room: number) {
+/** A reader that takes at most `room` octets before it is stuck, and says so by `code`. */
+function reader(room: number, code = 'EAGAIN') {
   let left = room;
   const read: Buffer[] = [];
   return {
@@ -19,7 +19,7 @@ function reader(room: number) {
       left += octets;
     },
     write: (_fd: number, bytes: Uint8Array): number => {
-      if (left === 0) throw failure('EAGAIN');
+      if (left === 0) throw failure(code);
       const taken = Math.min(left, bytes.length);
       read.push(Buffer.from(bytes.subarray(0, taken)));
       left -= taken;
@@ -53,6 +53,20 @@ test('a stuck reader costs entries beyond a bound, which are counted and told; n
   assert.is(lines.length, 1024 + 2);
   assert.is(JSON.parse(lines.at(-2) ?? '').lost, 2000 - 1024);
   assert.is(lines.at(-1), 'last');
+});
+
+test('a disk that was full gets the log again once there is room', () => {
+  for (const code of ['ENOSPC', 'EDQUOT']) {
+    const disk = reader(4, code);
+    const sink = new LogSink(2, disk.write);
+    sink.write('one\n');
+    sink.write('two\n');
+    assert.is(disk.text(), 'one\n');
+    disk.makeRoom(8);
+    sink.flush();
+    sink.write('six\n');
+    assert.is(disk.text(), 'one\ntwo\nsix\n');
+  }
 });
 
 test('nobody reads any more: entries go nowhere, and nothing is tried again', () => {
