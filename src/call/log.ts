@@ -8,7 +8,7 @@ import type { LogRow } from './snapshot.ts';
 const LOG_CAPACITY = 10_000;
 
 export interface CallLogStore {
-  /** Throws TandemError `store.full` or another `store.…`; the call is over all the same. */
+  /** Throws TandemError `store.full` or another `store.…`; the call is over all the same, and its row is listed and written later. */
   add(row: LogRow): void;
   /** Newest first; undefined when no row has the id `before`. */
   list(query: JournalQuery): readonly LogRow[] | undefined;

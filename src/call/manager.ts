@@ -372,10 +372,11 @@ export class CallManager {
     if (row.answered !== undefined || row.direction === 'out') this.#floor.ended();
     try {
       this.#log.add(row);
-      this.onLog.emit(row);
     } catch (error) {
+      // It waits in memory and is listed.
       this.#trouble(TandemError.from(error, 'call.log', 'The call could not be written to the log.'));
     }
+    this.onLog.emit(row);
     if (this.#isClosed) return;
     this.#forgetLater(call.id);
     // What ran it goes once its ports and devices are given back.
