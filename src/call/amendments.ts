@@ -5,6 +5,8 @@ export const AMENDMENTS = [
   'other-family',
   /** The description as RTP/AVP alone, without capability negotiation or encryption that is not a must. */
   'plain',
+  /** The description as SRTP alone, where ours left the choice: a far end that takes nothing else, and no capability negotiation (Asterisk). */
+  'protected',
   /** Without video. */
   'no-video',
   /** Without preconditions, where they are our wish and not a must (RFC 3312 8, 11). */
@@ -30,9 +32,17 @@ export const AMENDMENT_TABLE: readonly AmendmentRow[] = [
   { status: 415, try: ['no-parts'], clause: 'RFC 3261 8.1.3.5, 21.4.13' },
   { status: 416, try: ['sip-uri'], clause: 'RFC 3261 8.1.3.5, 21.4.14' },
   { status: 420, try: ['no-conditions', 'no-extensions'], clause: 'RFC 3261 8.1.3.5, 21.4.15' },
-  { status: 488, try: ['other-family', 'plain', 'no-video'], clause: 'RFC 3261 21.4.26, 26.114 6.2.1a.2' },
+  {
+    status: 488,
+    try: ['other-family', 'plain', 'protected', 'no-video'],
+    clause: 'RFC 3261 21.4.26, 26.114 6.2.1a.2',
+  },
   { status: 580, try: ['no-conditions'], clause: 'RFC 3312 8' },
-  { status: 606, try: ['other-family', 'plain', 'no-video'], clause: 'RFC 3261 21.6.4, 26.114 6.2.1a.2' },
+  {
+    status: 606,
+    try: ['other-family', 'plain', 'protected', 'no-video'],
+    clause: 'RFC 3261 21.6.4, 26.114 6.2.1a.2',
+  },
 ];
 
 export const amendmentsFor = (status: number): readonly Amendment[] =>

@@ -34,7 +34,7 @@ const SERVER_TIMEOUT = 504;
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
 /** These change the description itself. */
-const DESCRIBED_ANEW: readonly Amendment[] = ['plain', 'no-video', 'no-conditions'];
+const DESCRIBED_ANEW: readonly Amendment[] = ['plain', 'protected', 'no-video', 'no-conditions'];
 
 export class CallerRole {
   readonly #world: CallWorld;
@@ -223,6 +223,7 @@ export class CallerRole {
     const other = otherFamilyAddress(this.#world, this.#address);
     const amended = this.#draft.amend(response, {
       plain: before.mayRetryPlain,
+      protected: before.mayRetryProtected,
       family: other !== undefined,
     });
     if (!amended) return false;
@@ -232,7 +233,7 @@ export class CallerRole {
     } else if (DESCRIBED_ANEW.includes(amended)) {
       const local = this.#media.open(this.#address);
       this.#offers = newOffers(this.#world, local, way, this.#draft.conditions);
-      this.#offer(this.#offers, { plain: amended === 'plain' });
+      this.#offer(this.#offers, { plain: amended === 'plain', protected: amended === 'protected' });
     } else this.#offer(before, this.#options);
     return true;
   }

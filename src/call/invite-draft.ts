@@ -17,6 +17,8 @@ const ADDRESS_FORMAT = 301;
 export interface Alternatives {
   /** The description can be written without capability negotiation and encryption. */
   readonly plain: boolean;
+  /** It can be written with encryption alone. */
+  readonly protected: boolean;
   /** This host has an address of the other IP family. */
   readonly family: boolean;
 }
@@ -29,6 +31,8 @@ export class InviteDraft {
   video: VideoWish = 'none';
   conditions: PreconditionPolicy;
   #familyTried = false;
+  #protectedTried = false;
+  #last: Amendment | undefined;
   readonly #domain: string | undefined;
   /** What a header field of this call requires can't be left out. */
   readonly #required: readonly string[];
@@ -50,7 +54,9 @@ export class InviteDraft {
   /** What is changed for the next try; undefined: nothing is left to be changed. */
   amend(response: SipResponse, others: Alternatives): Amendment | undefined {
     const wanted = amendmentsFor(response.status).find((each) => this.#may(each, response, others));
+    this.#last = wanted;
     if (wanted === 'other-family') this.#familyTried = true;
+    if (wanted === 'protected') this.#protectedTried = true;
     if (wanted === 'no-conditions') this.conditions = 'off';
     if (wanted === 'no-video') this.video = 'none';
     if (wanted === 'no-parts') this.parts = [];
@@ -69,7 +75,10 @@ export class InviteDraft {
           response.typed('Warning').some(({ code }) => code === ADDRESS_FORMAT)
         );
       case 'plain':
-        return others.plain;
+        // What was tried before encryption alone is not tried again.
+        return others.plain && this.#last !== 'protected';
+      case 'protected':
+        return others.protected && !this.#protectedTried;
       case 'no-video':
         return this.video !== 'none';
       case 'no-conditions':

@@ -73,6 +73,8 @@ export interface MediaWish {
 export interface OfferOptions {
   /** RTP/AVP alone, without capability negotiation: after a 488 (26.114 6.2.1a.2). Not where encryption is a must. */
   readonly plain?: boolean;
+  /** SRTP alone in a first offer, though RTP in clear would do: after a 488 of a peer that takes nothing else. Only where policy is `optional`. */
+  readonly protected?: boolean;
   /** New keys for both streams; else they stay as they are (RFC 4568 7.1.4). */
   readonly rekey?: boolean;
 }

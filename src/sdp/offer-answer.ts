@@ -141,6 +141,12 @@ export class OfferAnswer {
     return (this.#pending?.demanding ?? false) && !mustProtect(this.#options.capabilities);
   }
 
+  /** After a 488: `offer(wish, {protected: true})` would ask for SRTP alone, where our waiting offer left the choice. */
+  get mayRetryProtected(): boolean {
+    const { capabilities } = this.#options;
+    return this.#pending !== undefined && capabilities.srtp === 'optional' && !mustProtect(capabilities);
+  }
+
   /** Whether the session has preconditions (RFC 3312), and whether all mandatory ones are met; undefined before an exchange. */
   get preconditions(): 'none' | 'unmet' | 'met' | undefined {
     if (!this.#stable) return undefined;
@@ -269,10 +275,11 @@ export class OfferAnswer {
   #transport(
     kind: StreamKind,
     current: AudioAgreement | VideoAgreement | undefined,
-    { plain = false }: OfferOptions,
+    { plain = false, protected: alone = false }: OfferOptions,
   ): OfferedTransport {
+    const { srtp, e2ae } = this.#options.capabilities;
     return offeredTransport(kind, {
-      policy: this.#options.capabilities,
+      policy: { srtp: alone && srtp === 'optional' ? 'required' : srtp, e2ae },
       ring: this.#rings[kind],
       ...{ current, plain },
     });

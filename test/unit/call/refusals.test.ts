@@ -119,6 +119,28 @@ test('504 with a restoration body: the line is asked to register anew, the call 
   assert.is(asked.length, 1, 'a plain 504 asks for nothing');
 });
 
+const OPTIONAL: WorldOptions = {
+  config: { security: { srtp: 'optional', srtpCellular: 'off', e2ae: false, isCellular: () => false } },
+};
+const profileOf = ({ body }: SipRequest): string =>
+  `${/m=audio \d+ (\S+)/.exec(String(body))?.[1]}${/^a=pcfg/m.test(String(body)) ? ' or SRTP' : ''}`;
+
+test('[MD-2.9.2a2] 488 of a far end that takes SRTP alone (Asterisk with media_encryption): offered so at last, once', async () => {
+  const { world, call } = await dialled(OPTIONAL, `sip:bob@${PEER.host}:${PEER.port};transport=tls`);
+  for (let tries = 0; call.state !== 'ended' && tries < 9; tries += 1) {
+    await world.peer.reply(world.peer.last('INVITE'), 488);
+  }
+  assert.equal(world.peer.requests('INVITE').map(profileOf), ['RTP/AVP or SRTP', 'RTP/AVP', 'RTP/SAVP']);
+  assert.is(call.snapshot.end?.sip, 488);
+});
+
+test('keys stay out of clear signalling whatever is refused', async () => {
+  const { world, call } = await dialled(OPTIONAL);
+  await world.peer.reply(world.peer.last('INVITE'), 488);
+  assert.equal(world.peer.requests('INVITE').map(profileOf), ['RTP/AVP']);
+  assert.is(call.snapshot.end?.sip, 488);
+});
+
 test('[MD-2.2.5d] 420: once more without what the network does not know, and not a third time', async () => {
   const { world, call, invite } = await dialled();
   assert.ok(invite.supported.includes('100rel'));

@@ -208,6 +208,32 @@ test('after a 488 the offer may be tried plain, unless encryption is a must', ()
   }
 });
 
+test('after a 488 the offer may be tried with SRTP alone, where it left the choice', () => {
+  const caller = side(capabilities('optional'));
+  assert.is(caller.mayRetryProtected, false);
+  caller.offer();
+  assert.is(caller.mayRetryProtected, true);
+  caller.rollback();
+  const alone = caller.offer('sendrecv', { protected: true });
+  assert.match(mediaLines(alone)[0] ?? '', /RTP\/SAVP /);
+  assert.ok(attributes(alone, 'crypto').length > 0);
+  const { answer, media } = answered(side(capabilities('off')), alone);
+  assert.is(media.audio?.protocol, 'RTP/SAVP');
+  settled(caller, answer);
+  assert.is(caller.audio?.protocol, 'RTP/SAVP');
+  for (const own of [
+    capabilities('off'),
+    capabilities('required'),
+    capabilities('optional', { e2ae: true }),
+  ]) {
+    const other = side(own);
+    const usual = other.offer();
+    assert.is(other.mayRetryProtected, false);
+    other.rollback();
+    assert.equal(mediaLines(other.offer('sendrecv', { protected: true })), mediaLines(usual));
+  }
+});
+
 test('after a 488 in a session: what is in force would read the same, only added video is worth a second try', () => {
   for (const srtp of ['off', 'optional', 'required'] as const) {
     const own = capabilities(srtp, { video: VIDEO });
