@@ -239,7 +239,8 @@ export class CallManager {
       return;
     }
     const trusted = line.trusts(incoming.flow);
-    const { identity, called, active } = calledIdentity(request, trusted, this.identities);
+    const { uri: contact } = line.contact({ privacy: false, to: incoming.flow });
+    const { identity, called, active } = calledIdentity(request, trusted, this.identities, contact);
     const replaced = this.#replacedBy(request);
     if (typeof replaced === 'number') {
       incoming.respond(replaced);

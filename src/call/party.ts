@@ -46,6 +46,10 @@ export function assertedParty(message: SipMessage, trusted: boolean): CallParty 
 export const callingParty = (request: SipMessage, trusted: boolean): CallParty =>
   assertedParty(request, trusted) ?? partyOf(request.from);
 
+/** The user part of our Contact is made by chance: whoever names it means this device. */
+const isSameUser = (uri: Uri, contact: Uri | undefined): boolean =>
+  uri instanceof SipUri && contact instanceof SipUri && uri.user !== undefined && uri.user === contact.user;
+
 export interface CalledIdentity {
   /** Our identity that the call runs under. */
   readonly identity: string;
@@ -57,11 +61,18 @@ export interface CalledIdentity {
 
 /**
  * Which of our identities was called: Additional-Identity (24.174 4.5.3.6; what P-Called-Party-ID says beside it is where
- * the network took the call), else P-Called-Party-ID (RFC 7315 4.2), both of a trusted hop only, else To.
+ * the network took the call), else P-Called-Party-ID (RFC 7315 4.2), both of a trusted hop only, else To. `contact` is where
+ * we are reached, which is nobody's name: a PBX that calls the binding (Asterisk) writes it into To as well.
  */
-export function calledIdentity(request: SipMessage, trusted: boolean, book: IdentityBook): CalledIdentity {
+export function calledIdentity(
+  request: SipMessage,
+  trusted: boolean,
+  book: IdentityBook,
+  contact?: Uri,
+): CalledIdentity {
   const additional = trusted ? request.additionalIdentity : undefined;
-  const called = (additional ?? (trusted ? request.calledParty : undefined) ?? request.to).uri;
+  const named = (additional ?? (trusted ? request.calledParty : undefined) ?? request.to).uri;
+  const called = book.usual !== undefined && isSameUser(named, contact) ? book.usual.uri : named;
   const text = shownUri(called);
   const own = book.find(called);
   if (own) return { identity: shownUri(own), called: text, active: book.isActive(own) };

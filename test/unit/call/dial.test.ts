@@ -179,6 +179,27 @@ test('[MD-2.4.6.2c1] the called identity: P-Called-Party-ID, else To', () => {
   });
 });
 
+test('a To that is our Contact, as Asterisk writes it, means our usual identity', () => {
+  const contact = uri('sip:cac9fb629421221bad84bf733c07bd63@192.0.2.1:5060;transport=tcp');
+  const to = 'sip:cac9fb629421221bad84bf733c07bd63@192.0.2.1';
+  const request = SipRequest.create({
+    method: 'INVITE',
+    uri: contact,
+    headers: [
+      ['From', '<sip:600@pbx.example>;tag=1'],
+      ['To', `<${to}>`],
+    ],
+  });
+  const usual = OURS[0]?.uri.toString();
+  assert.equal(calledIdentity(request, true, BOOK, contact), {
+    identity: usual,
+    called: usual,
+    active: true,
+  });
+  assert.is(calledIdentity(request, true, BOOK).called, to);
+  assert.is(calledIdentity(request, true, new IdentityBook({ identities: [] }), contact).called, to);
+});
+
 test('[MD-2.4.6.2c2] Additional-Identity wins over P-Called-Party-ID, from a trusted hop only', () => {
   const request = invite(
     ['P-Called-Party-ID', '<sip:+46701@op.example>'],
