@@ -1,5 +1,6 @@
 // What the client commands print for people; `--json` prints the objects instead.
 import type { CallDetails } from '#src/call/details.ts';
+import { FAILURES } from '#src/call/failures.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { StatusSnapshot } from '#src/web/ports.ts';
 
@@ -54,6 +55,9 @@ const mediaText = ({ audio, video }: CallSnapshot): string =>
 export const toldText = ({ told = [] }: CallDetails): string =>
   told.map(({ text }) => `${clean(text)}\n`).join('');
 
+/** The longest label of most days; longer ones push the rest. */
+const LABEL_WIDTH = 28;
+
 export const logText = (rows: readonly LogRow[]): string => rows.map(rowText).join('');
 
 function rowText(row: LogRow): string {
@@ -61,8 +65,15 @@ function rowText(row: LogRow): string {
   const seconds =
     answered === undefined ? '-' : `${Math.round((Date.parse(end.at) - Date.parse(answered)) / 1000)} s`;
   const name = remote.name === undefined ? remote.uri : `${remote.name} <${remote.uri}>`;
-  const label = end.label === 'failed' && end.sip !== undefined ? `failed (${end.sip})` : end.label;
-  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(20)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})${answered === undefined ? '' : mediaText(row)}`)}\n`;
+  const label = labelText(end);
+  return `${clean(`${start}  ${direction.padEnd(3)}  ${label.padEnd(LABEL_WIDTH)}  ${seconds.padStart(7)}  ${name}  (${called ?? identity})${answered === undefined ? '' : mediaText(row)}`)}\n`;
+}
+
+/** `failed: busy (486)`: a number alone tells an owner nothing. */
+function labelText({ label, sip }: LogRow['end']): string {
+  if (label !== 'failed' || sip === undefined) return label;
+  const words = FAILURES[sip]?.brief;
+  return words === undefined ? `${label} (${sip})` : `${label}: ${words} (${sip})`;
 }
 
 /** What strangers wrote must not steer the terminal. */

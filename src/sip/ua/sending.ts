@@ -23,9 +23,10 @@ export interface SendingHandlers {
   onFinal(response: SipResponse, flow: Flow): void;
   /**
    * A 2xx to an INVITE outside a dialog that came within 64*T1 after its refusal, from a fork that answered all the same
-   * (RFC 3261 16.7): it wants its ACK and a BYE. Nobody listens for one without this.
+   * (RFC 3261 16.7): it wants its ACK and a BYE. `request` is the try that it answers, which may be one before a challenge.
+   * Nobody listens for one without this.
    */
-  onLate?(response: SipResponse, flow: Flow): void;
+  onLate?(response: SipResponse, flow: Flow, request: SipRequest): void;
   /**
    * No answer, and nothing left to try: `sip.timeout`, `sip.transport`, `sip.no-route`, `sip.cancelled` (cancelled before
    * anything was sent, or the peer never answered the CANCEL), `auth.rejected`, `auth.unsupported`, `auth.rspauth`, or
@@ -63,6 +64,12 @@ export interface Sending {
 /** How long an address that failed is tried last; Retry-After says otherwise. */
 const FAILED_SPAN = Seconds(60);
 
+/** A try that was refused: a fork of it may answer all the same. */
+interface RefusedTry {
+  readonly request: SipRequest;
+  readonly timer: Timer;
+}
+
 export class OutgoingRequest implements Sending {
   readonly #core: Core;
   readonly #acks: AckKeeper;
@@ -79,6 +86,8 @@ export class OutgoingRequest implements Sending {
   #error: TandemError | undefined;
   #cancelHeaders: readonly (readonly [string, string])[] = [];
   #timer: Timer | undefined;
+  /** By branch. */
+  readonly #refused = new Map<string, RefusedTry>();
   #unwatch: (() => void) | undefined;
   #fresh: boolean;
   #authorized = false;
@@ -135,6 +144,7 @@ export class OutgoingRequest implements Sending {
   /** Stops every timer; nothing is told any more. */
   abandon(): void {
     this.#timer?.cancel();
+    for (const { timer } of this.#refused.values()) timer.cancel();
     this.#unwatch?.();
     this.#transaction?.abandon();
     this.#state = 'over';
@@ -149,39 +159,43 @@ export class OutgoingRequest implements Sending {
     const row = sendingRow(this.#state, event);
     if (!row) return;
     this.#state = row.next;
-    const watched = event === 'final' && this.#handlers.onLate && this.#opensDialog;
-    if (!watched && (row.next === 'over' || row.next === 'answered')) this.#onSettled(this);
+    if (event === 'final') this.#watch(this.#request);
+    this.#settleWhenDone();
     for (const action of row.actions) this.#perform(action);
-    if (watched) this.#watch();
   }
 
-  get #opensDialog(): boolean {
-    return this.#request.method === 'INVITE' && this.#request.to.tag === undefined;
+  #settleWhenDone(): void {
+    const isDone = this.#state === 'over' || this.#state === 'answered';
+    if (isDone && this.#refused.size === 0) this.#onSettled(this);
   }
 
   /** 13.2.2.4: the answers of forks are awaited for 64*T1, refused or not. */
-  #watch(): void {
+  #watch(request: SipRequest): void {
+    const opensDialog = request.method === 'INVITE' && request.to.tag === undefined;
+    if (!opensDialog || !this.#handlers.onLate) return;
     const { clock, layer } = this.#core;
-    const { branch } = this.#request.topVia;
-    const off = layer.onStrayResponse.on(({ response, flow }) => {
-      const ours = response.cseq.method === 'INVITE' && response.topVia.branch === branch;
-      if (ours && response.isSuccess) this.#late(response, flow);
+    const branch = request.topVia.branch ?? '';
+    this.#unwatch ??= layer.onStrayResponse.on(({ response, flow }) => this.#stray(response, flow));
+    const timer = clock.after(transactionSpan(this.#core), () => {
+      this.#refused.delete(branch);
+      if (this.#refused.size > 0) return;
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+      this.#settleWhenDone();
     });
-    this.#unwatch = off;
-    this.#timer = clock.after(transactionSpan(this.#core), () => {
-      off();
-      this.#onSettled(this);
-    });
+    this.#refused.set(branch, { request, timer });
   }
 
-  #late(response: SipResponse, flow: Flow): void {
+  #stray(response: SipResponse, flow: Flow): void {
+    const found = this.#refused.get(response.topVia.branch ?? '');
+    if (!found || response.cseq.method !== 'INVITE' || !response.isSuccess) return;
     const tag = response.to.tag ?? '';
     if (this.#answeredTags.has(tag)) {
       this.#acks.repeat(response);
       return;
     }
     this.#answeredTags.add(tag);
-    this.#handlers.onLate?.(response, flow);
+    this.#handlers.onLate?.(response, flow, found.request);
   }
 
   #perform(action: SendingAction): void {
@@ -247,8 +261,12 @@ export class OutgoingRequest implements Sending {
     this.#response = { message: response, flow };
     if (response.isProvisional) this.#fire('1xx');
     else if (response.isSuccess) this.#succeeded(response);
-    else if (this.#mayRetry() && this.#retry(response, flow)) this.#fire('again');
-    else this.#fire(this.#error ? 'failure' : 'final');
+    else {
+      const { request } = this;
+      const again = this.#mayRetry() && this.#retry(response, flow);
+      if (again) this.#watch(request);
+      this.#fire(again ? 'again' : this.#error ? 'failure' : 'final');
+    }
   }
 
   #succeeded(response: SipResponse): void {

@@ -41,6 +41,19 @@ test('the log: nothing flowed in a call that nobody answered', () => {
   );
 });
 
+test('the log: a call that failed says why in words', () => {
+  const failed = (sip: number): string =>
+    logText([{ ...row, end: { ...row.end, by: 'remote', label: 'failed', sip } }]);
+  for (const [sip, words] of [
+    [486, 'failed: busy (486)'],
+    [603, 'failed: declined (603)'],
+    [480, 'failed: not available (480)'],
+    [404, 'failed: no such number (404)'],
+    [499, 'failed (499)'],
+  ] as const)
+    assert.ok(failed(sip).includes(`  ${words}  `), failed(sip));
+});
+
 test('the log: a row tells encryption and video', () => {
   const shown = logText([{ ...row, audio, video: true }]);
   assert.match(
