@@ -25,6 +25,8 @@ export interface UdpParts extends Omit<FlowParts, 'transport' | 'local' | 'remot
 /** A connected socket that nobody used for this long is closed; replies reach the main socket as well. */
 const PEER_LIFE = Seconds(300);
 
+type RemoteAddress = ReturnType<Socket['remoteAddress']>;
+
 /**
  * The kernel reports ICMP errors to connected sockets only. So the requests to a peer leave through a socket of its own
  * on the same local port, and an error is known to be that peer's; everybody else uses the main socket.
@@ -85,11 +87,33 @@ export class UdpPort {
     if (this.#flows.get(key) === flow) this.#flows.delete(key);
   }
 
-  /** What was sent from an address that this host does not have any more is sent from another one from now on. */
+  /**
+   * What was sent from an address that this host does not have any more, or by a link that does not lead to the peer any
+   * more, is sent from another one from now on. A connected socket keeps the address that it left from first.
+   */
   async readdress(own: ReadonlySet<string>): Promise<void> {
     for (const [key, { socket }] of [...this.#peers]) {
       const opened = await socket.catch(() => undefined);
-      if (opened && !own.has(plainAddress(opened.address().address))) await this.#dropPeer(key);
+      if (!opened) continue;
+      const from = plainAddress(opened.address().address);
+      if (!own.has(from) || (await this.#sourceTo(opened.remoteAddress(), from)) !== from)
+        await this.#dropPeer(key);
+    }
+  }
+
+  /** The address that the kernel would send from now; as it was, where nothing leads there or there is no choice. */
+  async #sourceTo(remote: RemoteAddress, before: string): Promise<string> {
+    if (!isWildcard(this.#local.host)) return before;
+    const host = familyOf(remote.address) === 6 ? '::' : '0.0.0.0';
+    const probe = await bindUdp({ host, port: 0 }, { shared: false, ipv6Only: true });
+    try {
+      await connectUdp(probe, { host: remote.address, port: remote.port });
+      return plainAddress(probe.address().address);
+    } catch {
+      // No way to it just now; another change of the network will bring one.
+      return before;
+    } finally {
+      await closeUdp(probe);
     }
   }
 

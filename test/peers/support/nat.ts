@@ -6,6 +6,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { Peer, type PeerOptions } from './process.ts';
 
 export const INSIDE = '192.168.77.2';
+/** Of the second link. */
+export const SECOND = '192.168.78.2';
 export const GATEWAY = '203.0.113.1';
 export const OUTSIDE = '203.0.113.2';
 
@@ -166,6 +168,38 @@ export class Home {
     await new Promise((resolve) => setTimeout(resolve, goneMs));
     this.#ip('inside', 'addr', 'add', `${to}/24`, 'dev', 'lan');
     this.#ip('inside', 'route', 'replace', 'default', 'via', '192.168.77.1');
+  }
+
+  /** A second way from inside to the gateway, beside the first; nothing goes over it before `reroute`. */
+  secondLink(): void {
+    const { inside, gateway } = this.#names;
+    run('ip', [
+      'link',
+      'add',
+      'lan2',
+      'netns',
+      inside,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'lan2',
+      'netns',
+      gateway,
+    ]);
+    for (const [place, address] of [
+      ['inside', `${SECOND}/24`],
+      ['gateway', '192.168.78.1/24'],
+    ] as const) {
+      this.#ip(place, 'addr', 'add', address, 'dev', 'lan2');
+      this.#ip(place, 'link', 'set', 'lan2', 'up');
+    }
+    this.#ip('outside', 'route', 'add', '192.168.78.0/24', 'via', GATEWAY);
+  }
+
+  /** What leaves goes over the second link; the first one stays up. */
+  reroute(): void {
+    this.#ip('inside', 'route', 'replace', 'default', 'via', '192.168.78.1');
   }
 
   /** The gateway lets nothing pass, or everything again. */
