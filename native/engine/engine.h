@@ -217,8 +217,9 @@ tm_engine_status tm_stream_attach(tm_engine *engine, uint32_t stream, const tm_e
                                   tm_error *error);
 uint16_t tm_stream_port(const tm_engine *engine, uint32_t stream);
 /**
- * New ports at another address of this host, of the same family; streams of every kind. The old ones are let go, all else goes on: the
- * timeline, keys, counters, devices, files. ADDRESS, PORTS, LIMIT: nothing was changed.
+ * New ports at another address of this host; streams of every kind. The old ones are let go, all else goes on: the timeline, keys, counters,
+ * devices, files. At an address of the other family nothing is sent until a remote of that family is configured. ADDRESS, PORTS, LIMIT: nothing
+ * was changed.
  */
 tm_engine_status tm_stream_move(tm_engine *engine, uint32_t stream, const char *address, uint16_t port_from, uint16_t port_to,
                                 tm_error *error);

@@ -120,7 +120,7 @@ static int open_pair(const tm_address *local, uint16_t port, tm_socket_pair *pai
     close(rtp);
     return rtcp;
   }
-  *pair = (tm_socket_pair){.rtp = rtp, .rtcp = rtcp, .port = actual};
+  *pair = (tm_socket_pair){.rtp = rtp, .rtcp = rtcp, .port = actual, .family = local->storage.ss_family};
   return 0;
 }
 

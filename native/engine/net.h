@@ -28,6 +28,7 @@ typedef struct {
   int rtp;
   int rtcp;
   uint16_t port;  // RTP, even; RTCP is on port + 1 (RFC 3550 11)
+  sa_family_t family;
 } tm_socket_pair;
 
 /**

@@ -131,7 +131,7 @@ static bool send_to(tm_session *session, uint8_t *datagram, size_t octets, const
 
 static void take_average(tm_session *session, size_t octets)
 {
-  size_t headers = session->family == AF_INET6 ? HEADERS_V6 : HEADERS_V4;
+  size_t headers = session->sockets.family == AF_INET6 ? HEADERS_V6 : HEADERS_V4;
   session->rtcp_average = tm_rtcp_average(session->rtcp_average, octets + headers);
 }
 

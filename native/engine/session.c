@@ -31,6 +31,12 @@ static void configure_further(tm_session *session, const tm_session_config *conf
   if (old) tm_engine_discard(session->engine, free, old);
 }
 
+// Nobody of the other family is reached from here: nothing is sent until a place of this one is set.
+static void strand(tm_address *place, sa_family_t family)
+{
+  if (place->storage.ss_family != family) (void)tm_address_parse(family == AF_INET6 ? "::" : "0.0.0.0", 0, place);
+}
+
 void tm_session_adopt(tm_session *session, const tm_socket_pair *sockets, int64_t now)
 {
   // Two system calls that wait for nobody; what still lay in the old sockets came to an address that is gone.
@@ -39,6 +45,13 @@ void tm_session_adopt(tm_session *session, const tm_socket_pair *sockets, int64_
   session->connected = false;
   session->rtp_intake.deaf = session->rtcp_intake.deaf = false;
   if (!session->configured) return;
+  tm_further_paths *further = session->config.further;
+  strand(&session->config.remote, sockets->family);
+  strand(&session->config.remote_rtcp, sockets->family);
+  for (unsigned i = 0; further && i < further->count; i++) {
+    strand(&further->paths[i].remote, sockets->family);
+    strand(&further->paths[i].remote_rtcp, sockets->family);
+  }
   tm_origin_init(&session->origin, &session->config.remote);
   tm_keepalive_moved(&session->keepalive, us(now));
 }
@@ -110,6 +123,7 @@ static bool send_as_is(tm_session *session, const tm_rtp_packet *packet, const t
 
 static bool send_to(tm_session *session, tm_rtp_packet *packet, const tm_address *to, const tm_shield *shield)
 {
+  if (tm_address_unspecified(to)) return false;
   packet->ssrc = session->ssrc;
   packet->sequence = session->sequence++;
   return send_as_is(session, packet, to, shield);

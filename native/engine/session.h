@@ -117,7 +117,7 @@ typedef struct {
   /** Housekeeping thread: any other command. NULL: there is none. */
   void (*tidy)(tm_session *session, const struct tm_command *command);
   /** Control thread: marks and sizes of a socket that is to be used. NULL: those of every kind will do. */
-  void (*prepare)(const tm_session *session, int fd);
+  void (*prepare)(sa_family_t family, int fd);
   /** Housekeeping thread, last of all (TM_COMMAND_CLOSE to it): lets go of files and devices; sockets are closed after it. */
   void (*finish)(tm_session *session);
   /** Control thread, when TM_EVENT_CLOSED was taken, or when opening failed. */
@@ -129,11 +129,11 @@ struct tm_session {
   tm_engine *engine;
   uint32_t id;
   tm_socket_pair sockets;
-  sa_family_t family;
   uint16_t port;
   uint32_t ssrc;
   tm_session_counters counters;
   // control thread
+  sa_family_t family;  // of the sockets that were opened last
   bool close_asked;
   const char *suite;  // of what is sent; NULL: plain RTP
   tm_keys keys;
@@ -171,8 +171,9 @@ struct tm_session {
 tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kind, tm_engine *engine, uint32_t id,
                                  const char *address, uint16_t port_from, uint16_t port_to, tm_error *error);
 /**
- * Control thread: binds new ports at another address of the same family and hands them to the packet thread, which lets go of the old
- * ones. Streams, keys and counters go on. ADDRESS, PORTS, LIMIT: nothing was changed.
+ * Control thread: binds new ports at another address and hands them to the packet thread, which lets go of the old ones. Streams, keys and
+ * counters go on. At an address of the other family nothing is sent until a remote of that family is configured. ADDRESS, PORTS, LIMIT:
+ * nothing was changed.
  */
 tm_engine_status tm_session_move(tm_session *session, const char *address, uint16_t port_from, uint16_t port_to, tm_error *error);
 /** Control thread: closes what is left. */

@@ -38,16 +38,12 @@ static tm_engine_status open_sockets(tm_session *session, const char *address, u
   uint16_t start = 0;
   if (tm_address_parse(address, 0, &local) != 0)
     return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not an IP address", address);
-  if (session->family != AF_UNSPEC && local.storage.ss_family != session->family)
-    return tm_error_set(error, TM_ENGINE_ADDRESS, 0, "%s: not of the stream's family", address);
   if (getrandom(&start, sizeof start, 0) != sizeof start) start = 0;
   int code = tm_socket_pair_open(&local, from, to, start, sockets);
   if (code == 0) {
-    // Once, before other threads know the stream.
-    if (session->family == AF_UNSPEC) session->family = local.storage.ss_family;
     if (session->kind->prepare) {
-      session->kind->prepare(session, sockets->rtp);
-      session->kind->prepare(session, sockets->rtcp);
+      session->kind->prepare(sockets->family, sockets->rtp);
+      session->kind->prepare(sockets->family, sockets->rtcp);
     }
     return TM_ENGINE_OK;
   }
@@ -67,6 +63,7 @@ tm_engine_status tm_session_move(tm_session *session, const char *address, uint1
     return tm_error_set(error, TM_ENGINE_LIMIT, 0, "the packet thread's queue is full");
   }
   session->port = move.sockets.port;
+  session->family = move.sockets.family;
   return TM_ENGINE_OK;
 }
 
@@ -86,6 +83,7 @@ tm_engine_status tm_session_init(tm_session *session, const tm_session_kind *kin
   if (!draw_random(session)) return tm_error_set(error, TM_ENGINE_MEMORY, 0, "no random numbers");
   tm_engine_status status = open_sockets(session, address, port_from, port_to, &session->sockets, error);
   session->port = session->sockets.port;
+  session->family = session->sockets.family;
   return status;
 }
 

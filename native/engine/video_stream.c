@@ -43,10 +43,10 @@ static void on_recovered(void *context)
 }
 
 // Only what the host allows: a stream without its marks is a stream.
-static void prepare_socket(const tm_session *session, int fd)
+static void prepare_socket(sa_family_t family, int fd)
 {
   int class = TRAFFIC_CLASS, priority = PRIORITY_VIDEO, octets = SOCKET_OCTETS;
-  if (session->family == AF_INET6) (void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
+  if (family == AF_INET6) (void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
   else (void)setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof class);
   (void)setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
   (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);

@@ -14,7 +14,7 @@ const TEMPORARILY_UNAVAILABLE = 480;
 const REFRESH = { plain: Seconds(60), reliable: Seconds(150) } as const;
 
 /** How long conditions of the caller are waited for before a 580; nobody was told of the call yet. */
-const CONDITIONS_PATIENCE = Seconds(30);
+export const CONDITIONS_PATIENCE = Seconds(30);
 
 /** How it rings, as the manager knows it. */
 export interface Ringing {

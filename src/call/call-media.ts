@@ -49,6 +49,11 @@ export class CallMediaSet {
     }
   }
 
+  /** Where both streams are received; undefined before. */
+  get address(): string | undefined {
+    return this.#address;
+  }
+
   /** Takes the audio's ports, once. Throws `media.ports`, `media.address`. */
   open(address: string): LocalMedia {
     if (this.#address === undefined) {
@@ -72,7 +77,7 @@ export class CallMediaSet {
   }
 
   /**
-   * This host has another address: ports there in place of the old ones. Undefined: it is the one in use, or no ports were taken yet.
+   * We are to be reached at another address: ports there in place of the old ones. Undefined: it is the one in use, or no ports were taken yet.
    * Throws `media.ports`, `media.address`; the streams are as before then, as far as they go.
    */
   move(address: string): LocalMedia | undefined {

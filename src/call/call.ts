@@ -386,7 +386,8 @@ export class Call {
       id: this.id,
       direction: this.direction,
       state: this.publicState,
-      waiting: this.#intro.waiting,
+      // Whoever was answered waits no more.
+      waiting: this.#intro.waiting && this.#answered === undefined,
       hold: this.#hold,
       remote: this.#intro.remote,
       identity: this.#intro.identity,
@@ -504,6 +505,8 @@ export class Call {
     } else if (method === 'INVITE' || method === 'UPDATE') {
       this.#findings.inDialog(incoming.request);
       this.#dispatch('modify', { incoming, leg });
+    } else if (method === 'PRACK' && this.#modifications.takePrack(incoming)) {
+      // It acknowledged what went ahead of our answer to a re-INVITE.
     } else if (method === 'PRACK' && this.#callee) {
       this.#callee.receive(incoming);
     } else {

@@ -4,6 +4,7 @@ import { randomToken } from '#src/base/random.ts';
 import { asksToRegister } from '#src/ims/alternative-service.ts';
 import type { MediaWish, OfferOptions } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
+import { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Target } from '#src/sip/transport/address.ts';
@@ -26,7 +27,7 @@ import { releaseCause } from './release-cause.ts';
 import { notEncrypted, wantedPolicy } from './security.ts';
 import type { CallEvent } from './table.ts';
 import { shownDirection, type VideoWish } from './video-policy.ts';
-import { literalTarget, unreachable } from './way.ts';
+import { connectionOf, literalTarget, unreachable } from './way.ts';
 import type { CallWorld } from './world.ts';
 
 const RINGING_FREED = 199;
@@ -170,9 +171,11 @@ export class CallerRole {
           this.#flow = flow;
           this.#final(response);
         },
-        onLate: (response, flow) => {
-          // Of a try that was amended since, the CSeq is gone: its ACK could not be made.
-          if (sending !== this.#sending) return;
+        onLate: (response, flow, request) => {
+          if (request !== this.#request || this.#isBetween) {
+            this.#releaseStray(request, response, flow);
+            return;
+          }
           this.#flow = flow;
           this.#call.dispatch('answered', { response });
         },
@@ -335,6 +338,17 @@ export class CallerRole {
     if (!leg || !request) return;
     leg.state = 'confirmed';
     this.#world.ua.ack(leg.dialog, request, { flow: this.#world.line.flow });
+    this.#dialogs.release(leg);
+  }
+
+  /** The same to a try that was amended since, whatever became of the call: with what stood in that try. */
+  #releaseStray(request: SipRequest, response: SipResponse, flow: Flow): void {
+    const offers = this.#offers;
+    if (!offers) return;
+    const dialog = Dialog.uac(request, response);
+    dialog.flow = connectionOf(dialog, flow);
+    const leg = this.#dialogs.add(dialog, offers.fork(), 'confirmed');
+    this.#world.ua.ack(dialog, request, { flow: this.#world.line.flow });
     this.#dialogs.release(leg);
   }
 

@@ -17,17 +17,8 @@ export const CALL_METHODS = [
   'SUBSCRIBE',
 ] as const;
 
-/** RFC 3261 20.37. */
+/** RFC 3261 20.37; in every request and 2xx of a call. */
 export const CALL_OPTION_TAGS: readonly string[] = [
-  'from-change',
-  'norefersub',
-  'replaces',
-  'tdialog',
-  'timer',
-];
-
-/** In a re-INVITE or UPDATE of ours. 100rel does not stand here: no change of a call needs a provisional response. */
-export const IN_DIALOG_OPTION_TAGS: readonly string[] = [
   'from-change',
   'norefersub',
   'replaces',

@@ -13,6 +13,8 @@ export interface Leg {
   readonly remoteTag: string;
   state: DialogState;
   offers: OfferAnswer;
+  /** INVITEs of ours in it name 100rel, as the first one did. */
+  readonly reliable: boolean;
   /** What an unreliable 18x answered: played early, and honoured when the 200 brings nothing (RFC 3261 13.2.1). */
   preview: OfferAnswer | undefined;
 }
@@ -38,8 +40,9 @@ export class DialogSet {
   }
 
   /** The requests of the dialog come to this call from now on. */
-  add(dialog: Dialog, offers: OfferAnswer, state: DialogState): Leg {
-    const leg: Leg = { dialog, remoteTag: dialog.remoteTag, state, offers, preview: undefined };
+  add(dialog: Dialog, offers: OfferAnswer, state: DialogState, reliable = true): Leg {
+    const { remoteTag } = dialog;
+    const leg: Leg = { dialog, remoteTag, state, offers, reliable, preview: undefined };
     this.#legs.set(leg.remoteTag, leg);
     this.#ua.attach(dialog, { onRequest: (incoming) => this.#handlers.onRequest(incoming, leg) });
     return leg;

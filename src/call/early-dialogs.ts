@@ -6,7 +6,7 @@ import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import type { MediaWish } from '#src/sdp/capabilities.ts';
 import type { OfferAnswer } from '#src/sdp/offer-answer.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
-import type { SipMessage, SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import { hasToken, type SipMessage, type SipRequest, type SipResponse } from '#src/sip/message/message.ts';
 import { sameAddress } from '#src/sip/transport/address.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
@@ -105,7 +105,8 @@ export class EarlyDialogs {
     if (!response.isSuccess && (known || this.#dialogs.isFull)) return undefined;
     const dialog = Dialog.uac(origin.request, response);
     if (origin.flow) dialog.flow = connectionOf(dialog, origin.flow);
-    return this.#dialogs.add(dialog, origin.offers.fork(), 'early');
+    const reliable = hasToken(origin.request.supported, '100rel');
+    return this.#dialogs.add(dialog, origin.offers.fork(), 'early', reliable);
   }
 
   /** A 18x: its dialog is kept; what is reliable is taken in its order, once, and acknowledged. */

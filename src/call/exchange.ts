@@ -14,8 +14,17 @@ import {
   type ExchangeState,
 } from './exchange-table.ts';
 import type { HeaderPairs, Refusal } from './facts.ts';
-import { glareWait, retryDelay } from './glare.ts';
-import { answerOf, dialogHeaders, inDialogHeaders, lineSending } from './headers.ts';
+import { askedDelay, glareWait, retryDelay } from './glare.ts';
+import {
+  answerOf,
+  conditionHeaders,
+  dialogHeaders,
+  inDialogHeaders,
+  lineSending,
+  retryAfter,
+} from './headers.ts';
+import { HeldBack, type HeldBackEnd, RELIABILITY_REQUIRED, takesReliable } from './held-back.ts';
+import { Pracks } from './pracks.ts';
 import { hidesUs, OPEN, type PrivacySettings, privacyWithin } from './privacy.ts';
 import type { SessionTimer } from './session-timer.ts';
 import type { CallWorld } from './world.ts';
@@ -26,13 +35,19 @@ export interface ExchangeOwner {
   offer(leg: Leg, occasion: 'change' | 'asked'): Buffer;
   /** The answer to our offer, undefined when it brought none. */
   settle(leg: Leg, answer: Buffer | undefined): void;
+  /** The answer to our offer ahead of the final response: false when it cannot be used. Then it is final. */
+  preview(leg: Leg, answer: Buffer): boolean;
+  settlePreview(leg: Leg): void;
+  /** `waits`: it has conditions that are not met, and is not in force before they are. */
   answer(
     leg: Leg,
     offer: Buffer,
     incoming: Incoming,
-  ): { readonly answer: Buffer } | { readonly refusal: Refusal };
+  ): { readonly answer: Buffer; readonly waits: boolean } | { readonly refusal: Refusal };
   /** What was answered is in force now. */
   answered(leg: Leg): void;
+  /** What was answered, or previewed, came to nothing: all is as it was before. */
+  undo(leg: Leg): void;
   /** Our offer met a refusal for good. True: another one is to be offered at once. */
   refused(leg: Leg, response: SipResponse | undefined): boolean;
   /** No dialog any more, or no answer. */
@@ -58,7 +73,11 @@ const OK = 200;
 const REQUEST_TIMEOUT = 408;
 const UNSUPPORTED_MEDIA_TYPE = 415;
 const CALL_DOES_NOT_EXIST = 481;
+const REQUEST_TERMINATED = 487;
 const REQUEST_PENDING = 491;
+const SERVER_ERROR = 500;
+const SERVER_TIMEOUT = 504;
+const PRECONDITION_FAILURE = 580;
 /** RFC 3261 14.1: of the codes of RFC 5057 these leave the session as it was; a call is not given up for a refused change. */
 const ONLY_REFUSED: readonly number[] = [405, 480, 501];
 /** The method is not known there, whatever its Allow said. */
@@ -74,6 +93,8 @@ export class Exchange {
   #state: ExchangeState = 'idle';
   /** Our re-INVITE or UPDATE with an offer. */
   #sent: Sent | undefined;
+  /** Their re-INVITE that waits for its resources. */
+  #heldBack: HeldBack | undefined;
   /** A change of ours that waits for its turn. */
   #wanted: Leg | undefined;
   #retry: Timer | undefined;
@@ -164,12 +185,17 @@ export class Exchange {
       this.#wanted = undefined;
       if (leg && !this.#retry) this.change(leg);
     },
-    answer: (facts) => this.#answer(facts),
+    answer: (facts) => {
+      this.#answer(facts);
+      this.#completeWhenReady();
+    },
     offer: (facts) => this.#offer(facts),
     accept: ({ incoming, leg }) => {
       if (leg) incoming?.respond(OK, { headers: this.#answerHeaders(incoming, leg) });
     },
     'refuse-491': ({ incoming }) => incoming?.respond(REQUEST_PENDING),
+    'refuse-500': ({ incoming }) =>
+      incoming?.respond(SERVER_ERROR, { headers: [retryAfter(askedDelay(this.#world.random))] }),
     'refuse-481': ({ incoming }) => incoming?.respond(CALL_DOES_NOT_EXIST),
     settle: ({ leg, response }) => {
       this.#tries = 0;
@@ -177,6 +203,19 @@ export class Exchange {
       this.#session.accepted(response);
       this.#owner.settle(leg, sdpBytes(response));
     },
+    'settle-preview': ({ leg, response }) => {
+      this.#tries = 0;
+      if (!leg || !response) return;
+      this.#session.accepted(response);
+      this.#owner.settlePreview(leg);
+    },
+    undo: ({ leg }) => {
+      if (leg) this.#owner.undo(leg);
+    },
+    complete: () => this.#complete(),
+    'give-back-487': () => this.#giveBack(REQUEST_TERMINATED),
+    'give-back-504': () => this.#giveBack(SERVER_TIMEOUT),
+    'give-back-580': () => this.#giveBack(PRECONDITION_FAILURE),
     'settle-ack': ({ leg, answer }) => {
       if (leg) this.#owner.settle(leg, answer);
     },
@@ -197,11 +236,20 @@ export class Exchange {
     if (!leg) return;
     const { ua, line } = this.#world;
     const body = this.#owner.offer(leg, 'change');
-    const request = leg.dialog.createRequest('INVITE', { headers: this.#requestHeaders(leg), body });
+    const headers = this.#requestHeaders(leg, 'INVITE');
+    const request = leg.dialog.createRequest('INVITE', { headers, body });
+    // They are numbered anew for each INVITE.
+    const pracks = new Pracks(ua, () => lineSending(line), {
+      onAcknowledged: () => undefined,
+      onRefused: (_leg, status) => {
+        if (isLost(status, 'PRACK')) this.#fire('lost', { leg, status });
+      },
+    });
     const sending = ua.sendInDialog(
       leg.dialog,
       request,
       {
+        onProvisional: (response) => this.#provisional(leg, pracks, response),
         onFinal: (response) => {
           // Of a challenged request the ACK goes with the last one.
           if (response.isSuccess) ua.ack(leg.dialog, sending.request, { flow: line.flow });
@@ -218,10 +266,18 @@ export class Exchange {
     this.#sent = { leg, sending };
   }
 
+  /** RFC 3262 4: what is reliable is acknowledged, once and in its order; its description is the answer. */
+  #provisional(leg: Leg, pracks: Pracks, response: SipResponse): void {
+    if (pracks.arrival(leg, response) !== 'next') return;
+    const answer = leg.offers.offering ? sdpBytes(response) : undefined;
+    if (answer && this.#owner.preview(leg, answer)) this.#fire('preview', { leg, response });
+    pracks.acknowledge(leg, response);
+  }
+
   #sendRefresh(leg: Leg | undefined): void {
     if (!leg) return;
     const { ua, line } = this.#world;
-    const request = leg.dialog.createRequest('UPDATE', { headers: this.#requestHeaders(leg) });
+    const request = leg.dialog.createRequest('UPDATE', { headers: this.#requestHeaders(leg, 'UPDATE') });
     ua.sendInDialog(
       leg.dialog,
       request,
@@ -237,10 +293,10 @@ export class Exchange {
     );
   }
 
-  #requestHeaders({ dialog, offers }: Leg): HeaderPairs {
+  #requestHeaders({ dialog, offers, reliable }: Leg, method: 'INVITE' | 'UPDATE'): HeaderPairs {
     const hasConditions = offers.preconditions !== undefined && offers.preconditions !== 'none';
     return [
-      ...inDialogHeaders(hasConditions),
+      ...inDialogHeaders({ conditions: hasConditions, reliable: method === 'INVITE' && reliable }),
       ...privacyWithin(dialog, this.#privacy),
       ...this.#session.requestHeaders(),
     ];
@@ -250,11 +306,14 @@ export class Exchange {
     return this.#world.config.privacy ?? OPEN;
   }
 
-  #answerHeaders({ request, flow }: Incoming, { dialog }: Leg): HeaderPairs {
+  #answerHeaders(incoming: Incoming, leg: Leg): HeaderPairs {
+    return [...this.#dialogHeaders(incoming, leg), ...this.#session.answerHeaders(incoming.request)];
+  }
+
+  #dialogHeaders({ flow }: Incoming, { dialog }: Leg): HeaderPairs {
     return [
       ...dialogHeaders(this.#world.line, flow, hidesUs(dialog, this.#privacy)),
       ...privacyWithin(dialog, this.#privacy),
-      ...this.#session.answerHeaders(request),
     ];
   }
 
@@ -266,9 +325,78 @@ export class Exchange {
       if (incoming.request.method === 'INVITE') this.#fire('declined', {});
       return;
     }
+    if (incoming.request.method === 'INVITE' && found.waits) {
+      this.#holdBack(incoming, leg, found.answer);
+      return;
+    }
     this.#awaitAck(incoming, leg);
-    incoming.respond(OK, { headers: this.#answerHeaders(incoming, leg), body: found.answer });
+    incoming.respond(OK, {
+      headers: this.#describedHeaders(incoming, leg, found.answer),
+      body: found.answer,
+    });
+    // What goes ahead of a final response is in force with that one (RFC 6141 3), conditions or not.
+    const isAhead = this.#state === 'described' || this.#state === 'conditional';
+    if (!isAhead && !found.waits) this.#owner.answered(leg);
+  }
+
+  /** Of a 2xx with our answer. A PRACK refreshes neither target nor session (RFC 3262 6). */
+  #describedHeaders(incoming: Incoming, leg: Leg, answer: Buffer): HeaderPairs {
+    const { method } = incoming.request;
+    return [
+      ...(method === 'PRACK' ? [] : this.#answerHeaders(incoming, leg)),
+      ...(method === 'INVITE' ? [] : conditionHeaders(answer)),
+    ];
+  }
+
+  #holdBack(incoming: Incoming, leg: Leg, body: Buffer): void {
+    if (!takesReliable(incoming.request)) {
+      this.#owner.undo(leg);
+      incoming.respond(RELIABILITY_REQUIRED.status, answerOf(RELIABILITY_REQUIRED));
+      this.#fire('declined', {});
+      return;
+    }
+    this.#fire('held-back', {});
+    const onEnd = (how: HeldBackEnd): void => this.#fire(how, { leg });
+    const headers = this.#dialogHeaders(incoming, leg);
+    this.#heldBack = new HeldBack(this.#world, { leg, incoming, headers, body, onEnd });
+  }
+
+  /** A PRACK of theirs: true when it is for what went ahead of our final response, and is answered. */
+  acknowledgeProvisional(prack: Incoming): boolean {
+    const held = this.#heldBack;
+    if (!held?.acknowledge(prack.request)) return false;
+    const body = sdpBody(prack.request);
+    if (body.kind === 'sdp') this.#answer({ leg: held.leg, incoming: prack, offer: body.bytes });
+    else prack.respond(OK);
+    this.#completeWhenReady();
+    return true;
+  }
+
+  #completeWhenReady(): void {
+    if (this.#heldBack?.isReady) this.#fire('met', {});
+  }
+
+  #complete(): void {
+    const held = this.#take();
+    if (!held) return;
+    const { incoming, leg } = held;
+    this.#awaitAck(incoming, leg);
+    held.finish(OK, { headers: this.#answerHeaders(incoming, leg) });
     this.#owner.answered(leg);
+  }
+
+  #giveBack(status: number): void {
+    const held = this.#take();
+    if (!held) return;
+    const body = status === PRECONDITION_FAILURE ? held.leg.offers.preconditionFailure : undefined;
+    this.#owner.undo(held.leg);
+    held.finish(status, body ? { body } : {});
+  }
+
+  #take(): HeldBack | undefined {
+    const held = this.#heldBack;
+    this.#heldBack = undefined;
+    return held;
   }
 
   #offer({ leg, incoming }: Circumstances): void {
@@ -322,5 +450,8 @@ function eventOf(response: SipResponse, method: string): ExchangeEvent {
   if (response.isSuccess) return 'success';
   if (status === REQUEST_PENDING) return 'pending';
   if (retryDelay(response) !== undefined) return 'later';
-  return endsWhat(status, method) === 'transaction' || ONLY_REFUSED.includes(status) ? 'refused' : 'lost';
+  return isLost(status, method) ? 'lost' : 'refused';
 }
+
+const isLost = (status: number, method: string): boolean =>
+  endsWhat(status, method) !== 'transaction' && !ONLY_REFUSED.includes(status);

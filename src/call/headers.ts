@@ -3,7 +3,7 @@
 import type { Rejection } from '#src/sdp/answer.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
 import type { AnswerFields, SendingOptions } from '#src/sip/ua/user-agent.ts';
-import { CALL_METHODS, CALL_OPTION_TAGS, IN_DIALOG_OPTION_TAGS } from './capabilities.ts';
+import { CALL_METHODS, CALL_OPTION_TAGS } from './capabilities.ts';
 import type { HeaderPairs, Refusal } from './facts.ts';
 import type { Line } from './line.ts';
 import { namesConditions } from './set-up-plan.ts';
@@ -24,9 +24,21 @@ export function dialogHeaders(line: Line, flow: Flow, hidden = false): HeaderPai
  * What a re-INVITE or UPDATE of ours says beside its Contact, which the dialog adds. A call that was set up with
  * preconditions goes on to know them, one without does not (24.229 5.1.3.1).
  */
-export const inDialogHeaders = (hasConditions = false): HeaderPairs => [
+export const inDialogHeaders = ({
+  conditions = false,
+  reliable = false,
+}: {
+  readonly conditions?: boolean;
+  /** A re-INVITE names what the first INVITE did: its 18x may be reliable (RFC 3262 4). */
+  readonly reliable?: boolean;
+} = {}): HeaderPairs => [
   ['Allow', CALL_METHODS.join(', ')],
-  ['Supported', [...IN_DIALOG_OPTION_TAGS, ...(hasConditions ? ['precondition'] : [])].join(', ')],
+  [
+    'Supported',
+    [...(reliable ? ['100rel'] : []), ...CALL_OPTION_TAGS, ...(conditions ? ['precondition'] : [])].join(
+      ', ',
+    ),
+  ],
 ];
 
 /** A description ahead of the answer that holds conditions must be understood (RFC 3312 11, 24.229 5.1.4.1). */

@@ -1,8 +1,10 @@
 // What a call should be while it lasts, and what is agreed of it: hold, video, one codec, the session timer (RFC 3261 14, RFC 3264 8).
+import { isIP } from 'node:net';
 import { TandemError } from '#src/base/errors.ts';
 import type { MediaAgreement } from '#src/sdp/agreement.ts';
 import type { MediaWish } from '#src/sdp/capabilities.ts';
-import type { SipResponse } from '#src/sip/message/message.ts';
+import type { PreconditionPolicy } from '#src/sdp/preconditions.ts';
+import { hasToken, type SipRequest, type SipResponse } from '#src/sip/message/message.ts';
 import { isFlow } from '#src/sip/transport/flow.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { sdpBody } from './body.ts';
@@ -17,6 +19,7 @@ import { mediaAddress, refusalOf } from './offers.ts';
 import { hidesUs, OPEN } from './privacy.ts';
 import { SESSION_DEFAULTS } from './session-expires.ts';
 import { SessionTimer } from './session-timer.ts';
+import { namesConditions } from './set-up-plan.ts';
 import { addedDirection, heldWish, offersVideo, type VideoWish } from './video-policy.ts';
 import { literalTarget } from './way.ts';
 import type { CallWorld } from './world.ts';
@@ -28,6 +31,13 @@ const REQUEST_PENDING = 491;
 const SERVER_ERROR = 500;
 /** The description is what was not liked (RFC 3261 21.4.26, 21.6.4). */
 const NOT_ACCEPTABLE: readonly number[] = [488, 606];
+
+/** What an exchange that comes to nothing leaves as it was. */
+interface Before {
+  readonly restore: () => void;
+  readonly video: VideoWish;
+  readonly address: string | undefined;
+}
 
 export class Modifications implements ExchangeOwner {
   readonly hold: Hold;
@@ -50,6 +60,8 @@ export class Modifications implements ExchangeOwner {
   #moves = false;
   #over = false;
   #answered: MediaAgreement | undefined;
+  /** As it was before an exchange that has no final response yet. */
+  #before: Before | undefined;
 
   constructor(world: CallWorld, call: CallContext, media: CallMediaSet, ownsCallId: boolean) {
     this.#world = world;
@@ -75,6 +87,11 @@ export class Modifications implements ExchangeOwner {
     this.#leg = leg;
     this.#video = video;
     if (leg.dialog.role === 'uas') this.#exchange.setUp();
+  }
+
+  /** PRACK of theirs: true when it belongs to a change, and is answered. */
+  takePrack(incoming: Incoming): boolean {
+    return this.#exchange.acknowledgeProvisional(incoming);
   }
 
   /** The caller has our 200. */
@@ -177,22 +194,82 @@ export class Modifications implements ExchangeOwner {
     leg: Leg,
     offer: Buffer,
     incoming: Incoming,
-  ): { readonly answer: Buffer } | { readonly refusal: Refusal } {
+  ): { readonly answer: Buffer; readonly waits: boolean } | { readonly refusal: Refusal } {
     const before = this.#video;
+    const isFirst = this.#before === undefined;
+    const conditions = this.#conditionsIn(offer, incoming.request);
+    // What did not keep the call from beginning keeps no change back.
+    const mayWait = conditions !== 'off' && !(isFirst && leg.offers.preconditions === 'unmet');
+    this.#remember(leg);
+    this.#meet(leg, mediaAddress(this.#world, incoming.flow, offer));
+    if (conditions !== 'off') leg.offers.admitConditions(conditions);
     this.#takeVideo(offer);
     const answered = leg.offers.answerTo(offer, this.#mostWish);
     if (answered.ok) {
       this.#answered = answered.value.media;
-      return { answer: answered.value.answer };
+      return { answer: answered.value.answer, waits: mayWait && leg.offers.preconditions === 'unmet' };
+    }
+    if (isFirst) {
+      this.#meet(leg, this.#before?.address);
+      this.#before = undefined;
     }
     this.#video = before;
     if (!leg.offers.video) this.#media.picture.drop();
     return { refusal: refusalOf(answered.error, mediaAddress(this.#world, incoming.flow)).refusal };
   }
 
+  /** Conditions may come with a change, whether the call began with any or not (RFC 3312 6). */
+  #conditionsIn(offer: Buffer, request: SipRequest): PreconditionPolicy {
+    const known = hasToken([...request.typed('Supported'), ...request.require], 'precondition');
+    return known && namesConditions(offer) ? (this.#world.config.preconditions ?? 'off') : 'off';
+  }
+
   answered(): void {
     if (this.#answered) this.#apply(this.#answered);
     this.#answered = undefined;
+  }
+
+  /** Once, at the first description of an exchange. */
+  #remember({ offers }: Leg): void {
+    this.#before ??= { restore: offers.checkpoint(), video: this.#video, address: this.#media.address };
+  }
+
+  /** An offer of the other IP family is answered by it, where we have it. */
+  #meet({ offers }: Leg, address: string | undefined): void {
+    const { address: now } = this.#media;
+    if (address === undefined || now === undefined || isIP(address) === isIP(now)) return;
+    try {
+      const local = this.#media.move(address);
+      if (local) offers.relocate(local);
+    } catch (cause) {
+      this.#media.onTrouble.emit(TandemError.from(cause, 'call.media'));
+    }
+  }
+
+  preview(leg: Leg, answer: Buffer): boolean {
+    const before = this.#before;
+    this.#remember(leg);
+    const { ok } = leg.offers.answer(answer);
+    if (!ok) this.#before = before;
+    return ok;
+  }
+
+  settlePreview(leg: Leg): void {
+    this.#plain = false;
+    const { media } = leg.offers;
+    if (media) this.#agreedTo(leg, media);
+  }
+
+  undo(leg: Leg): void {
+    const before = this.#before;
+    this.#before = undefined;
+    this.#answered = undefined;
+    if (!before) return;
+    before.restore();
+    this.#video = before.video;
+    this.#meet(leg, before.address);
+    const { media } = leg.offers;
+    if (media && !this.#over) this.#media.apply(media, { stage: 'established' });
   }
 
   /** Video that was there stays as we wanted it; what the peer adds gets what the setting allows. */
@@ -204,6 +281,7 @@ export class Modifications implements ExchangeOwner {
 
   #apply(media: MediaAgreement): void {
     this.#moves = false;
+    this.#before = undefined;
     // What was asked for since then is still to be offered.
     if (!media.video && !this.#videoChanges) this.#video = 'none';
     this.hold.agreed(media.audio?.direction);
@@ -219,8 +297,12 @@ export class Modifications implements ExchangeOwner {
       this.refused(leg, undefined);
       return;
     }
-    if (this.#videoOffered) this.#videoSettled(settled.value.video !== undefined);
-    this.#apply(settled.value);
+    this.#agreedTo(leg, settled.value);
+  }
+
+  #agreedTo(leg: Leg, media: MediaAgreement): void {
+    if (this.#videoOffered) this.#videoSettled(media.video !== undefined);
+    this.#apply(media);
     this.reoffer(leg);
   }
 

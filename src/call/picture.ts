@@ -7,6 +7,7 @@ import type { VideoAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import { attachWritten } from './file-name.ts';
 import type { CallVideoStream, VideoStats, VideoStreamConfig } from './media.ts';
+import { OwnPlace } from './own-place.ts';
 import { silenced } from './sound.ts';
 import {
   alsoTo,
@@ -36,6 +37,7 @@ export class Picture {
   #ports: LocalPorts | undefined;
   #agreement: VideoAgreement | undefined;
   #last: VideoStreamConfig | undefined;
+  readonly #place = new OwnPlace();
   #isAttached = false;
   #isSilent = false;
   #unwatch: (() => void) | undefined;
@@ -62,6 +64,7 @@ export class Picture {
     stream.onTrouble.on((error) => this.onTrouble.emit(error));
     stream.onElsewhere.on((from) => this.onHeard.emit(from));
     this.#stream = stream;
+    this.#place.opened(address);
     this.#ports = { port: stream.port, rtcpPort: stream.rtcpPort };
     this.#watch();
     return true;
@@ -72,6 +75,7 @@ export class Picture {
     const stream = this.#stream;
     if (!stream) return;
     stream.move({ address, ports: this.#world.config.media.ports });
+    this.#place.moved(address);
     this.#ports = { port: stream.port, rtcpPort: stream.rtcpPort };
   }
 
@@ -161,6 +165,7 @@ export class Picture {
 
   #configure(configuration: VideoStreamConfig): void {
     this.#last = configuration;
+    if (!this.#place.reaches(configuration.remote.address)) return;
     try {
       this.#stream?.configure(silenced(configuration, this.#isSilent));
     } catch (cause) {

@@ -37,7 +37,7 @@ export interface CallSnapshot {
   readonly id: string;
   readonly direction: 'in' | 'out';
   readonly state: PublicCallState;
-  /** Another call was there when this one rang (communication waiting). */
+  /** Another call was there when this one rang, and it was not answered since (communication waiting). */
   readonly waiting: boolean;
   readonly hold: HoldState;
   readonly remote: CallParty;

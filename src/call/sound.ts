@@ -9,6 +9,7 @@ import type { AudioAgreement } from '#src/sdp/agreement.ts';
 import type { LocalPorts } from '#src/sdp/capabilities.ts';
 import { attachWritten } from './file-name.ts';
 import type { CallStream, StreamConfig, StreamStats, Tone } from './media.ts';
+import { OwnPlace } from './own-place.ts';
 import type { CallAudioSnapshot } from './snapshot.ts';
 import {
   alsoTo,
@@ -40,6 +41,7 @@ export class Sound {
   #stream: CallStream | undefined;
   #agreement: AudioAgreement | undefined;
   #last: StreamConfig | undefined;
+  readonly #place = new OwnPlace();
   #isSilent = false;
   #plays = false;
   #captures = false;
@@ -64,6 +66,7 @@ export class Sound {
     stream.onFirstPacket.on(() => this.onHeard.emit(undefined));
     stream.onElsewhere.on((from) => this.onHeard.emit(from));
     this.#stream = stream;
+    this.#place.opened(address);
     return { port: stream.port, rtcpPort: stream.rtcpPort };
   }
 
@@ -71,6 +74,7 @@ export class Sound {
   move(address: string): LocalPorts | undefined {
     const stream = this.#stream;
     stream?.move({ address, ports: this.#world.config.media.ports });
+    this.#place.moved(address);
     return stream && { port: stream.port, rtcpPort: stream.rtcpPort };
   }
 
@@ -176,6 +180,7 @@ export class Sound {
 
   #configure(configuration: StreamConfig): void {
     this.#last = configuration;
+    if (!this.#place.reaches(configuration.remote.address)) return;
     try {
       this.#stream?.configure(silenced(configuration, this.#isSilent));
     } catch (cause) {

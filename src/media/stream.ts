@@ -77,8 +77,8 @@ export class AudioStream {
   }
 
   /**
-   * New ports at another address of this host, of the same family; all else goes on. Throws `media.address`, `media.ports`; nothing was
-   * changed then.
+   * New ports at another address of this host; all else goes on. At an address of the other IP family nothing is sent until a remote of
+   * that family is configured. Throws `media.address`, `media.ports`; nothing was changed then.
    */
   move({ address, ports }: { readonly address: string; readonly ports: PortRange }): void {
     this.#mustBeOpen();

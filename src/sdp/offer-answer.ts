@@ -344,6 +344,24 @@ export class OfferAnswer {
     this.#pending = undefined;
   }
 
+  /** Conditions of the peer count from now on. Ours are told once there are any. */
+  admitConditions(policy: PreconditionPolicy): void {
+    const { capabilities } = this.#options;
+    if ((capabilities.preconditions ?? 'off') === 'off')
+      this.#options = { ...this.#options, capabilities: { ...capabilities, preconditions: policy } };
+  }
+
+  /** What is in force now; the function puts it in force again, whatever was agreed meanwhile. The `o=` version goes on. */
+  checkpoint(): () => void {
+    const stable = this.#stable;
+    const confirmed = this.#confirmed;
+    return () => {
+      this.#pending = undefined;
+      this.#stable = stable;
+      this.#confirmed = confirmed;
+    };
+  }
+
   /** The same offer, with the same keys, towards another dialog of a forked INVITE. */
   fork(): OfferAnswer {
     const copy = new OfferAnswer(this.#options);

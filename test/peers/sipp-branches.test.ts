@@ -291,6 +291,47 @@ async function updated(tooEarly: number): Promise<void> {
   assert.is(row.end?.label, 'answered');
 }
 
+test.proof(
+  '[MD-2.2.6a] a fork answers a try that was refused and amended since: ACK in its own CSeq, BYE, and the call goes on',
+  {
+    peers,
+    run: () => answeredLate(''),
+    // To a try that nobody ever made nothing is owed.
+    control: () => answeredLate(';branch=z9hG4bKnobody'),
+  },
+);
+
+async function answeredLate(branch: string): Promise<void> {
+  const user = `late${branch.length}`;
+  const via = branch ? `Via: SIP/2.0/UDP 127.0.0.1${branch}` : 'Via:[$viafirst]';
+  const row = await dial(plain, user, [
+    called({ checks: [keep('Via', '(.*)', 'viafirst'), keep('CSeq', '(.*)', 'cseqfirst')] }),
+    ...refuse(420, { headers: ['Unsupported: 199'] }),
+    called({ checks: [has('CSeq', '^ *2 INVITE')] }),
+    respond(180, { tag: 'b' }),
+    send([
+      'SIP/2.0 200 Answer',
+      via,
+      'From:[$from]',
+      'To:[$to];tag=late',
+      'Call-ID: [call_id]',
+      'CSeq:[$cseqfirst]',
+      'Contact: <sip:late@[local_ip]:[local_port]>',
+      'Content-Type: application/sdp',
+      'Content-Length: [len]',
+      '',
+      ...sdp(),
+    ]),
+    expect('ACK', { ...soon, checks: [has('To', 'tag=late'), has('CSeq', '^ *1 ACK')] }),
+    ...released('late'),
+    respond(200, { tag: 'b', body: sdp() }),
+    expect('ACK', { checks: [has('To', 'tag=b'), has('CSeq', '^ *2 ACK')] }),
+    pause(100),
+    ...end('b'),
+  ]);
+  assert.is(row.end?.label, 'answered');
+}
+
 test('an owner who gives up while a reliable 183 has no PRACK answer: CANCEL, and nothing is left', {
   peers,
 }, async () => {

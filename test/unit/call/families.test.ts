@@ -111,4 +111,53 @@ test('no port of the other family: the refusal stands, and the owner is told why
   assert.is(world.media.open, 0);
 });
 
+const six = (text: string): string => text.replace(/c=IN IP4 .*/, 'c=IN IP6 2001:db8::9');
+
+test('in a call, the peer asks for IPv6: answered by it, and back again; where there is none, 488 and all as before', async () => {
+  for (const own of ['2001:db8::1', '::1']) {
+    const world = await makeWorld();
+    alsoSix(world, own);
+    const peer = world.peer.call(`into-${own}`);
+    await peer.invite();
+    world.manager.get(world.latest().id)?.answer();
+    await world.advance(5);
+    await peer.ack();
+    const [stream] = world.media.streams;
+    await peer.send('INVITE', six(sdp({ version: 2 })));
+    if (own === '::1') {
+      assert.is(peer.statuses().at(-1), 488);
+      assert.equal(stream?.moves, []);
+      assert.is(stream?.last?.remote.address, PEER.host);
+    } else {
+      await peer.ack();
+      assert.match(String(peer.responses.at(-1)?.body), /c=IN IP6 2001:db8::1\r\n/);
+      assert.is(stream?.last?.remote.address, '2001:db8::9');
+      await peer.send('INVITE', sdp({ version: 3 }));
+      await peer.ack();
+      assert.match(String(peer.responses.at(-1)?.body), /c=IN IP4 192\.0\.2\.1\r\n/);
+      assert.is(stream?.last?.remote.address, PEER.host);
+    }
+    await peer.send('BYE');
+    assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+  }
+});
+
+test('in a call, an offer of IPv6 that cannot be taken otherwise leaves the media where it was', async () => {
+  const world = await makeWorld();
+  alsoSix(world, '2001:db8::1');
+  const peer = world.peer.call('refused-six');
+  await peer.invite();
+  world.manager.get(world.latest().id)?.answer();
+  await world.advance(5);
+  await peer.ack();
+  await peer.send('INVITE', six(sdp({ version: 2, payload: '18' })));
+  assert.is(peer.statuses().at(-1), 488);
+  const configured = world.media.streams[0]?.configurations.length;
+  await peer.send('UPDATE', sdp({ version: 3 }));
+  assert.match(String(peer.responses.at(-1)?.body), /c=IN IP4 192\.0\.2\.1\r\n/);
+  assert.is(world.media.streams[0]?.configurations.length, (configured ?? 0) + 1);
+  await peer.send('BYE');
+  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+});
+
 test.run();

@@ -541,7 +541,7 @@ test('every state of the tables has an outcome for every event', () => {
 });
 
 test('a change that the peer asks for is always answered', () => {
-  const answers = ['answer', 'offer', 'accept', 'refuse-491', 'refuse-481'];
+  const answers = ['answer', 'offer', 'accept', 'refuse-491', 'refuse-500', 'refuse-481'];
   for (const state of EXCHANGE_STATES) {
     for (const event of ['invite-offer', 'invite-empty', 'update-offer', 'update-empty'] as const) {
       const found = EXCHANGE_TABLE[state][event];

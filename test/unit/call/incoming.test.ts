@@ -221,6 +221,7 @@ test('waiting on: several calls stand at once, a waiting one says so', async () 
   assert.is(second.responses.at(-1)?.header('Alert-Info'), '<urn:alert:service:call-waiting>');
   assert.is(first.responses.at(-1)?.header('Alert-Info'), undefined);
   for (const { id } of world.manager.list()) world.manager.get(id)?.answer();
+  assert.is(world.latest().waiting, false, 'who is answered waits no more');
   await first.ack();
   await second.ack();
   assert.equal(

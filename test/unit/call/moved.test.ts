@@ -133,6 +133,22 @@ test('no port at the new address: told, and the far end still hears where we are
   await end();
 });
 
+test('another address of the other IP family: offered there, silent until the far end has one of it, too', async () => {
+  const { world, move, tell, end } = await talking();
+  move(ELSEWHERE, '2001:db8::55');
+  await tell();
+  const invite = world.peer.last('INVITE');
+  assert.match(String(invite.body), /c=IN IP6 2001:db8::55\r\n/);
+  const [stream] = world.media.streams;
+  assert.equal(stream?.moves, ['2001:db8::55']);
+  const before = stream?.configurations.length;
+  const body = sdp({ version: 2 }).replace(/c=IN IP4 .*/, 'c=IN IP6 2001:db8::9');
+  await world.peer.reply(invite, 200, { tag: 'b', body });
+  assert.is(stream?.last?.remote.address, '2001:db8::9');
+  assert.ok((stream?.configurations.length ?? 0) > (before ?? 0));
+  await end();
+});
+
 test('a call that rings is left alone, and can be answered', async () => {
   const world = await makeWorld();
   const peer = world.peer.call('ring');

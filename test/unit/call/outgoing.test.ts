@@ -413,6 +413,42 @@ test('[MD-2.2.6a] a fork answers after the refusal: ACK and BYE, once each, and 
   await clean(world);
 });
 
+for (const [status, headers] of [
+  [420, [['Unsupported', '199']]],
+  [422, [['Min-SE', '1900']]],
+] as const) {
+  for (const [where, until] of [
+    ['while the next one rings', 180],
+    ['when the next one stands', 200],
+    ['when the next one was refused', 486],
+  ] as const) {
+    test(`[MD-2.2.6a] a fork answers a try that met ${status}, ${where}: ACK with its CSeq and BYE, and nothing else`, async () => {
+      const world = await makeWorld();
+      const { call, invite } = await dialled(world);
+      await world.peer.reply(invite, status, { headers });
+      const second = world.peer.last('INVITE');
+      assert.is(second.cseq.number, 2);
+      await world.peer.reply(second, until, { tag: 'b', ...(until === 200 ? { body: sdp() } : {}) });
+      const before = call.publicState;
+      await world.peer.reply(invite, 200, { tag: 'late', body: sdp({ port: 5002 }) });
+      const acks = world.peer.requests('ACK').filter(({ to }) => to.tag === 'late');
+      assert.equal(
+        acks.map(({ cseq }) => cseq.number),
+        [1],
+      );
+      assert.is(world.peer.last('BYE').to.tag, 'late');
+      await world.peer.reply(world.peer.last('BYE'), 200);
+      assert.is(call.publicState, before);
+      if (until !== 486) call.hangup();
+      await world.advance(5);
+      if (until === 180) await world.peer.reply(second, 487, { tag: 'b' });
+      if (until === 200) await world.peer.reply(world.peer.last('BYE'), 200);
+      assert.is(world.log.rows.length, 1);
+      await clean(world);
+    });
+  }
+}
+
 test('our BYE meets no answer: the call ends all the same', async () => {
   const world = await makeWorld();
   const { call, invite } = await dialled(world);
