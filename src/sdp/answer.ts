@@ -73,6 +73,10 @@ export function answerOffer(
     return err({ status: 488, reason: audio.error, warning: WARNINGS[audio.error] });
   }
   const video = takeVideo(offer, context, options);
+  // Something else instead of the sound (T.38): refused as a whole, so that the session goes on as it was (RFC 3261 14.2).
+  const wantsAny = offer.media.some(({ media }) => media.port !== 0);
+  if (!audio.ok && !video && wantsAny)
+    return err({ status: 488, reason: audio.error, warning: WARNINGS[audio.error] });
   const taken: readonly Taken<unknown>[] = [...(audio.ok ? [audio.value] : []), ...(video ? [video] : [])];
   return ok({
     media: offer.media.map(

@@ -148,8 +148,11 @@ export function parseMediaLine(value: string): MediaLine | undefined {
   const port = parseDecimal(first ?? '');
   const ports = count === undefined ? 1 : parseDecimal(count);
   if (port === undefined || port > MAX_PORT || ports === undefined || rest.length > 0) return undefined;
-  return { kind: kind.toLowerCase(), port, ports, protocol: protocol.toUpperCase(), formats };
+  return { kind: kind.toLowerCase(), port, ports, protocol: protocolName(protocol), formats };
 }
+
+/** Profiles of RTP are compared; what we do not speak goes back as it was written (`udptl`, T.38). */
+const protocolName = (text: string): string => (/(?:^|\/)RTP\//i.test(text) ? text.toUpperCase() : text);
 
 const formatMediaLine = (media: MediaLine): string => {
   const port = media.ports === 1 ? `${media.port}` : `${media.port}/${media.ports}`;

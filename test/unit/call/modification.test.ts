@@ -85,6 +85,24 @@ test('a re-INVITE with nothing in common: 488, and the call goes on as it was', 
   await end(talk);
 });
 
+test('a fax line beside the sound is declined as it was written; instead of the sound it is 488, and the call goes on', async () => {
+  const talk = await talking();
+  const fax = 'm=image 6200 udptl t38\r\n';
+  await talk.peer.send('INVITE', `${sdp({ version: 2 })}${fax}`);
+  assert.is(talk.peer.statuses().at(-1), 200);
+  assert.match(lastBody(talk.peer), /m=audio [1-9][\s\S]*m=image 0 udptl t38\r\n/);
+  await talk.peer.ack();
+  await talk.peer.send('INVITE', sdp({ version: 3 }).replace(/m=audio[\s\S]*/, fax));
+  assert.is(talk.peer.statuses().at(-1), 488);
+  assert.match(talk.peer.responses.at(-1)?.header('Warning') ?? '', /^304 /);
+  assert.is(talk.world.media.streams[0]?.last?.send, true);
+  // To close every stream is no wish that could be refused.
+  await talk.peer.send('INVITE', sdp({ version: 4, port: 0 }));
+  assert.is(talk.peer.statuses().at(-1), 200);
+  await talk.peer.ack();
+  await end(talk);
+});
+
 test('a re-INVITE without offer: the 200 offers both ways, the ACK answers', async () => {
   const talk = await talking();
   await talk.peer.send('INVITE');
