@@ -6,7 +6,7 @@ import { contains, expect, has, keep, scenario } from './scenarios/xml.ts';
 import { Device } from './support/agent.ts';
 import { Baresip } from './support/baresip.ts';
 import { deviceConfig, REALM } from './support/configuration.ts';
-import { TestOperator } from './support/operator.ts';
+import { account, TestOperator } from './support/operator.ts';
 import { scratch } from './support/process.ts';
 import { Sipp } from './support/sipp.ts';
 import { hearTone } from './support/tone.ts';
@@ -16,6 +16,8 @@ const folder = scratch();
 const TONE = 950;
 const WRONG = `sip:wrong@${REALM}`;
 const SECONDS = 3;
+
+const GUEST = `sip:guest@${REALM}`;
 
 interface World {
   readonly operator: TestOperator;
@@ -31,14 +33,8 @@ async function present(): Promise<World> {
     REALM,
     `[emergency]
 psap = "sip:guest@${REALM}"
-[[accounts]]
-impi = "guest"
-password = "guest-secret"
-impus = ["sip:guest@${REALM}"]
-[[accounts]]
-impi = "ann"
-password = "ann-secret"
-impus = ["sip:ann@${REALM}"]
+${account('guest', [GUEST])}
+${account('ann', [`sip:ann@${REALM}`])}
 [[phones]]
 id = "wrong"
 uri = "${WRONG}"
@@ -48,8 +44,7 @@ announce_seconds = ${SECONDS}
 announce_status = 404
 announce_reason = "Q.850;cause=1"`,
   );
-  const account = `<sip:guest@${REALM};transport=udp>;auth_user=guest;auth_pass=guest-secret;outbound="${operator.proxy}"`;
-  const guest = await Baresip.start({ folder: folder.file('guest'), account });
+  const guest = await Baresip.start({ folder: folder.file('guest'), account: operator.line('guest', GUEST) });
   await guest.registered();
   world = { operator, guest };
   return world;

@@ -15,7 +15,7 @@ import { expect, has, label, type Step, scenario, send } from './scenarios/xml.t
 import { Device } from './support/agent.ts';
 import { Baresip } from './support/baresip.ts';
 import { deviceConfig, IMPU, REALM } from './support/configuration.ts';
-import { TestOperator } from './support/operator.ts';
+import { account, TestOperator } from './support/operator.ts';
 import { freePort, scratch } from './support/process.ts';
 import { Sipp } from './support/sipp.ts';
 
@@ -44,24 +44,19 @@ test.before(async () => {
   operator = await TestOperator.start(
     folder.file('operator.toml'),
     REALM,
-    `[[accounts]]
-impi = "tablet@${REALM}"
-password = "tablet-secret"
-impus = ["${IMPU}"]
-[[accounts]]
-impi = "traveller"
-password = "traveller-secret"
-impus = ["${IMPU}", "${OWN}"]
-[[accounts]]
-impi = "friend"
-password = "friend-secret"
-impus = ["${FRIEND}", "tel:+4930123456", "tel:+33123456789", "tel:+46709999999"]`,
+    [
+      account(`tablet@${REALM}`, [IMPU]),
+      account('traveller', [IMPU, OWN]),
+      account('friend', [FRIEND, 'tel:+4930123456', 'tel:+33123456789', 'tel:+46709999999']),
+    ].join('\n'),
   );
   const pcscf = `sip:127.0.0.1:${operator.port};transport=tcp`;
   device = await Device.start(deviceConfig({ pcscf, codecs: ['PCMU'] }), folder.file('device'));
   await device.registered();
-  const account = `<${FRIEND};transport=udp>;auth_user=friend;auth_pass=friend-secret;outbound="${operator.proxy}";answermode=auto`;
-  friend = await Baresip.start({ folder: folder.file('friend'), account });
+  friend = await Baresip.start({
+    folder: folder.file('friend'),
+    account: operator.line('friend', FRIEND, ';answermode=auto'),
+  });
   await friend.registered();
   port = await freePort();
 });

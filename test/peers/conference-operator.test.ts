@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
+import { reply } from './scenarios/caller.ts';
+import { body, contains, expect, has, pause, type Step, scenario, sdp, send } from './scenarios/xml.ts';
 import { Device } from './support/agent.ts';
 import { Baresip } from './support/baresip.ts';
 import { deviceConfig, REALM } from './support/configuration.ts';
-import { TestOperator } from './support/operator.ts';
+import { account, TestOperator } from './support/operator.ts';
 import { scratch, until } from './support/process.ts';
 import { Sipp } from './support/sipp.ts';
 import { cut, levelAt, readWav } from './support/tone.ts';
@@ -28,20 +30,19 @@ interface World {
   readonly phones: ReadonlyMap<string, Baresip>;
 }
 
-const account = (name: string): string =>
-  `[[accounts]]\nimpi = "${name}"\npassword = "${name}-secret"\nimpus = ["sip:${name}@${REALM}"]`;
+const addressOf = (name: string): string => `sip:${name}@${REALM}`;
 
 let world: World | undefined;
 
 /** Registered softphones that answer by themselves, and the operator; one for all tests. */
 async function present(): Promise<World> {
   if (world) return world;
-  const config = [...NAMES, 'dev'].map(account).join('\n');
+  const config = [...NAMES, 'dev'].map((name) => account(name, [addressOf(name)])).join('\n');
   const operator = await TestOperator.start(folder.file('operator.toml'), REALM, config);
   const phones = new Map<string, Baresip>();
   world = { operator, phones };
   for (const name of NAMES) {
-    const line = `<sip:${name}@${REALM};transport=udp>;auth_user=${name};auth_pass=${name}-secret;answermode=auto;outbound="${operator.proxy}"`;
+    const line = operator.line(name, addressOf(name), ';answermode=auto');
     phones.set(
       name,
       await Baresip.start({ folder: folder.file(name), account: line, hertz: TONES[name] ?? 440 }),
@@ -113,102 +114,63 @@ test.proof('[MD-2.3.3a] three softphones in a conference: each hears the two oth
   control: () => conference(['ann', 'bob']),
 });
 
-const BODY = `v=0
-o=script 1 1 IN IP4 [local_ip]
-s=-
-c=IN IP4 [media_ip]
-t=0 0
-m=audio [media_port] RTP/AVP 0
-a=rtpmap:0 PCMU/8000
-`;
+/** T1 of SIPp's own requests, in milliseconds. */
+const AGAIN = { retrans: 500 };
+
+/** A request of the script: the INVITE to the factory, the others in its dialog. */
+const asked = (
+  method: string,
+  cseq: number,
+  more: readonly string[] = [],
+  content?: readonly string[],
+): string[] => {
+  const opens = method === 'INVITE';
+  return [
+    `${method} ${opens ? FACTORY : '[next_url]'} SIP/2.0`,
+    'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]',
+    'Max-Forwards: 70',
+    ...(opens ? [] : ['[routes]']),
+    'From: <sip:script@stranger.example>;tag=[call_number]',
+    `To: <${FACTORY}>${opens ? '' : '[peer_tag_param]'}`,
+    'Call-ID: [call_id]',
+    `CSeq: ${cseq} ${method}`,
+    'Contact: <sip:script@[local_ip]:[local_port]>',
+    ...more,
+    ...body(content),
+  ];
+};
+
+const notified = (status: number): Step[] => [
+  expect('NOTIFY', { checks: [has('Event', 'refer;id=2'), contains(`SIP/2.0 ${status}`)] }),
+  send(reply(200)),
+];
 
 /** Makes a conference, refers a party into it, is told of it, and leaves. */
-const referring = (party: string): string => `<scenario name="refers">
-  <send retrans="500"><![CDATA[
-INVITE ${FACTORY} SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-Max-Forwards: 70
-From: <sip:script@stranger.example>;tag=[call_number]
-To: <${FACTORY}>
-Call-ID: [call_id]
-CSeq: 1 INVITE
-Contact: <sip:script@[local_ip]:[local_port]>
-Supported: norefersub
-Content-Type: application/sdp
-Content-Length: [len]
-
-${BODY}]]></send>
-  <recv response="100" optional="true"/>
-  <recv response="180" optional="true"/>
-  <recv response="200" rrs="true">
-    <action>
-      <ereg regexp="&lt;sip:conf-[^>]*>;isfocus" search_in="hdr" header="Contact:" check_it="true" assign_to="1"/>
-    </action>
-  </recv>
-  <Reference variables="1"/>
-  <send><![CDATA[
-ACK [next_url] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-Max-Forwards: 70
-[routes]
-From: <sip:script@stranger.example>;tag=[call_number]
-To: <${FACTORY}>[peer_tag_param]
-Call-ID: [call_id]
-CSeq: 1 ACK
-Content-Length: 0
-
-]]></send>
-  <send retrans="500"><![CDATA[
-REFER [next_url] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-Max-Forwards: 70
-[routes]
-From: <sip:script@stranger.example>;tag=[call_number]
-To: <${FACTORY}>[peer_tag_param]
-Call-ID: [call_id]
-CSeq: 2 REFER
-Contact: <sip:script@[local_ip]:[local_port]>
-Refer-To: <${party};method=INVITE>
-Referred-By: <sip:script@stranger.example>
-Content-Length: 0
-
-]]></send>
-  <recv response="202"/>
-${['100', '180', '200'].map(notified).join('')}
-  <pause milliseconds="2000"/>
-  <send retrans="500"><![CDATA[
-BYE [next_url] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-Max-Forwards: 70
-[routes]
-From: <sip:script@stranger.example>;tag=[call_number]
-To: <${FACTORY}>[peer_tag_param]
-Call-ID: [call_id]
-CSeq: 3 BYE
-Content-Length: 0
-
-]]></send>
-  <recv response="200"/>
-</scenario>`;
-
-const notified = (status: string): string => `
-  <recv request="NOTIFY">
-    <action>
-      <ereg regexp="refer;id=2" search_in="hdr" header="Event:" check_it="true" assign_to="e${status}"/>
-      <ereg regexp="SIP/2.0 ${status}" search_in="body" check_it="true" assign_to="b${status}"/>
-    </action>
-  </recv>
-  <Reference variables="e${status},b${status}"/>
-  <send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>`;
+const referring = (party: string): string =>
+  scenario('refers', [
+    send(
+      asked(
+        'INVITE',
+        1,
+        ['Supported: norefersub'],
+        sdp({ media: ['m=audio [media_port] RTP/AVP 0', 'a=rtpmap:0 PCMU/8000'] }),
+      ),
+      AGAIN,
+    ),
+    expect(100, { optional: true }),
+    expect(180, { optional: true }),
+    expect(200, { rrs: true, checks: [has('Contact', '<sip:conf-[^>]*>;isfocus')] }),
+    send(asked('ACK', 1)),
+    send(
+      asked('REFER', 2, [`Refer-To: <${party};method=INVITE>`, 'Referred-By: <sip:script@stranger.example>']),
+      AGAIN,
+    ),
+    expect(202),
+    ...[100, 180, 200].flatMap(notified),
+    pause(2000),
+    send(asked('BYE', 3), AGAIN),
+    expect(200),
+  ]);
 
 async function referred(party: string): Promise<void> {
   const { operator } = await present();

@@ -1,25 +1,19 @@
 // What a caller hears before the answer (NG.110 2.2.8): SIPp signals, ffmpeg is the far end of the sound, and the loudspeaker
 // is the tests' own sound card, recorded by ALSA's file plug-in.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { called, refuse, respond } from './scenarios/callee.ts';
 import { reply } from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
 import { expect, pause, type Step, scenario, sdp, send } from './scenarios/xml.ts';
+import { makeSpeaker, played, SPEAKER } from './support/loudspeaker.ts';
 import { freePort, Peer, scratch, until } from './support/process.ts';
 import { cut, level, levelAt, type Pcm } from './support/tone.ts';
 
 const test = suite('peers/early-media');
 const peers = ['SIPp', 'ffmpeg'];
 
-const RATE = 48_000;
-const NATIVE = resolve(import.meta.dirname, '../../native');
-const PLUGINS = resolve(import.meta.dirname, '../../build/native/release');
 const folder = scratch();
-const recording = folder.file('speaker.raw');
 
 type Mode = 'auto' | 'header' | 'never';
 const stages = new Map<Mode, Stage>();
@@ -27,31 +21,18 @@ const farEnds: Peer[] = [];
 const ports = { a: 0, b: 0 };
 
 test.before(async () => {
-  execFileSync('make', ['-s', '-C', NATIVE, 'alsa'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const speaker = `pcm.speaker { type file slave.pcm "card" file "${recording}" format "raw" }\n`;
-  const card = `pcm.card { type tandemtest cable speaker rate ${RATE} channels 1 }\n`;
-  writeFileSync(folder.file('asound.conf'), card + speaker);
-  process.env.ALSA_CONFIG_PATH = folder.file('asound.conf');
-  process.env.ALSA_PLUGIN_DIR = PLUGINS;
+  makeSpeaker(folder);
   [ports.a, ports.b] = [await freePort(), await freePort()];
   for (const mode of ['auto', 'header', 'never'] as const)
     stages.set(
       mode,
-      await Stage.open({ capture: 'null', playback: 'alsa:speaker', sip: `early_media = "${mode}"` }),
+      await Stage.open({ capture: 'null', playback: SPEAKER, sip: `early_media = "${mode}"` }),
     );
 });
 test.after(async () => {
   for (const stage of stages.values()) await stage.close();
   folder.remove();
 });
-
-/** What was played since the loudspeaker was opened last. */
-function played(): Pcm {
-  const bytes = existsSync(recording) ? readFileSync(recording) : Buffer.alloc(0);
-  const samples = new Int16Array(Math.floor(bytes.length / 2));
-  for (const [at] of samples.entries()) samples[at] = bytes.readInt16LE(at * 2);
-  return { rate: RATE, samples };
-}
 
 const SLICE = 0.2;
 /** Seconds of this frequency, in slices in which it is most of what is there. */
@@ -119,7 +100,7 @@ async function listen({ mode, answers, talks, heard }: Omit<Case, 'what'>): Prom
       await stage.device.whenState(id, 'early');
       const to = await until('the INVITE', () => /^m=audio (\d+)/m.exec(sipp.messages())?.[1]);
       const hears = (seconds: number) => (): boolean =>
-        heard === 'nothing' || secondsOf(played(), HERTZ[heard]) >= seconds;
+        heard === 'nothing' || secondsOf(played(folder), HERTZ[heard]) >= seconds;
       for (const dialog of talks) {
         await talk(dialog, Number(to));
         // Whoever comes later comes while the first one talks.
@@ -134,7 +115,7 @@ async function listen({ mode, answers, talks, heard }: Omit<Case, 'what'>): Prom
   } finally {
     for (const peer of farEnds.splice(0)) await peer.stop();
   }
-  const pcm = played();
+  const pcm = played(folder);
   const found = (Object.keys(HERTZ) as Heard[])
     .map((heard) => ({ heard, seconds: secondsOf(pcm, HERTZ[heard]) }))
     .toSorted((one, other) => other.seconds - one.seconds);

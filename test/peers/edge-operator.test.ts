@@ -18,6 +18,7 @@ import { Baresip } from './support/baresip.ts';
 import { Authority } from './support/certificates.ts';
 import { deviceConfig, IMPU, REALM } from './support/configuration.ts';
 import { assertHeard, TONE_LEVEL } from './support/heard.ts';
+import { account } from './support/operator.ts';
 import { freePort, Peer, scratch, until } from './support/process.ts';
 import { Rtpengine } from './support/rtpengine.ts';
 
@@ -48,14 +49,8 @@ sip = ["udp:127.0.0.1:${ports.sip}", "tcp:127.0.0.1:${ports.sip}", "tls:127.0.0.
 domain = "${REALM}"
 certificate = "${tls.certificate}"
 key = "${tls.key}"
-[[accounts]]
-impi = "tablet@${REALM}"
-password = "tablet-secret"
-impus = ["${IMPU}"]
-[[accounts]]
-impi = "guest"
-password = "guest-secret"
-impus = ["${GUEST}"]
+${account(`tablet@${REALM}`, [IMPU])}
+${account('guest', [GUEST])}
 [web]
 listen = "127.0.0.1:0"
 ${edge}

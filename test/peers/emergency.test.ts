@@ -2,12 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { respond } from './scenarios/callee.ts';
-import { ackRefusal, invite, rings } from './scenarios/caller.ts';
+import { refuse, respond } from './scenarios/callee.ts';
+import { ackRefusal, hungUp, invite, rings } from './scenarios/caller.ts';
 import { withRegistrar } from './scenarios/registered.ts';
-import { type Branch, NO_EVENTS, registers } from './scenarios/registrar.ts';
+import { NO_EVENTS, outgoing, registers } from './scenarios/registrar.ts';
 import { Stage } from './scenarios/stage.ts';
-import { differs, expect, keep, keepMessage, matches, scenario, sdp, send } from './scenarios/xml.ts';
+import { differs, expect, matches, scenario, sdp } from './scenarios/xml.ts';
 import { Capture } from './support/capture.ts';
 import { scratch } from './support/process.ts';
 
@@ -17,32 +17,6 @@ const NATIVE = 'sip:[+]46701234567@op.example';
 const PLACE = 'latitude = 59.334\nlongitude = 18.063\nuncertainty = 30\ncivic = ["country=SE", "A3=Malmö"]';
 /** No body of the network may be called in a test: whatever is dialled goes to SIPp on the loopback. */
 const ALLOWED = `[network]\ncountry = "SE"\n[emergency]\nallowed = true\n`;
-
-const OK = [
-  'SIP/2.0 200 OK',
-  '[last_Via:]',
-  '[last_From:]',
-  '[last_To:]',
-  '[last_Call-ID:]',
-  '[last_CSeq:]',
-  'Content-Length: 0',
-  '',
-];
-
-/** The INVITE that comes, and what is done with it. */
-const incoming = (steps: readonly string[]): Branch => ({
-  method: 'INVITE',
-  first: {
-    checks: [
-      keep('Via', '(.*)', 'via'),
-      keep('From', '(.*)', 'from'),
-      keep('To', '(.*)', 'to'),
-      keep('CSeq', '(.*)', 'cseq'),
-      keepMessage('invite'),
-    ],
-  },
-  steps,
-});
 
 const statusOf = async (stage: Stage, to: string): Promise<readonly [status: number, text: string]> => {
   const { status, body } = await stage.device.fetch('POST', 'calls', { to });
@@ -93,7 +67,7 @@ const withPlace = (more: string): Promise<void> =>
     [
       registers([`P-Associated-URI: <sip:+46701234567@op.example>`]),
       NO_EVENTS,
-      incoming([
+      outgoing([
         respond(200, { body: sdp({ formats: '0' }) }),
         expect('ACK', {
           checks: [
@@ -110,8 +84,7 @@ const withPlace = (more: string): Promise<void> =>
             differs('invite', 'Additional-Identity:'),
           ],
         }),
-        expect('BYE'),
-        send(OK),
+        ...hungUp(),
       ]),
     ],
     async ({ stage, registrar }) => {
@@ -152,21 +125,7 @@ const alternative = (status: number): Promise<void> =>
     [
       registers(),
       NO_EVENTS,
-      incoming([
-        send([
-          `SIP/2.0 ${status} Answer`,
-          'Via:[$via]',
-          'From:[$from]',
-          'To:[$to];tag=callee',
-          'Call-ID: [call_id]',
-          'CSeq:[$cseq]',
-          'Content-Type: application/3gpp-ims+xml',
-          'Content-Length: [len]',
-          '',
-          ...ALTERNATIVE,
-        ]),
-        expect('ACK'),
-      ]),
+      outgoing([...refuse(status, { body: ALTERNATIVE, type: 'application/3gpp-ims+xml' })]),
     ],
     async ({ stage }) => {
       await stage.device.registered();

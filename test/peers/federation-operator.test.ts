@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { Device } from './support/agent.ts';
 import { type DeviceSettings, deviceConfig, IMPU } from './support/configuration.ts';
-import { TestOperator } from './support/operator.ts';
+import { account, secretOf, TestOperator } from './support/operator.ts';
 import { scratch, until } from './support/process.ts';
 
 const test = suite('peers/federation-operator');
@@ -27,22 +27,19 @@ interface House {
   readonly bob: Device;
 }
 
+const [KITCHEN_IMPI, HALL_IMPI, BOB_IMPI] = [
+  'kitchen@op.example',
+  'hall@op.example',
+  'bob@op.example',
+] as const;
+const credentials = (impi: string): DeviceSettings => ({ impi, password: secretOf(impi) });
+
 const CONFIG = (dialogEvents: string): string => `
 [policy]
 dialog_events = "${dialogEvents}"
-[[accounts]]
-impi = "kitchen@op.example"
-password = "k"
-impus = ["${IMPU}"]
-role = "primary"
-[[accounts]]
-impi = "hall@op.example"
-password = "h"
-impus = ["${IMPU}"]
-[[accounts]]
-impi = "bob@op.example"
-password = "b"
-impus = ["${BOB}"]
+${account(KITCHEN_IMPI, [IMPU], 'primary')}
+${account(HALL_IMPI, [IMPU])}
+${account(BOB_IMPI, [BOB])}
 `;
 
 async function house(dialogEvents: 'tell' | 'route', body: (house: House) => Promise<void>): Promise<void> {
@@ -62,9 +59,9 @@ async function house(dialogEvents: 'tell' | 'route', body: (house: House) => Pro
       return one;
     };
     const [kitchen, hall, bob] = await Promise.all([
-      device('kitchen', { impi: 'kitchen@op.example', password: 'k', instance: KITCHEN, mwi: 'auto' }),
-      device('hall', { impi: 'hall@op.example', password: 'h', instance: HALL }),
-      device('bob', { impu: BOB, impi: 'bob@op.example', password: 'b', autoAnswer: 'all', calls: 'never' }),
+      device('kitchen', { ...credentials(KITCHEN_IMPI), instance: KITCHEN, mwi: 'auto' }),
+      device('hall', { ...credentials(HALL_IMPI), instance: HALL }),
+      device('bob', { ...credentials(BOB_IMPI), impu: BOB, autoAnswer: 'all', calls: 'never' }),
     ]);
     for (const each of [kitchen, hall, bob]) await each.registered();
     await body({ operator, kitchen, hall, bob });

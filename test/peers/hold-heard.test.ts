@@ -73,62 +73,64 @@ test.proof(
   },
 );
 
-async function ownerHolds(holds: boolean): Promise<void> {
+/** A call with a baresip that answers; in the end the device hangs up. */
+async function withBaresip(
+  name: string,
+  body: (baresip: Baresip, id: string) => Promise<void>,
+): Promise<{ readonly id: string }> {
   const baresip = await Baresip.start({
-    folder: folder.file(`baresip-${holds}`),
+    folder: folder.file(name),
     account: '<sip:bob@127.0.0.1>;regint=0;answermode=auto',
     hertz: FAR_TONE,
   });
   try {
     const { id } = await stage.device.dial(`sip:bob@127.0.0.1:${baresip.port}`);
     await stage.device.whenState(id, 'active');
-    await pause(1200);
-    if (holds) await stage.device.act(id, 'hold');
-    await pause(300);
-    const held = await inASecond(id);
-    assert.ok(held.sent < TALKING && held.sent > 0, `${held.sent} packets left in a second of hold`);
-    assert.ok(held.received < TALKING, `${held.received} packets came in a second of hold`);
-    await stage.device.act(id, 'resume');
-    await whenHold(id, 'none');
-    await pause(300);
-    const back = await inASecond(id);
-    assert.ok(back.sent > TALKING && back.received > TALKING, JSON.stringify(back));
+    await body(baresip, id);
     await stage.device.act(id, 'hangup');
     await stage.device.whenState(id, 'ended');
-    await pause(300);
-    assert.is(course(folder.file(`${id}.wav`), FAR_TONE), '+-+');
+    return { id };
   } finally {
     await baresip.stop();
   }
+}
+
+/** After a hold both talk again. */
+async function assertTalking(id: string): Promise<void> {
+  await whenHold(id, 'none');
+  await pause(300);
+  const back = await inASecond(id);
+  assert.ok(back.sent > TALKING && back.received > TALKING, JSON.stringify(back));
+}
+
+async function ownerHolds(holds: boolean): Promise<void> {
+  const { id } = await withBaresip(`baresip-${holds}`, async (_, call) => {
+    await pause(1200);
+    if (holds) await stage.device.act(call, 'hold');
+    await pause(300);
+    const held = await inASecond(call);
+    assert.ok(held.sent < TALKING && held.sent > 0, `${held.sent} packets left in a second of hold`);
+    assert.ok(held.received < TALKING, `${held.received} packets came in a second of hold`);
+    await stage.device.act(call, 'resume');
+    await assertTalking(call);
+  });
+  await pause(300);
+  assert.is(course(folder.file(`${id}.wav`), FAR_TONE), '+-+');
 }
 
 test('[MD-2.3.10] baresip holds us and takes us back', {
   peers: ['baresip'],
   timeoutMs: 60_000,
 }, async () => {
-  const baresip = await Baresip.start({
-    folder: folder.file('baresip-holds'),
-    account: '<sip:bob@127.0.0.1>;regint=0;answermode=auto',
-    hertz: FAR_TONE,
-  });
-  try {
-    const { id } = await stage.device.dial(`sip:bob@127.0.0.1:${baresip.port}`);
-    await stage.device.whenState(id, 'active');
+  await withBaresip('baresip-holds', async (baresip, id) => {
     await pause(800);
     baresip.command('hold');
     await whenHold(id, 'remote');
     await pause(200);
     assert.ok((await inASecond(id)).sent < TALKING);
     baresip.command('resume');
-    await whenHold(id, 'none');
-    await pause(300);
-    const back = await inASecond(id);
-    assert.ok(back.sent > TALKING && back.received > TALKING, JSON.stringify(back));
-    await stage.device.act(id, 'hangup');
-    await stage.device.whenState(id, 'ended');
-  } finally {
-    await baresip.stop();
-  }
+    await assertTalking(id);
+  });
 });
 
 test('[MD-2.3.10] linphone pauses and is held, on one call', {

@@ -2,8 +2,9 @@
 import * as assert from 'uvu/assert';
 import { Chromium } from '#test/support/chromium.ts';
 import { suite } from '#test/support/suite.ts';
+import { called, refuse } from './scenarios/callee.ts';
 import { refusedAfterRinging } from './scenarios/caller.ts';
-import { expect, has, lacks, scenario, send } from './scenarios/xml.ts';
+import { has, lacks, scenario } from './scenarios/xml.ts';
 import type { CallObject, Device } from './support/agent.ts';
 import { IMPU, REALM } from './support/configuration.ts';
 import { Sipp } from './support/sipp.ts';
@@ -35,17 +36,6 @@ const NETWORK = {
     if ($rU =~ "^port") { $ru = "sip:callee@127.0.0.1:" + $(rU{s.substr,4,0}); }`,
 };
 
-const BUSY = [
-  'SIP/2.0 486 Busy Here',
-  '[last_Via:]',
-  '[last_From:]',
-  '[last_To:];tag=callee',
-  '[last_Call-ID:]',
-  '[last_CSeq:]',
-  'Content-Length: 0',
-  '',
-];
-
 /** SIPp plays the callee of one call, and judges what came. */
 async function callee(
   world: World,
@@ -56,7 +46,7 @@ async function callee(
   const sipp = await Sipp.start({
     folder: world.file('.'),
     name,
-    scenario: scenario(name, [expect('INVITE', { checks }), send(BUSY), expect('ACK')]),
+    scenario: scenario(name, [called({ checks }), ...refuse(486)]),
   });
   try {
     await dial(`sip:port${sipp.port}@${REALM}`).catch((error: unknown) => {

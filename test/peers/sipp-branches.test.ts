@@ -7,6 +7,7 @@ import { Stage } from './scenarios/stage.ts';
 import {
   contains,
   expect,
+  gate,
   has,
   keep,
   lacks,
@@ -19,6 +20,7 @@ import {
 } from './scenarios/xml.ts';
 import type { CallObject } from './support/agent.ts';
 import { until } from './support/process.ts';
+import type { Sipp } from './support/sipp.ts';
 
 const test = suite('peers/sipp-branches');
 const peers = ['SIPp'];
@@ -51,10 +53,10 @@ async function dial(
   stage: Stage,
   user: string,
   steps: readonly Step[],
-  act: (call: CallObject) => Promise<unknown> = async () => undefined,
+  act: (call: CallObject, sipp: Sipp) => Promise<unknown> = async () => undefined,
 ): Promise<CallObject> {
-  await stage.play(user, scenario(user, steps), async ({ port }) =>
-    act(await stage.device.dial(`sip:${user}@127.0.0.1:${port}`)),
+  await stage.play(user, scenario(user, steps), async (sipp) =>
+    act(await stage.device.dial(`sip:${user}@127.0.0.1:${sipp.port}`), sipp),
   );
   return stage.logged(user);
 }
@@ -162,11 +164,13 @@ async function sixBranches(step: number): Promise<void> {
   const second = [3, 0, 5];
   const steps = [
     called({ checks: [has('Supported', '100rel')] }),
+    gate(),
     ...BRANCHES.map((tag, index) =>
       reliable(183, first(index), tag, { body: sdp({ port: 6100 + 2 * index }) }),
     ),
     ...BRANCHES.map((tag, index) => pracked(first(index), tag, 2, tag)),
     ...BRANCHES.toReversed().map((tag) => answerTo(200, tag)),
+    gate(),
     ...second.map((index) => reliable(180, first(index) + step, BRANCHES[index] ?? '')),
     ...second.map((index) => pracked(first(index) + step, BRANCHES[index] ?? '', 3, `again${index}`)),
     ...second.map((index) => answerTo(200, `again${index}`)),
@@ -178,7 +182,22 @@ async function sixBranches(step: number): Promise<void> {
     silence(200),
     ...end('b4'),
   ];
-  const row = await dial(plain, `six${rounds}x`, steps);
+  // SIPp can take no PRACK while it has responses left to send.
+  const row = await dial(plain, `six${rounds}x`, steps, async (_, sipp) => {
+    const whole = (what: RegExp, count: number): Promise<unknown> =>
+      until(`${count} of ${what}`, () => sipp.each().filter((one) => what.test(one)).length >= count);
+    await whole(/^INVITE /m, 1);
+    await plain.frozen(async () => {
+      await sipp.go(/^INVITE /m);
+      await whole(/^SIP\/2\.0 183 /m, BRANCHES.length);
+    });
+    const answered = /^SIP\/2\.0 200 [\s\S]*^CSeq: *2 PRACK/m;
+    await whole(answered, BRANCHES.length);
+    await plain.frozen(async () => {
+      await sipp.go(answered, BRANCHES.length);
+      await whole(/^SIP\/2\.0 180 /m, second.length);
+    });
+  });
   assert.is(row.end?.label, 'answered');
 }
 
@@ -245,18 +264,20 @@ test('[MD-2.2.6a] a 199 that is reliable is acknowledged and frees its branch; a
       ]),
       reliable(199, 2, 'x'),
       ...prackedAndAnswered(2, 'x', 3),
-      pause(1000),
+      gate(),
       respond(200, { tag: 'z', body: sdp() }),
       expect('ACK', { checks: [has('To', 'tag=z')] }),
       pause(100),
       ...end('z'),
     ],
-    (call) =>
-      until('two branches to go', async () => {
+    async (call, sipp) => {
+      await until('two branches to go', async () => {
         const { dialogs } = await plain.device.call(call.id);
         const states = dialogs.map(({ remote_tag, state }) => `${remote_tag} ${state}`).join(', ');
         return states === 'x terminated, y terminated, z early';
-      }),
+      });
+      await sipp.go(/^SIP\/2\.0 200 [\s\S]*^CSeq: *3 PRACK/m);
+    },
   );
 });
 

@@ -32,6 +32,16 @@ const fragment = (line: string): string[] => [line, ''];
 const CONFERENCE_INFO = 'application/conference-info+xml';
 const SIPFRAG = 'message/sipfrag;version=2.0';
 
+/** A NOTIFY of the roster, with this one or these in it. */
+const tells = (version: number, state: 'full' | 'partial', users: string): Step[] =>
+  notify(version, 'conference', 'active;expires=3600', CONFERENCE_INFO, roster(version, state, users));
+const TAKEN = answer('202 Accepted', [CONTACT]);
+/** The NOTIFY that ends a transfer with this status line. */
+const ends = (cseq: number, line: string): Step[] =>
+  notify(cseq, 'refer', 'terminated;reason=noresource', SIPFRAG, fragment(line));
+/** The device hangs up. */
+const LEFT = [expect('BYE'), send(reply(200), { next: 'end' })];
+
 /** `final`: what every REFER ends with. */
 function focus(final: string, contact: string): string {
   return scenario('focus', [
@@ -56,38 +66,19 @@ function focus(final: string, contact: string): string {
     label('call'),
     answer('200 OK', [contact], sdp()),
     expect('ACK'),
-    expect('BYE'),
-    send(reply(200), { next: 'end' }),
+    ...LEFT,
 
     label('roster'),
     answer('200 OK', ['Expires: 3600', CONTACT]),
-    ...notify(
-      1,
-      'conference',
-      'active;expires=3600',
-      CONFERENCE_INFO,
-      roster(1, 'full', user('one', 'connected')),
-    ),
-    ...notify(
-      2,
-      'conference',
-      'active;expires=3600',
-      CONFERENCE_INFO,
-      roster(2, 'partial', user('two', 'alerting')),
-    ),
-    ...notify(
-      3,
-      'conference',
-      'active;expires=3600',
-      CONFERENCE_INFO,
-      roster(3, 'partial', user('two', 'connected')),
-    ),
+    ...tells(1, 'full', user('one', 'connected')),
+    ...tells(2, 'partial', user('two', 'alerting')),
+    ...tells(3, 'partial', user('two', 'connected')),
     go('end'),
 
     label('party'),
-    answer('202 Accepted', [CONTACT]),
+    TAKEN,
     ...notify(1, 'refer', 'active;expires=60', SIPFRAG, fragment('SIP/2.0 100 Trying')),
-    ...notify(2, 'refer', 'terminated;reason=noresource', SIPFRAG, fragment(final)),
+    ...ends(2, final),
     label('end'),
   ]);
 }
@@ -233,29 +224,21 @@ function network(): string {
     expect('INVITE', { checks: [contains('a=sendonly')] }),
     send(reply(200, [contact], sdp({ direction: 'recvonly', version: 2 }))),
     expect('ACK'),
-    expect('BYE'),
-    send(reply(200), { next: 'end' }),
+    ...LEFT,
 
     label('factory'),
     answer('200 OK', [CONTACT], sdp()),
     expect('ACK'),
-    expect('BYE'),
-    send(reply(200), { next: 'end' }),
+    ...LEFT,
 
     label('roster'),
     answer('200 OK', ['Expires: 3600', CONTACT]),
-    ...notify(
-      1,
-      'conference',
-      'active;expires=3600',
-      CONFERENCE_INFO,
-      roster(1, 'full', user('one', 'connected') + user('two', 'connected')),
-    ),
+    ...tells(1, 'full', user('one', 'connected') + user('two', 'connected')),
     go('end'),
 
     label('party'),
-    answer('202 Accepted', [CONTACT]),
-    ...notify(1, 'refer', 'terminated;reason=noresource', SIPFRAG, fragment('SIP/2.0 200 OK')),
+    TAKEN,
+    ...ends(1, 'SIP/2.0 200 OK'),
     label('end'),
   ]);
 }

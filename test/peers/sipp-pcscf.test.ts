@@ -4,9 +4,9 @@ import { suite } from '#test/support/suite.ts';
 import { respond } from './scenarios/callee.ts';
 import { refused as refusedCall } from './scenarios/caller.ts';
 import { withRegistrar } from './scenarios/registered.ts';
-import { type Branch, brings, grant, leaves, NO_EVENTS, registers } from './scenarios/registrar.ts';
+import { type Branch, brings, grant, leaves, NO_EVENTS, outgoing, registers } from './scenarios/registrar.ts';
 import type { Stage } from './scenarios/stage.ts';
-import { differs, expect, keep, keepMessage, matches, pause, scenario } from './scenarios/xml.ts';
+import { differs, expect, keep, matches, pause, scenario } from './scenarios/xml.ts';
 import { until } from './support/process.ts';
 
 const test = suite('peers/sipp-pcscf');
@@ -16,21 +16,8 @@ const SECOND = 'sip:second@op.example';
 const CALLEE = 'sip:+46709999999@op.example';
 const ASSOCIATED = `P-Associated-URI: <${PUBLIC}>, <${SECOND}>`;
 
-/** One INVITE of the device, refused. */
-const outgoing = (checks: readonly string[]): Branch => ({
-  method: 'INVITE',
-  first: {
-    checks: [
-      keep('Via', '(.*)', 'via'),
-      keep('From', '(.*)', 'from'),
-      keep('To', '(.*)', 'to'),
-      keep('CSeq', '(.*)', 'cseq'),
-      keepMessage('invite'),
-    ],
-  },
-  // SIPp judges only where it receives.
-  steps: [respond(486), expect('ACK', { checks })],
-});
+/** One INVITE of the device, refused. SIPp judges only where it receives. */
+const busied = (checks: readonly string[]): Branch => outgoing([respond(486), expect('ACK', { checks })]);
 const holds = (regexp: string): string => matches('invite', regexp);
 const lacks = (regexp: string): string => differs('invite', regexp);
 
@@ -58,8 +45,8 @@ const serviceRoute = (later: string): Promise<void> => {
         steps: [grant(8, [route('scscf1')]), expect('REGISTER'), grant(3600, [route(later)]), ...leaves()],
       },
       NO_EVENTS,
-      outgoing([walked('scscf1')]),
-      outgoing([walked('scscf2'), lacks('scscf1')]),
+      busied([walked('scscf1')]),
+      busied([walked('scscf2'), lacks('scscf1')]),
     ],
     async ({ stage, registrar }) => {
       await stage.device.registered();
@@ -89,7 +76,7 @@ const preferred = (identity: string): Promise<void> =>
     [
       registers([ASSOCIATED]),
       NO_EVENTS,
-      outgoing([holds(`P-Preferred-Identity: <${SECOND}>`), holds(`From: <${SECOND}>`)]),
+      busied([holds(`P-Preferred-Identity: <${SECOND}>`), holds(`From: <${SECOND}>`)]),
     ],
     async ({ stage }) => {
       await stage.device.registered();
@@ -124,7 +111,7 @@ const named = (service: string): Promise<void> =>
     [
       registers([ASSOCIATED]),
       NO_EVENTS,
-      outgoing([
+      busied([
         holds(`P-Preferred-Identity: <${PUBLIC.replaceAll('+', '[+]')}>`),
         holds(`P-Preferred-Service: .*urn:urn-7:3gpp-service.ims.icsi.${service}`),
         holds(`Accept-Contact: .*[+]g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.${service}"`),
@@ -168,7 +155,7 @@ const dialledIn = (country: string): Promise<void> =>
       registers([ASSOCIATED]),
       NO_EVENTS,
       ...DIALLED.map(([, uri]) =>
-        outgoing([holds(`^INVITE ${pattern(uri)} SIP/2.0`), holds(`To: <${pattern(uri)}>`)]),
+        busied([holds(`^INVITE ${pattern(uri)} SIP/2.0`), holds(`To: <${pattern(uri)}>`)]),
       ),
     ],
     async ({ stage }) => {
@@ -180,7 +167,7 @@ const dialledIn = (country: string): Promise<void> =>
 
 /** The network has lost the device: a 504 that says so makes it register anew (24.229 5.1.2A.1.6). */
 const lost = (asserted: string): Branch => ({
-  ...outgoing([]),
+  ...busied([]),
   steps: [
     respond(504, {
       headers: [`P-Asserted-Identity: <${asserted}>`],

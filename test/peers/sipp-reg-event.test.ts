@@ -13,7 +13,7 @@ import {
   registers,
   subscribed,
 } from './scenarios/registrar.ts';
-import { expect, has, pause, silence } from './scenarios/xml.ts';
+import { expect, gate, has, silence } from './scenarios/xml.ts';
 import { until } from './support/process.ts';
 
 const test = suite('peers/sipp-reg-event');
@@ -33,9 +33,9 @@ const listed = (change: readonly RegContact[]): Promise<void> =>
   withRegistrar(
     [
       registers(),
-      notifies([reginfo(0, [self, other])], [pause(700), ...notify(2, reginfo(1, change, 'partial'))]),
+      notifies([reginfo(0, [self, other])], [gate(), ...notify(2, reginfo(1, change, 'partial'))]),
     ],
-    async ({ stage }) => {
+    async ({ stage, registrar }) => {
       const federation = (size: number): Promise<string[] | undefined> =>
         until(
           'the federation',
@@ -46,6 +46,7 @@ const listed = (change: readonly RegContact[]): Promise<void> =>
           4000,
         ).catch(() => undefined);
       assert.equal(await federation(2), [`${INSTANCE} true`, `${other.instance} false`]);
+      await registrar.go(/^SIP\/2\.0 200 [\s\S]*^CSeq: *1 NOTIFY/m);
       assert.equal(await federation(1), [`${INSTANCE} true`]);
     },
   );
@@ -55,11 +56,11 @@ const mine = (change: Partial<RegContact>): string[] => reginfo(1, [{ ...self, .
 test.proof('[MD-2.2.2c] deactivated: the device registers afresh', {
   peers,
   timeoutMs: 40_000,
-  run: () => deactivated({ state: 'terminated', event: 'deactivated' }),
-  control: () => deactivated({ event: 'refreshed' }),
+  run: () => deactivated({ state: 'terminated', event: 'deactivated' }, 10_000),
+  control: () => deactivated({ event: 'refreshed' }, 2500),
 });
 
-const deactivated = (change: Partial<RegContact>): Promise<void> =>
+const deactivated = (change: Partial<RegContact>, limitMs: number): Promise<void> =>
   withRegistrar(
     [
       { method: 'REGISTER', steps: [grant(3600)] },
@@ -71,7 +72,7 @@ const deactivated = (change: Partial<RegContact>): Promise<void> =>
       const again = await until(
         'a new registration',
         () => (registrar.messages().match(/^REGISTER /gm)?.length ?? 0) >= 2,
-        3000,
+        limitMs,
       ).catch(() => false);
       assert.ok(again);
       await stage.device.registered();
@@ -81,11 +82,11 @@ const deactivated = (change: Partial<RegContact>): Promise<void> =>
 test.proof('[MD-2.2.2c] rejected: the device stops, and says why', {
   peers,
   timeoutMs: 40_000,
-  run: () => rejected({ state: 'terminated', event: 'rejected' }),
-  control: () => rejected({ event: 'refreshed' }),
+  run: () => rejected({ state: 'terminated', event: 'rejected' }, 10_000),
+  control: () => rejected({ event: 'refreshed' }, 2500),
 });
 
-const rejected = (change: Partial<RegContact>): Promise<void> =>
+const rejected = (change: Partial<RegContact>, limitMs: number): Promise<void> =>
   withRegistrar(
     [
       { method: 'REGISTER', steps: [grant(3600), silence(2500)] },
@@ -98,13 +99,13 @@ const rejected = (change: Partial<RegContact>): Promise<void> =>
           const { registration } = await stage.device.status();
           return registration.state === 'failed' && registration;
         },
-        3000,
+        limitMs,
       ).catch(() => undefined);
       assert.equal(
         [stopped?.state, stopped?.error?.id, stopped?.error?.retry_at],
         ['failed', 'registration.removed', undefined],
       );
-      await registrar.peer.ended(6000);
+      await registrar.peer.ended(10_000);
     },
   );
 
@@ -140,17 +141,17 @@ const shortened = (change: Partial<RegContact>): Promise<void> =>
 test.proof('[MD-2.2.2c] a gap in the versions asks for the whole state', {
   peers,
   timeoutMs: 40_000,
-  run: () => gap(3),
-  control: () => gap(1),
+  run: () => gap(3, 10_000),
+  control: () => gap(1, 2500),
 });
 
-const gap = (version: number): Promise<void> =>
+const gap = (version: number, timeout: number): Promise<void> =>
   withRegistrar(
     [
       registers(),
       notifies(
         [reginfo(0, [self, other]), reginfo(version, [other], 'partial')],
-        [expect('SUBSCRIBE', { timeout: 2500, checks: [has('To', 'tag=notifier')] }), subscribed()],
+        [expect('SUBSCRIBE', { timeout, checks: [has('To', 'tag=notifier')] }), subscribed()],
       ),
     ],
     async ({ registrar }) => {

@@ -31,7 +31,7 @@ const refreshed = (granted: number): Promise<void> =>
         steps: [
           grant(granted),
           silence(1500),
-          refresh([has('CSeq', '2 REGISTER')], 1500),
+          refresh([has('CSeq', '2 REGISTER')], 2300),
           grant(3600),
           ...leaves(),
         ],
@@ -107,11 +107,11 @@ const forbidden = (answer: Step): Promise<void> =>
 test.proof('[MD-2.2.2a3] a refresh that is answered 403 begins the registration afresh', {
   peers,
   timeoutMs: 40_000,
-  run: () => afresh(deny(403)),
-  control: () => afresh(grant(3600)),
+  run: () => afresh(deny(403), 10_000),
+  control: () => afresh(grant(3600), 4000),
 });
 
-const afresh = (answer: Step): Promise<void> =>
+const afresh = (answer: Step, limitMs: number): Promise<void> =>
   withRegistrar(
     [
       { method: 'REGISTER', steps: [grant(2), refresh([has('CSeq', '2 REGISTER')]), answer] },
@@ -123,7 +123,7 @@ const afresh = (answer: Step): Promise<void> =>
       await stage.device.registered();
       const firsts = (): number => sipp.messages().split('CSeq: 1 REGISTER').length - 1;
       // Each stands twice: request and response.
-      const again = await until('a new registration', () => firsts() >= 4, 4000).catch(() => false);
+      const again = await until('a new registration', () => firsts() >= 4, limitMs).catch(() => false);
       assert.ok(again);
       await stage.device.registered();
     },
@@ -152,16 +152,16 @@ test('[MD-2.2.2a3] the second P-CSCF is used when the first is dead', { peers },
 test.proof('[MD-2.2.2a3] the second P-CSCF is used when the first has a long Retry-After', {
   peers,
   timeoutMs: 40_000,
-  run: () => busyFirst('Retry-After: 3600'),
-  control: () => busyFirst('Retry-After: 25'),
+  run: () => busyFirst('Retry-After: 3600', 10_000),
+  control: () => busyFirst('Retry-After: 25', 2000),
 });
 
-async function busyFirst(header: string): Promise<void> {
+async function busyFirst(header: string, limitMs: number): Promise<void> {
   await withLonelyRegistrar([registers(), NO_EVENTS], async (second) => {
     await withRegistrar(
       [{ method: 'REGISTER', steps: [deny(503, [header])] }],
       async ({ stage }) => {
-        const now = await settled(stage, ({ state }) => state === 'registered', 2000);
+        const now = await settled(stage, ({ state }) => state === 'registered', limitMs);
         assert.is(now.pcscf, `127.0.0.1:${second.port}`);
       },
       // 64 × T1 is 32 seconds here: the border between a short Retry-After and a long one.
@@ -234,9 +234,9 @@ test('[MD-2.2.7] nothing that the device sends wishes compression', { peers }, (
       },
       { method: 'SUBSCRIBE', first: { checks: [lacks('[Ss]ig[Cc]omp')] }, steps: [deny(489)] },
     ],
-    async ({ stage }) => {
+    async ({ stage, registrar: sipp }) => {
       await stage.device.registered();
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await until('the SUBSCRIBE', () => /^SUBSCRIBE /m.test(sipp.messages()));
     },
   ),
 );

@@ -19,6 +19,7 @@ const DEVICE_TONE = 1000;
 const FAR_TONE = 440;
 const RTP_HEADER = 12;
 const PCMU_20_MS = 160;
+const PACKETS_A_SECOND = 50;
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const newKey = (): string => randomBytes(30).toString('base64');
 
@@ -88,15 +89,18 @@ async function talk(options: TalkOptions): Promise<Talk> {
         const listening = await srtpEar(folder.path, ear, { suite, key: used(theirs) });
         peers.push(listening.peer);
         atFfmpeg = listening.wav;
-        await wait(500);
         socket.between(Number(port), mouth, ear);
         peers.push(await srtpTone(socket.port, mouth, FAR_TONE, { suite, key: used(key) }));
-        await wait(seconds * 1000);
+        const enough = PACKETS_A_SECOND * seconds;
+        await until(
+          'so long a talk',
+          () => socket.count >= enough && socket.received.length >= enough,
+          4000 * seconds,
+        );
         // Both sides count the same packets.
         socket.between(Number(port), 0, ear);
-        await wait(200);
+        failures = await settledFailures(stage, id);
         call = await stage.device.call(id);
-        failures = await srtpFailures(stage, id);
         await stage.device.act(id, 'hangup');
       },
     );
@@ -113,6 +117,16 @@ async function talk(options: TalkOptions): Promise<Talk> {
 async function srtpFailures({ device }: Stage, id: string): Promise<number> {
   const { body } = await device.fetch('GET', `calls/${id}/quality`);
   return (body as { audio?: { srtp_failures?: number } }).audio?.srtp_failures ?? Number.NaN;
+}
+
+/** Once nothing is on its way any more. */
+async function settledFailures(stage: Stage, id: string): Promise<number> {
+  for (let before = Number.NaN; ; ) {
+    await wait(200);
+    const now = await srtpFailures(stage, id);
+    if (Object.is(now, before)) return now;
+    before = now;
+  }
 }
 
 /** G.711 of these payloads, as it would sound to who listens on the wire (G.711 table 2a). */

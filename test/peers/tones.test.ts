@@ -1,44 +1,25 @@
 // What the owner hears of how a call stands: ring, ringback, busy, waiting, on a loudspeaker (the tests' own sound card,
 // recorded by ALSA's file plug-in) and never in a file.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { called, refuse, respond } from './scenarios/callee.ts';
 import { ack, ackRefusal, cancel, hungUp, invite, rings } from './scenarios/caller.ts';
 import { Stage } from './scenarios/stage.ts';
 import { expect, pause, scenario } from './scenarios/xml.ts';
+import { makeSpeaker, played, SPEAKER } from './support/loudspeaker.ts';
 import { scratch } from './support/process.ts';
 import { cut, level, levelAt, type Pcm, readWav } from './support/tone.ts';
 
 const test = suite('peers/tones');
 
-const RATE = 48_000;
-const NATIVE = resolve(import.meta.dirname, '../../native');
-const PLUGINS = resolve(import.meta.dirname, '../../build/native/release');
 const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 const folder = scratch();
-const recording = folder.file('speaker.raw');
 
 test.before(() => {
-  execFileSync('make', ['-s', '-C', NATIVE, 'alsa'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const speaker = `pcm.speaker { type file slave.pcm "card" file "${recording}" format "raw" }\n`;
-  const card = `pcm.card { type tandemtest cable speaker rate ${RATE} channels 1 }\n`;
-  writeFileSync(folder.file('asound.conf'), card + speaker);
-  process.env.ALSA_CONFIG_PATH = folder.file('asound.conf');
-  process.env.ALSA_PLUGIN_DIR = PLUGINS;
+  makeSpeaker(folder);
 });
 test.after(() => folder.remove());
-
-/** What was played since the loudspeaker was opened last. */
-function played(): Pcm {
-  const bytes = existsSync(recording) ? readFileSync(recording) : Buffer.alloc(0);
-  const samples = new Int16Array(Math.floor(bytes.length / 2));
-  for (const [at] of samples.entries()) samples[at] = bytes.readInt16LE(at * 2);
-  return { rate: RATE, samples };
-}
 
 const SLICE_MS = 20;
 const AUDIBLE_DB = -40;
@@ -132,16 +113,16 @@ async function tones(playback: string): Promise<void> {
   const stage = await open(playback);
   try {
     await ring(stage);
-    assertCadence(cadence(played(), RING), [1200], 'ring');
-    assert.equal(cadence(played(), SUPERVISORY), [], 'and that alone');
+    assertCadence(cadence(played(folder), RING), [1200], 'ring');
+    assert.equal(cadence(played(folder), SUPERVISORY), [], 'and that alone');
     await ringbackAndBusy(stage);
-    const heard = cadence(played(), SUPERVISORY);
+    const heard = cadence(played(folder), SUPERVISORY);
     const [back = 0, pauseMs = 0, ...busy] = heard;
     assertCadence([back], [1000], `ringback of ${heard}`);
     assert.ok(pauseMs > 300, `ringback: ${pauseMs} ms of pause`);
     assertCadence(busy, [500, 500, 500, 500], 'busy');
     await waiting(stage);
-    assertCadence(cadence(played(), SUPERVISORY), [200, 600, 200], 'waiting');
+    assertCadence(cadence(played(folder), SUPERVISORY), [200, 600, 200], 'waiting');
   } finally {
     await stage.close();
   }
@@ -152,7 +133,7 @@ test.proof(
   {
     peers: ['SIPp'],
     timeoutMs: 90_000,
-    run: () => tones('alsa:speaker'),
+    run: () => tones(SPEAKER),
     control: () => tones('null'),
   },
 );

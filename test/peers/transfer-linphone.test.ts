@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { Device } from './support/agent.ts';
-import { deviceConfig } from './support/configuration.ts';
+import { intercomConfig } from './support/configuration.ts';
 import { assertHeard } from './support/heard.ts';
 import { Linphone } from './support/linphone.ts';
 import { freePort, scratch, until } from './support/process.ts';
@@ -23,14 +23,7 @@ test.before(async () => {
   const port = await freePort();
   address = `sip:door@127.0.0.1:${port}`;
   device = await Device.start(
-    deviceConfig({
-      profile: 'sip',
-      impu: 'sip:door@127.0.0.1',
-      listen: [`udp:127.0.0.1:${port}`],
-      codecs: ['PCMU'],
-      autoAnswer: 'all',
-      playback: `file:${folder.file('{call}.wav')}`,
-    }),
+    intercomConfig(port, { autoAnswer: 'all', playback: `file:${folder.file('{call}.wav')}` }),
     folder.file('device'),
   );
 });
@@ -46,9 +39,7 @@ const startPhones = async (): Promise<void> => {
 const stopPhones = async (): Promise<void> => {
   await alice.stop();
   await bob.stop();
-  for (const call of await device.calls()) {
-    if (call.state !== 'ended') await device.fetch('POST', `calls/${call.id}/hangup`, {});
-  }
+  await device.hangUpAll();
 };
 
 test.before.each(startPhones);

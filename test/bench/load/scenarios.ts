@@ -1,5 +1,6 @@
 // Loads for SIPp: calls without media, a callee, registrations (RFC 3261 13, 10).
-import { expect, type Step, scenario, sdp, send } from '#test/peers/scenarios/xml.ts';
+import { hungUp } from '#test/peers/scenarios/caller.ts';
+import { expect, scenario, sdp, send } from '#test/peers/scenarios/xml.ts';
 
 const VIA = 'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]';
 
@@ -29,14 +30,11 @@ export const caller = (uri: string): string =>
     expect(100, { optional: true }),
     expect(180, { optional: true }),
     expect(183, { optional: true }),
-    routed(expect(200)),
+    expect(200, { rrs: true }),
     send(request('ACK', 1, '[next_url]', ['[routes]', `To: <${uri}>[peer_tag_param]`, ...EMPTY])),
     send(request('BYE', 2, '[next_url]', ['[routes]', `To: <${uri}>[peer_tag_param]`, ...EMPTY])),
     expect(200),
   ]);
-
-/** SIPp keeps the route of an answer only when it is told to. */
-const routed = (step: Step): Step => step.replace('<recv', '<recv rrs="true"');
 
 const COPIED = [
   '[last_Via:]',
@@ -53,16 +51,7 @@ export const callee = (): string =>
     expect('INVITE'),
     send(['SIP/2.0 200 OK', ...COPIED, '[last_Record-Route:]', CONTACT, ...described(sdp({ formats: '0' }))]),
     expect('ACK'),
-    expect('BYE'),
-    send([
-      'SIP/2.0 200 OK',
-      '[last_Via:]',
-      '[last_From:]',
-      '[last_To:]',
-      '[last_Call-ID:]',
-      '[last_CSeq:]',
-      ...EMPTY,
-    ]),
+    ...hungUp(),
   ]);
 
 export interface Subscriber {

@@ -1,19 +1,18 @@
 // SIPp as the side that a device calls.
 import { body, type Expectation, expect, keep, type Step, sdp, send } from './xml.ts';
 
+/** Keeps of the first request of a dialog what later messages are made of. */
+export const OPENING: readonly string[] = [
+  keep('Via', '(.*)', 'via'),
+  keep('From', '(.*)', 'from'),
+  keep('To', '(.*)', 'to'),
+  keep('CSeq', '(.*)', 'cseq'),
+  keep('Contact', '<([^>]*)>', 'target'),
+];
+
 /** Takes the INVITE and keeps what later messages are made of. */
 export const called = ({ checks = [], ...more }: Expectation = {}): Step =>
-  expect('INVITE', {
-    ...more,
-    checks: [
-      keep('Via', '(.*)', 'via'),
-      keep('From', '(.*)', 'from'),
-      keep('To', '(.*)', 'to'),
-      keep('CSeq', '(.*)', 'cseq'),
-      keep('Contact', '<([^>]*)>', 'target'),
-      ...checks,
-    ],
-  });
+  expect('INVITE', { ...more, checks: [...OPENING, ...checks] });
 
 export interface ResponseFields {
   /** Each is a dialog of its own. */

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { Capture } from '../support/capture.ts';
 import { FarEnd, Film, H264, type Kind } from '../support/far-end.ts';
 import { type Place, type Trace, traces } from '../support/media-trace.ts';
-import { freePort, scratch, until } from '../support/process.ts';
+import { freePort, ownAddress, scratch, until } from '../support/process.ts';
 import type { Sipp } from '../support/sipp.ts';
 import { accept, called, respond } from './callee.ts';
 import { ack, ackRefusal, cancel, inDialog, invite, reply, rings } from './caller.ts';
@@ -36,13 +36,16 @@ interface Described {
 export const SUITE = 'AES_CM_128_HMAC_SHA1_80';
 export const KEY_OCTETS = 30;
 
+/** Where the far ends of all calls are: the capture sees what goes there, whatever other tests send meanwhile. */
+const FAR = ownAddress();
+
 /** The far end's description. */
 const described = (far: FarEnd, { version = 1, audio = 'sendrecv', ...rest }: Described = {}): string[] => {
   const { video = 'sendrecv', videoType = H264, more = [], key } = rest;
   const profile = key ? 'RTP/SAVP' : 'RTP/AVP';
   const crypto = key ? [`a=crypto:1 ${SUITE} inline:${key.toString('base64')}`] : [];
   return [
-    ...['v=0', `o=far 1 ${version} IN IP4 127.0.0.1`, 's=-', 'c=IN IP4 127.0.0.1', 't=0 0'],
+    ...['v=0', `o=far 1 ${version} IN IP4 ${FAR}`, 's=-', `c=IN IP4 ${FAR}`, 't=0 0'],
     ...[`m=audio ${far.audio} ${profile} 0`, 'a=rtpmap:0 PCMU/8000', `a=${audio}`, ...crypto, ...more],
     ...(video === 'none'
       ? []
@@ -98,12 +101,13 @@ async function call(
   owner: (told: Told) => Promise<unknown>,
   caller = true,
 ): Promise<void> {
-  const far = await FarEnd.open(film);
-  const sip = await freePort();
+  const far = await FarEnd.open(film, FAR);
+  const sip = await freePort(FAR);
   places[name] = { sip, audio: far.audio, video: far.video };
   const play = caller ? stage.called.bind(stage) : stage.play.bind(stage);
   try {
     await play(name, scenario(name, steps(far)), (sipp) => owner({ stage, far, sipp }), {
+      host: FAR,
       port: sip,
       limitSeconds: 100,
     });
@@ -314,7 +318,7 @@ const dialled = async (name: string, stage: Stage): Promise<void> => {
       send(reply(200)),
     ],
     async ({ sipp }) => {
-      const { id } = await stage.device.dial(`sip:${name}@127.0.0.1:${sipp.port};transport=udp`, {
+      const { id } = await stage.device.dial(`sip:${name}@${FAR}:${sipp.port};transport=udp`, {
         video: true,
       });
       await stage.device.whenState(id, 'active');
@@ -418,7 +422,7 @@ async function playAll(): Promise<void> {
   ]);
   assert.is(made.status, 0, String(made.stderr));
   film = await Film.start();
-  const capture = await Capture.start(folder.file('all.pcapng'));
+  const capture = await Capture.start(folder.file('all.pcapng'), 'lo', [], FAR);
   const scenes: Readonly<Record<string, () => Promise<void>>> = {
     ring: () => longRing('ring', ''),
     'slow-ring': () => longRing('slow-ring', 'keepalive_spacing = 0.15\nkeepalive_interval = 10'),

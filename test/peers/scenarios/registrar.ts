@@ -1,4 +1,5 @@
 // SIPp as the P-CSCF and registrar of a device: each method has a branch of its own, since each is a SIPp call of its own.
+import { OPENING } from './callee.ts';
 import { ackRefusal, invite, type RequestFields, reply, rings } from './caller.ts';
 import {
   action,
@@ -8,6 +9,7 @@ import {
   go,
   has,
   keep,
+  keepMessage,
   label,
   type Step,
   scenario,
@@ -84,6 +86,13 @@ export const registers = (headers: readonly string[] = [], between: readonly Ste
 
 /** A registrar that knows no reg event package. */
 export const NO_EVENTS: Branch = { method: 'SUBSCRIBE', steps: [deny(489)] };
+
+/** A call that the device makes; its INVITE is kept as `invite`, for checks of a message that comes later. */
+export const outgoing = (steps: readonly Step[]): Branch => ({
+  method: 'INVITE',
+  first: { checks: [...OPENING, keepMessage('invite')] },
+  steps,
+});
 
 /** A call that the P-CSCF brings; within the SIPp call of the registration. */
 export const brings = (user: string, headers: readonly string[], fields: RequestFields = {}): Step[] => {

@@ -1,19 +1,13 @@
 // SIPp as one server of several dialogs: a scenario whose first message says which of them it is.
-import { body, expect, keep, type Step, send } from './xml.ts';
+import { OPENING } from './callee.ts';
+import { body, expect, type Step, send } from './xml.ts';
 
 /** The first request of a dialog; what later messages are made of is kept. */
 export const opens = (method: string, next: string, checks: readonly string[] = [], last = false): Step =>
   expect(method, {
     ...(last ? {} : { optional: true }),
     next,
-    checks: [
-      keep('Via', '(.*)', 'via'),
-      keep('From', '(.*)', 'from'),
-      keep('To', '(.*)', 'to'),
-      keep('CSeq', '(.*)', 'cseq'),
-      keep('Contact', '<([^>]*)>', 'target'),
-      ...checks,
-    ],
+    checks: [...OPENING, ...checks],
   });
 
 export const CONTACT = 'Contact: <sip:conf7@[local_ip]:[local_port]>;isfocus';

@@ -47,7 +47,8 @@ export class Stage {
     try {
       await this.#play(name, scenario, body, more);
     } finally {
-      await this.#clear();
+      // No call of one test is there in the next.
+      await this.device.hangUpAll();
     }
   }
 
@@ -111,10 +112,13 @@ export class Stage {
     return this.call(user, 'active');
   }
 
-  /** No call of one test is there in the next. */
-  async #clear(): Promise<void> {
-    for (const call of await this.device.calls()) {
-      if (call.state !== 'ended') await this.device.fetch('POST', `calls/${call.id}/hangup`, {});
+  /** The device stands still meanwhile: whatever comes to it then lies there together when it goes on. */
+  async frozen(body: () => Promise<unknown>): Promise<void> {
+    this.device.peer.signal('SIGSTOP');
+    try {
+      await body();
+    } finally {
+      this.device.peer.signal('SIGCONT');
     }
   }
 

@@ -1,5 +1,7 @@
 // Steps of a SIPp scenario: what is sent, what must come, what must stand in it.
 
+import { GO } from '../support/sipp.ts';
+
 /** One step, as XML. */
 export type Step = string;
 
@@ -27,7 +29,7 @@ export function scenario(name: string, steps: readonly Step[], globals: readonly
 /** Sends lines; a blank one stands before the body. */
 export const send = (
   lines: readonly string[],
-  options: { readonly next?: string; readonly start_rtd?: string } = {},
+  options: { readonly next?: string; readonly start_rtd?: string; readonly retrans?: number } = {},
 ): Step => `<send${attributes(options)}>\n<![CDATA[\n${lines.join('\n')}\n]]>\n</send>`;
 
 export interface Expectation {
@@ -38,6 +40,8 @@ export interface Expectation {
   readonly ontimeout?: string;
   readonly next?: string;
   readonly test?: string;
+  /** The routes of this answer are kept as `[routes]`, its Contact as `[next_url]`. */
+  readonly rrs?: boolean;
   readonly checks?: readonly string[];
 }
 
@@ -83,6 +87,9 @@ export const label = (id: string): Step => `<label id="${id}"/>`;
 export const action = (...actions: readonly string[]): Step =>
   `<nop>\n<action>\n${actions.join('\n')}\n</action>\n</nop>`;
 export const go = (next: string, test?: string): Step => `<nop${attributes({ next, test })}/>`;
+
+/** Waits until the test says so by `Sipp.go`: for what has happened elsewhere, not for a time. */
+export const gate = (): Step => expect(GO);
 
 /** Nothing more may come for so long; whatever does is a failure. */
 export const silence = (milliseconds: number): Step => pause(milliseconds);

@@ -141,6 +141,12 @@ export class Device {
   act = (id: string, action: string, body: object = {}): Promise<CallObject> =>
     this.#must('POST', `calls/${id}/${action}`, body);
 
+  /** Ends what has not ended; one that ends by itself meanwhile is no matter. */
+  async hangUpAll(): Promise<void> {
+    for (const call of await this.calls())
+      if (call.state !== 'ended') await this.fetch('POST', `calls/${call.id}/hangup`, {});
+  }
+
   registered = (limitMs?: number): Promise<StatusObject> =>
     until(
       'registration',

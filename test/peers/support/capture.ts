@@ -49,10 +49,16 @@ export class Capture {
     this.path = path;
   }
 
-  /** `prefix`, `device`: of another namespace. */
-  static async start(path: string, device = 'lo', prefix: readonly string[] = []): Promise<Capture> {
+  /** `prefix`, `device`: of another namespace. `host`: only what goes to this address or comes from it. */
+  static async start(
+    path: string,
+    device = 'lo',
+    prefix: readonly string[] = [],
+    host?: string,
+  ): Promise<Capture> {
+    const filter = host === undefined ? 'tcp or udp' : `host ${host} and (tcp or udp)`;
     const [program = 'dumpcap', ...before] = [...prefix, 'dumpcap'];
-    const peer = await Peer.start(program, [...before, '-i', device, '-f', 'tcp or udp', '-w', path], {
+    const peer = await Peer.start(program, [...before, '-i', device, '-f', filter, '-w', path], {
       ready: /^File: /m,
     });
     return new Capture(peer, path);

@@ -74,3 +74,13 @@ ${settings.call ?? ''}
 ${settings.more ?? ''}
 `;
 }
+
+/** An intercom without a server, called by its address. */
+export const intercomConfig = (port: number, more: DeviceSettings = {}): string =>
+  deviceConfig({
+    profile: 'sip',
+    impu: 'sip:door@127.0.0.1',
+    listen: [`udp:127.0.0.1:${port}`],
+    codecs: ['PCMU'],
+    ...more,
+  });

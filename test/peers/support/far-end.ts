@@ -11,8 +11,8 @@ export const PCMU = 0;
 export type Kind = 'audio' | 'video';
 type Taker = (packet: Buffer) => void;
 
-const bound = async (port: number): Promise<Socket> => {
-  const socket = createSocket('udp4').bind(port, LOCAL);
+const bound = async (port: number, host = LOCAL): Promise<Socket> => {
+  const socket = createSocket('udp4').bind(port, host);
   await once(socket, 'listening');
   return socket;
 };
@@ -82,10 +82,11 @@ export class FarEnd {
     this.#film = film;
   }
 
-  static async open(film: Film): Promise<FarEnd> {
+  /** `host`: its address, that of the machine itself unless it is said. */
+  static async open(film: Film, host = LOCAL): Promise<FarEnd> {
     const take = async (): Promise<{ port: number; sockets: Socket[] }> => {
-      const port = await freePort();
-      return { port, sockets: [await bound(port), await bound(port + 1)] };
+      const port = await freePort(host);
+      return { port, sockets: [await bound(port, host), await bound(port + 1, host)] };
     };
     const [audio, video] = [await take(), await take()];
     return new FarEnd(audio.port, video.port, [...audio.sockets, ...video.sockets], film);

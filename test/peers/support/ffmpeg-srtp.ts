@@ -1,7 +1,7 @@
 // ffmpeg's own SRTP: a tone sent encrypted, encrypted sound written to a file.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Peer } from './process.ts';
+import { isBound, Peer, until } from './process.ts';
 
 /** Suite as SDP names it, and key and salt in base64. */
 export interface FfmpegKey {
@@ -45,5 +45,6 @@ export async function srtpEar(
     ...['-v', 'error', '-y', '-protocol_whitelist', 'file,rtp,udp,srtp', '-i', sdp],
     ...['-flush_packets', '1', '-acodec', 'pcm_s16le', wav],
   ]);
+  await until('the ear', () => isBound(port));
   return { peer, wav };
 }

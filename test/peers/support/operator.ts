@@ -5,6 +5,19 @@ import { freePort, Peer } from './process.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 
+/** The password of an account of these tests. */
+export const secretOf = (impi: string): string => `${impi.split('@')[0]}-secret`;
+
+/** `[[accounts]]` of the operator's configuration. */
+export const account = (impi: string, impus: readonly string[], role?: 'primary'): string =>
+  [
+    '[[accounts]]',
+    `impi = "${impi}"`,
+    `password = "${secretOf(impi)}"`,
+    `impus = ${JSON.stringify(impus)}`,
+    ...(role ? [`role = "${role}"`] : []),
+  ].join('\n');
+
 export class TestOperator {
   readonly peer: Peer;
   /** Of UDP and TCP on 127.0.0.1. */
@@ -33,6 +46,11 @@ export class TestOperator {
   /** Where softphones send everything. */
   get proxy(): string {
     return `sip:127.0.0.1:${this.port};transport=udp`;
+  }
+
+  /** Baresip's account line for a user of this operator. */
+  line(impi: string, aor: string, more = ''): string {
+    return `<${aor};transport=udp>;auth_user=${impi};auth_pass=${secretOf(impi)};outbound="${this.proxy}"${more}`;
   }
 
   async get<Value>(path: string): Promise<Value> {

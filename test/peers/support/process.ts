@@ -1,7 +1,7 @@
 // A stranger's program, started by a test: watched, bounded, ended by its own process id.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,6 +194,24 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   }
   throw new Error(`no port is free on ${host} from ${first} on`);
 }
+
+const LISTENS = '0A';
+
+/** Whether some program has this port now, for UDP or to listen for TCP (proc(5), net/udp and net/tcp). */
+export function isBound(port: number): boolean {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return ['udp', 'udp6', 'tcp', 'tcp6'].some((table) =>
+    readFileSync(`/proc/net/${table}`, 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .some(
+        ([, local, , state]) => local?.endsWith(suffix) && (table.startsWith('udp') || state === LISTENS),
+      ),
+  );
+}
+
+/** An address of the loopback that no other test process uses: a capture of it holds what this one causes, and nothing else. */
+export const ownAddress = (): string => `127.${1 + (process.pid % 250)}.${(process.pid >> 8) % 256}.9`;
 
 /** A folder for the test, removed by `remove`. */
 export function scratch(): { readonly path: string; file(name: string): string; remove(): void } {

@@ -1,7 +1,13 @@
 // SIPp playing a written scenario; it judges by its exit status.
+import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, Peer } from './process.ts';
+import { freePort, isBound, Peer, until } from './process.ts';
+
+const ELSEWHERE_MS = 300;
+
+/** The method of a request that lets a scenario go on. No SIP element knows it. */
+export const GO = 'GO';
 
 export interface SippOptions {
   readonly folder: string;
@@ -24,12 +30,14 @@ export interface SippOptions {
 
 export class Sipp {
   readonly peer: Peer;
+  readonly host: string;
   readonly port: number;
   readonly #messages: string;
   readonly #errors: string;
 
-  private constructor(peer: Peer, port: number, messages: string, errors: string) {
+  private constructor(peer: Peer, host: string, port: number, messages: string, errors: string) {
     this.peer = peer;
+    this.host = host;
     this.port = port;
     this.#messages = messages;
     this.#errors = errors;
@@ -70,13 +78,44 @@ export class Sipp {
       ],
       { cwd: options.folder },
     );
-    // A serving scenario has its socket at once; SIPp says nothing when it has.
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return new Sipp(peer, port, messages, errors);
+    // SIPp says nothing when it serves. What another namespace has bound is not seen from here.
+    if (options.prefix) await new Promise((resolve) => setTimeout(resolve, ELSEWHERE_MS));
+    else if (!options.target)
+      await until('SIPp to serve', () => isBound(port) || peer.exitCode !== undefined);
+    return new Sipp(peer, host, port, messages, errors);
   }
 
   /** Every message it sent and received. */
   messages = (): string => readFileSync(this.#messages, 'latin1');
+
+  /** Each of them, in order. */
+  each = (): string[] => this.messages().split(/^-{20,}.*$/m);
+
+  /**
+   * Lets a scenario over UDP go on that waits at a `gate`, as soon as the message before the gate is there: the `times`th that is
+   * like this. SIPp takes what comes ahead of time for a mistake.
+   */
+  async go(before: RegExp, times = 1): Promise<void> {
+    const message = await until(
+      `${before} at SIPp`,
+      () => this.each().filter((one) => before.test(one))[times - 1],
+    );
+    const callId = /^Call-ID: *(\S+)/im.exec(message)?.[1];
+    const lines = [
+      `${GO} sip:sipp@${this.host}:${this.port} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${this.host}:9;branch=z9hG4bK-go-${times}`,
+      'From: <sip:test@test.invalid>;tag=go',
+      `To: <sip:sipp@${this.host}>`,
+      `Call-ID: ${callId}`,
+      `CSeq: 1 ${GO}`,
+      'Content-Length: 0',
+      '',
+      '',
+    ];
+    const socket = createSocket('udp4');
+    await new Promise((resolve) => socket.send(lines.join('\r\n'), this.port, this.host, resolve));
+    socket.close();
+  }
 
   /** Waits for the end of the scenario; fails with SIPp's own words when a step did not hold. */
   async succeeded(limitMs = 25_000): Promise<void> {

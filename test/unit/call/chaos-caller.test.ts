@@ -1,12 +1,12 @@
 // The calling side before the answer, in any order and with any loss and repetition: every call ends, nothing is left.
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { SeededRandom } from '#src/base/random.ts';
-import { Milliseconds } from '#src/base/units.ts';
 import type { Call } from '#src/call/call.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, sdp, type TestWorld } from './harness.ts';
+import { attempt, onBothNetworks, trouble } from './luck.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/chaos-caller');
 
@@ -164,29 +164,14 @@ async function perform(world: TestWorld, call: Call, numbers: Numbers, { what, a
   }
 }
 
-/** A wrong state is an answer, too; anything that is no TandemError is a defect and passes on. */
-function attempt(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'TandemError') throw error;
-  }
-}
-
 async function lifeOf(seed: number, loss: number, plan: readonly Step[]): Promise<void> {
   const profile = seed % 2 === 0 ? 'ims' : 'sip';
   const preconditions = (['off', 'optional', 'mandatory'] as const)[seed % 3] ?? 'off';
   const earlyMedia = (['auto', 'header', 'never'] as const)[Math.floor(seed / 3) % 3] ?? 'auto';
   const world = await makeWorld({ seed, line: { profile }, config: { preconditions, earlyMedia } });
-  const luck = new SeededRandom(seed);
   const call = world.manager.dial({ to: `sip:bob@${PEER.host}:${PEER.port}` });
   await world.advance(5);
-  world.network.rule = () => {
-    const chance = luck.uniform();
-    if (chance < loss) return { drop: true };
-    if (chance < 2 * loss) return { copies: 2 };
-    return chance < 3 * loss ? { delay: Milliseconds(700) } : undefined;
-  };
+  trouble(world, seed, loss);
   const numbers: Numbers = new Map();
   for (const step of plan) {
     await perform(world, call, numbers, step);
@@ -201,22 +186,10 @@ async function lifeOf(seed: number, loss: number, plan: readonly Step[]): Promis
   await world.advance(200_000);
   assert.ok(call.ended, call.state);
   assert.is(world.log.rows.length, 1);
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+  await clean(world);
   for (const [what, count] of Object.entries(world.ua.load)) assert.is(count, 0, what);
 }
 
-test('a quiet network', { timeoutMs: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.nat(), steps, (seed, plan) => lifeOf(seed, 0, plan)),
-    { numRuns: 150, includeErrorInReport: true },
-  );
-});
-
-test('a network that loses, repeats and delays', { timeoutMs: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.double({ min: 0.02, max: 0.3, noNaN: true }), steps, lifeOf),
-    { numRuns: 150, includeErrorInReport: true },
-  );
-});
+onBothNetworks(test, 150, steps, lifeOf);
 
 test.run();

@@ -1,12 +1,13 @@
 // Any order of events, with packets lost, repeated and overtaking each other: every call ends once, nothing is left.
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { SeededRandom } from '#src/base/random.ts';
-import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { Seconds } from '#src/base/units.ts';
 import { CALL_LABELS } from '#src/call/labels.ts';
 import { CALL_STATES } from '#src/call/table.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type PeerCall, sdp, type TestWorld } from './harness.ts';
+import { attempt, onBothNetworks, trouble } from './luck.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/chaos');
 
@@ -153,24 +154,9 @@ async function perform(world: TestWorld, peers: PeerCall[], { what, at }: Step):
   }
 }
 
-/** A wrong state is an answer, too; anything that is no TandemError is a defect and passes on. */
-function attempt(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'TandemError') throw error;
-  }
-}
-
 async function lifeOf(seed: number, loss: number, plan: readonly Step[]): Promise<void> {
   const world = await makeWorld({ seed, config: { ringTime: Seconds(1_000_000) } });
-  const luck = new SeededRandom(seed);
-  world.network.rule = () => {
-    const chance = luck.uniform();
-    if (chance < loss) return { drop: true };
-    if (chance < 2 * loss) return { copies: 2 };
-    return chance < 3 * loss ? { delay: Milliseconds(700) } : undefined;
-  };
+  trouble(world, seed, loss);
   const peers: PeerCall[] = [];
   for (const step of plan) {
     await perform(world, peers, step);
@@ -193,22 +179,10 @@ async function lifeOf(seed: number, loss: number, plan: readonly Step[]): Promis
   );
   for (const id of made) assert.is(world.log.rows.filter((row) => row.id === id).length, 1, 'one row a call');
   for (const row of world.log.rows) assert.ok(CALL_LABELS.includes(row.end.label));
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+  await clean(world);
   for (const [what, count] of Object.entries(world.ua.load)) assert.is(count, 0, what);
 }
 
-test('a quiet network', { timeoutMs: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.nat(), steps, (seed, plan) => lifeOf(seed, 0, plan)),
-    { numRuns: 200, includeErrorInReport: true },
-  );
-});
-
-test('a network that loses, repeats and delays', { timeoutMs: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.double({ min: 0.02, max: 0.3, noNaN: true }), steps, lifeOf),
-    { numRuns: 200, includeErrorInReport: true },
-  );
-});
+onBothNetworks(test, 200, steps, lifeOf);
 
 test.run();

@@ -12,15 +12,12 @@ import type { SipRequest } from '#src/sip/message/message.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type PeerCall, sdp, type TestWorld, uri, type WorldOptions } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/conference');
 
 const FACTORY = `sip:factory@${PEER.host}:${PEER.port}`;
 const FOCUS = `<sip:conf7@${PEER.host}:${PEER.port}>;isfocus`;
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 
 interface Focus {
   /** To REFER number n, from 0: its answer, and the fragment of the last NOTIFY. */

@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { SeededRandom } from '#src/base/random.ts';
-import { Milliseconds, Seconds } from '#src/base/units.ts';
+import { Seconds } from '#src/base/units.ts';
 import { Call } from '#src/call/call.ts';
 import { EARLY_EVENTS, EARLY_STATES, EARLY_TABLE, earlyDiagram } from '#src/call/early-exchange-table.ts';
 import type { SipResponse } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type PeerCall, sdp, type TestWorld, type WorldOptions } from './harness.ts';
+import { attempt, trouble } from './luck.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/early');
 
@@ -43,9 +44,6 @@ const prack = (call: PeerCall, body?: string): Promise<void> =>
 const answer = (world: TestWorld): void => world.manager.get(world.latest().id)?.answer();
 const of = (call: PeerCall, status: number): SipResponse | undefined =>
   call.responses.find((response) => response.status === status && response.cseq.method === 'INVITE');
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 const hungUp = async (world: TestWorld, call: PeerCall): Promise<void> => {
   await call.ack(undefined, 1);
   assert.is(world.manager.get(world.latest().id)?.state, 'active');
@@ -715,25 +713,13 @@ test('any order, loss and repetition of PRACK, UPDATE, CANCEL, ACK: it ends, onc
         seed,
         config: { preconditions, ringTime: Seconds(400) },
       });
-      const luck = new SeededRandom(seed);
-      world.network.rule = () => {
-        const chance = luck.uniform();
-        if (chance < loss) return { drop: true };
-        return chance < 2 * loss
-          ? { copies: 2 }
-          : chance < 3 * loss
-            ? { delay: Milliseconds(600) }
-            : undefined;
-      };
+      trouble(world, seed, loss);
       const call = await called(world, headers, body);
-      const owner = (action: 'answer' | 'reject' | 'hangup'): void => {
-        try {
+      const owner = (action: 'answer' | 'reject' | 'hangup'): void =>
+        attempt(() => {
           const [first] = world.manager.list();
           if (first) world.manager.get(first.id)?.[action]();
-        } catch (error) {
-          if (!(error instanceof Error) || error.name !== 'TandemError') throw error;
-        }
-      };
+        });
       for (const step of steps) {
         const update = world.peer.requests('UPDATE').at(-1);
         if (step === 'prack') await prack(call);
@@ -761,7 +747,7 @@ test('any order, loss and repetition of PRACK, UPDATE, CANCEL, ACK: it ends, onc
       await world.advance(500_000);
       const rows = world.log.rows.length;
       assert.is(rows, world.manager.list().length, 'one row a call');
-      assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+      await clean(world);
       for (const [what, count] of Object.entries(world.ua.load)) assert.is(count, 0, what);
     }),
     { numRuns: 250, includeErrorInReport: true },

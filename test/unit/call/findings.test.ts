@@ -8,6 +8,7 @@ import { Findings } from '#src/call/findings.ts';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { DEVICE, makeWorld, PEER, sdp, type TestWorld, uri } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/findings');
 
@@ -144,7 +145,7 @@ test('[MD-2.3.8] the called one sees who was called first, and a CANCEL of the d
   assert.is(world.latest().state, 'ended');
   assert.is(world.latest().end?.label, 'missed');
   await peer.ack();
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+  await clean(world);
 });
 
 test.proof('[MD-2.3.1a] the connected identity of the 200, of a trusted network', {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { TandemError } from '#src/base/errors.ts';
-import { Call } from '#src/call/call.ts';
+import type { Call } from '#src/call/call.ts';
 import {
   EXCHANGE_EVENTS,
   EXCHANGE_STATES,
@@ -12,44 +12,10 @@ import { HOLD_EVENTS, HOLD_STATES, HOLD_TABLE, holdDiagram } from '#src/call/hol
 import { DIRECTIONS } from '#src/sdp/direction.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { suite } from '#test/support/suite.ts';
-import { makeWorld, PEER, type PeerCall, sdp, type TestWorld, uri, type WorldOptions } from './harness.ts';
+import { makeWorld, PEER, sdp, type TestWorld, uri } from './harness.ts';
+import { callOf, clean, end, rung, type Talk, talking } from './talk.ts';
 
 const test = suite('call/hold');
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
-
-interface Talk {
-  readonly world: TestWorld;
-  readonly call: Call;
-  readonly peer: PeerCall;
-}
-
-const callOf = (world: TestWorld, id = world.latest().id): Call => {
-  const call = world.manager.get(id);
-  if (!(call instanceof Call)) throw new Error('no call');
-  return call;
-};
-
-async function another(world: TestWorld, name: string, body = sdp()): Promise<Talk> {
-  const peer = world.peer.call(name);
-  await peer.invite({ body });
-  return { world, call: callOf(world), peer };
-}
-
-async function talking(options: WorldOptions = {}, body = sdp()): Promise<Talk> {
-  const talk = await another(await makeWorld(options), 'talk', body);
-  talk.call.answer();
-  await talk.world.advance(5);
-  await talk.peer.ack();
-  return talk;
-}
-
-async function end({ world, peer }: Talk): Promise<void> {
-  await peer.send('BYE');
-  await clean(world);
-}
 
 /** What the device asks for in this call, answered with this direction. */
 async function take(world: TestWorld, call: Call, direction: string): Promise<string> {
@@ -241,7 +207,7 @@ test('held and taken back before the peer has answered: both are offered, one af
 
 test('held before the ACK of our 200: offered after it', async () => {
   const world = await makeWorld();
-  const talk = await another(world, 'talk');
+  const talk = await rung(world, 'talk');
   talk.call.answer();
   await world.advance(5);
   void talk.call.hold();
@@ -255,7 +221,7 @@ test('held before the ACK of our 200: offered after it', async () => {
 
 test('in a wrong state: call.state', async () => {
   const world = await makeWorld();
-  const talk = await another(world, 'talk');
+  const talk = await rung(world, 'talk');
   const wrong = (act: () => unknown): void => {
     assert.throws(act, (error: unknown) => TandemError.is(error, 'call.state'));
   };
@@ -288,7 +254,7 @@ test('an emergency call is not held, nor is it by another call', async () => {
   await world.peer.reply(world.peer.last('INVITE'), 200, { tag: 'sos', body: sdp() });
   const forbidden = (error: unknown): boolean => TandemError.is(error, 'call.emergency-kept');
   assert.throws(() => sos.hold(), forbidden);
-  const other = await another(world, 'other');
+  const other = await rung(world, 'other');
   assert.throws(() => world.manager.answer(other.call), forbidden);
   assert.is(other.call.state, 'ringing');
   assert.is(sos.isTalking, true);
@@ -303,7 +269,7 @@ test('an emergency call is not held, nor is it by another call', async () => {
 
 async function two(): Promise<{ world: TestWorld; first: Talk; second: Talk }> {
   const first = await talking();
-  return { world: first.world, first, second: await another(first.world, 'second') };
+  return { world: first.world, first, second: await rung(first.world, 'second') };
 }
 
 test('[MD-2.3.4] a waiting call is answered: the first is silent at once and held', async () => {
@@ -402,9 +368,9 @@ test('a call that does not ring cannot be answered, and nobody is held for it', 
 
 test('an automatic answer holds nobody', async () => {
   const world = await makeWorld({ config: { autoAnswer: 'all' } });
-  const first = await another(world, 'one');
+  const first = await rung(world, 'one');
   await first.peer.ack();
-  const second = await another(world, 'two');
+  const second = await rung(world, 'two');
   await second.peer.ack();
   assert.equal([first.call.snapshot.hold, second.call.snapshot.hold], ['none', 'none']);
   await first.peer.send('BYE');

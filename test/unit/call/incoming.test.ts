@@ -5,12 +5,9 @@ import { EndedCall } from '#src/call/ended-call.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, sdp, type TestWorld, uri } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/incoming');
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 
 const rang = async (world: TestWorld, name = 'a') => {
   const call = world.peer.call(name);

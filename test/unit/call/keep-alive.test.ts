@@ -2,6 +2,7 @@
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, sdp, type TestWorld } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/keep-alive');
 
@@ -58,7 +59,7 @@ for (const [how, end] of [
     await end(world, () => peer.cancel());
     await world.advance(5);
     assert.is(world.media.open, 0);
-    assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+    await clean(world);
   });
 }
 

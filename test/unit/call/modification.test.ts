@@ -1,36 +1,10 @@
 import * as assert from 'uvu/assert';
 import { Call } from '#src/call/call.ts';
 import { suite } from '#test/support/suite.ts';
-import { makeWorld, PEER, type PeerCall, sdp, type TestWorld } from './harness.ts';
+import { makeWorld, PEER, type PeerCall, sdp } from './harness.ts';
+import { clean, end, talking } from './talk.ts';
 
 const test = suite('call/modification');
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
-
-interface Talk {
-  readonly world: TestWorld;
-  readonly call: Call;
-  readonly peer: PeerCall;
-}
-
-async function talking(): Promise<Talk> {
-  const world = await makeWorld();
-  const peer = world.peer.call('talk');
-  await peer.invite();
-  const call = world.manager.get(world.latest().id);
-  if (!(call instanceof Call)) throw new Error('no call');
-  call.answer();
-  await world.advance(5);
-  await peer.ack();
-  return { world, call, peer };
-}
-
-async function end({ world, peer }: Talk): Promise<void> {
-  await peer.send('BYE');
-  await clean(world);
-}
 
 const lastBody = (peer: PeerCall): string => String(peer.responses.at(-1)?.body);
 

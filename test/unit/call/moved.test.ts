@@ -6,6 +6,7 @@ import { Call } from '#src/call/call.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { suite } from '#test/support/suite.ts';
 import { DEVICE, makeWorld, PEER, sdp, uri } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/moved');
 
@@ -36,7 +37,7 @@ async function talking() {
       call.hangup();
       await world.advance(5);
       await world.peer.reply(world.peer.last('BYE'), 200);
-      assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+      await clean(world);
     },
   };
 }
@@ -99,7 +100,7 @@ for (const status of [481, 408]) {
     await world.peer.reply(world.peer.last('BYE'), 481, { tag: 'b' });
     const { by, sip, label } = world.log.rows[0]?.end ?? {};
     assert.equal([by, sip, label], ['network', status, 'answered']);
-    assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+    await clean(world);
   });
 }
 
@@ -162,7 +163,7 @@ test('a call that rings is left alone, and can be answered', async () => {
   await world.advance(5);
   await peer.ack();
   await peer.send('BYE');
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
+  await clean(world);
 });
 
 test.run();

@@ -4,6 +4,7 @@ import type { Call } from '#src/call/call.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type ReplyOptions, sdp, type TestWorld } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/reliable-answers');
 
@@ -37,9 +38,6 @@ async function answerAll(world: TestWorld, done = new Set<SipRequest>()): Promis
     await world.peer.reply(prack, 200, { tag: prack.to.tag ?? '' });
   }
 }
-
-const clean = async (world: TestWorld): Promise<void> =>
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
 
 async function hangUp(world: TestWorld, call: Call): Promise<void> {
   call.hangup();

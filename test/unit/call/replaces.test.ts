@@ -7,12 +7,9 @@ import { NameAddr } from '#src/sip/message/name-addr.ts';
 import { dialogReference } from '#src/sip/message/values.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, type PeerCall, sdp, type TestWorld, uri } from './harness.ts';
+import { answered, clean } from './talk.ts';
 
 const test = suite('call/replaces');
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 
 /** As the far end of `call` would name it to a third party: ours is the to-tag. */
 const naming = (call: PeerCall, more = ''): [string, string] => [
@@ -20,14 +17,8 @@ const naming = (call: PeerCall, more = ''): [string, string] => [
   `${call.callId};to-tag=${call.toTag};from-tag=from-${call.callId}${more}`,
 ];
 
-const talking = async (world: TestWorld, name = 'old'): Promise<PeerCall> => {
-  const call = world.peer.call(name);
-  await call.invite();
-  world.manager.get(world.latest().id)?.answer();
-  await world.advance(5);
-  await call.ack();
-  return call;
-};
+const talking = async (world: TestWorld, name = 'old'): Promise<PeerCall> =>
+  (await answered(world, name)).peer;
 
 const taking = async (world: TestWorld, header: [string, string], more: [string, string][] = []) => {
   const call = world.peer.call('new');

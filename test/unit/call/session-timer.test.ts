@@ -15,6 +15,7 @@ import {
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type PeerCall, sdp, type TestWorld } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/session-timer');
 
@@ -27,10 +28,6 @@ const TIMER: Headers = [
 /** 1800 seconds, and what our default comes to. */
 const HALF = 900_000;
 const GUARD = (1800 - 32) * 1000;
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 
 /** A call of the device, answered with these. */
 async function dialled(headers: Headers, alone = false) {

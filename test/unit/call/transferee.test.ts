@@ -16,12 +16,9 @@ import {
   uri,
   type WorldOptions,
 } from './harness.ts';
+import { answered, clean } from './talk.ts';
 
 const test = suite('call/transferee');
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 
 const CAROL = `<sip:carol@${PEER.host}:${PEER.port}>`;
 
@@ -33,13 +30,8 @@ const rig = async (options: WorldOptions = {}): Promise<{ world: TestWorld; a: P
     if ('method' in message && message.method === 'BYE')
       void world.peer.reply(message, 200, { tag: message.to.tag ?? '' });
   };
-  const a = world.peer.call('a');
-  await a.invite();
-  const { id } = world.latest();
-  world.manager.get(id)?.answer();
-  await world.advance(5);
-  await a.ack();
-  return { world, a, id };
+  const { peer: a, call } = await answered(world, 'a');
+  return { world, a, id: call.id };
 };
 
 const told = (world: TestWorld): string[] =>

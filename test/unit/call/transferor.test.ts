@@ -3,18 +3,10 @@ import * as assert from 'uvu/assert';
 import { TandemError } from '#src/base/errors.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
-import { makeWorld, PEER, type PeerCall, sdp, type TestWorld, type WorldOptions } from './harness.ts';
+import { makeWorld, PEER, sdp, type TestWorld, type WorldOptions } from './harness.ts';
+import { answered, clean, type Talk } from './talk.ts';
 
 const test = suite('call/transferor');
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
-
-interface Talk {
-  readonly call: PeerCall;
-  readonly id: string;
-}
 
 /** Answers every re-INVITE and BYE of the device, as a peer does that agrees. */
 const agreeable = (world: TestWorld, contact?: string): void => {
@@ -32,48 +24,38 @@ const agreeable = (world: TestWorld, contact?: string): void => {
   };
 };
 
-const talking = async (world: TestWorld, name: string): Promise<Talk> => {
-  const call = world.peer.call(name);
-  await call.invite();
-  const { id } = world.latest();
-  world.manager.get(id)?.answer();
-  await world.advance(5);
-  await call.ack();
-  return { call, id };
-};
-
 const rig = async (options: WorldOptions = {}) => {
   const world = await makeWorld(options);
   agreeable(world);
-  return { world, a: await talking(world, 'a') };
+  return { world, a: await answered(world, 'a') };
 };
 
 const notify = (talk: Talk, refer: SipRequest, status: string, state: string): Promise<void> =>
-  talk.call.send('NOTIFY', `SIP/2.0 ${status}\r\n`, [
+  talk.peer.send('NOTIFY', `SIP/2.0 ${status}\r\n`, [
     ['Event', `refer;id=${refer.cseq.number}`],
     ['Subscription-State', state],
     ['Content-Type', 'message/sipfrag;version=2.0'],
   ]);
 
-const transferOf = (world: TestWorld, talk: Talk) => world.manager.get(talk.id)?.details.transfer;
+const transferOf = (world: TestWorld, talk: Talk) => world.manager.get(talk.call.id)?.details.transfer;
 
 test('blind: the target is dialled by the rules of the country; nobody is passed on to the emergency services', async () => {
   const { world, a } = await rig({ config: { country: 'SE' } });
   for (const to of ['112', 'sip:112@anywhere.example', 'tel:112'])
     assert.throws(
-      () => world.transfers.blind(a.id, to),
+      () => world.transfers.blind(a.call.id, to),
       (error: unknown) => error instanceof TandemError && error.id === 'call.emergency',
     );
   await world.advance(5);
   assert.is(world.peer.requests('REFER').length, 0);
-  world.transfers.blind(a.id, 'tel:070-1234567');
+  world.transfers.blind(a.call.id, 'tel:070-1234567');
   await world.advance(5);
   assert.is(world.peer.last('REFER').header('Refer-To'), '<tel:+46701234567>');
 });
 
 test('blind: REFER in the dialog; the target rings, answers; our leg gets its BYE', async () => {
   const { world, a } = await rig();
-  world.transfers.blind(a.id, 'sip:carol@example.com');
+  world.transfers.blind(a.call.id, 'sip:carol@example.com');
   await world.advance(5);
   const refer = world.peer.last('REFER');
   assert.is(refer.header('Refer-To'), '<sip:carol@example.com>');
@@ -89,16 +71,16 @@ test('blind: REFER in the dialog; the target rings, answers; our leg gets its BY
   assert.equal(transferOf(world, a), { to: 'sip:carol@example.com', state: 'ringing', status: 180 });
   assert.is(world.latest().state, 'active');
   await notify(a, refer, '200 OK', 'terminated;reason=noresource');
-  assert.equal(a.call.statuses('NOTIFY'), [200, 200, 200]);
+  assert.equal(a.peer.statuses('NOTIFY'), [200, 200, 200]);
   assert.is(world.peer.requests('BYE').length, 1);
-  assert.is(world.manager.get(a.id)?.snapshot.end?.label, 'answered');
+  assert.is(world.manager.get(a.call.id)?.snapshot.end?.label, 'answered');
   assert.is(transferOf(world, a)?.state, 'done');
   await clean(world);
 });
 
 test('a NOTIFY that overtakes the 202, and a 200 in its place, are taken as well', async () => {
   const { world, a } = await rig();
-  world.transfers.blind(a.id, 'sip:carol@example.com');
+  world.transfers.blind(a.call.id, 'sip:carol@example.com');
   await world.advance(5);
   const refer = world.peer.last('REFER');
   await notify(a, refer, '100 Trying', 'active;expires=60');
@@ -153,7 +135,7 @@ for (const [what, act, status] of [
 ] as const) {
   test(`blind, ${what}: the call stands and the owner is told`, async () => {
     const { world, a } = await rig();
-    world.transfers.blind(a.id, 'sip:carol@example.com');
+    world.transfers.blind(a.call.id, 'sip:carol@example.com');
     await world.advance(5);
     await act(world, a, world.peer.last('REFER'));
     assert.is(world.latest().state, 'active');
@@ -166,15 +148,15 @@ for (const [what, act, status] of [
       world.troubles.map(({ id }) => id),
       ['call.transfer-failed'],
     );
-    assert.match(world.manager.get(a.id)?.details.told?.[0]?.text ?? '', /could not be passed on/);
-    await a.call.send('BYE');
+    assert.match(world.manager.get(a.call.id)?.details.told?.[0]?.text ?? '', /could not be passed on/);
+    await a.peer.send('BYE');
     await clean(world);
   });
 }
 
 test('accepted with Refer-Sub: false: there will be no more to hear, our leg goes', async () => {
   const { world, a } = await rig();
-  world.transfers.blind(a.id, 'sip:carol@example.com');
+  world.transfers.blind(a.call.id, 'sip:carol@example.com');
   await world.advance(5);
   await world.peer.reply(world.peer.last('REFER'), 202, { tag: 'from-a', headers: [['Refer-Sub', 'false']] });
   assert.is(transferOf(world, a)?.state, 'done');
@@ -184,35 +166,35 @@ test('accepted with Refer-Sub: false: there will be no more to hear, our leg goe
 
 test('the party hangs up before it is over: what it tells afterwards is still heard', async () => {
   const { world, a } = await rig();
-  world.transfers.blind(a.id, 'sip:carol@example.com');
+  world.transfers.blind(a.call.id, 'sip:carol@example.com');
   await world.advance(5);
   const refer = world.peer.last('REFER');
   await world.peer.reply(refer, 202, { tag: 'from-a' });
   await notify(a, refer, '100 Trying', 'active;expires=60');
-  await a.call.send('BYE');
-  assert.is(world.manager.get(a.id)?.snapshot.state, 'ended');
+  await a.peer.send('BYE');
+  assert.is(world.manager.get(a.call.id)?.snapshot.state, 'ended');
   await notify(a, refer, '200 OK', 'terminated;reason=noresource');
-  assert.equal(a.call.statuses('NOTIFY'), [200, 200]);
+  assert.equal(a.peer.statuses('NOTIFY'), [200, 200]);
   assert.equal(world.peer.requests('BYE'), []);
-  await a.call.send('NOTIFY', undefined, [
+  await a.peer.send('NOTIFY', undefined, [
     ['Event', 'refer'],
     ['Subscription-State', 'terminated'],
   ]);
-  assert.is(a.call.statuses('NOTIFY').at(-1), 481, 'and then the dialog is gone');
+  assert.is(a.peer.statuses('NOTIFY').at(-1), 481, 'and then the dialog is gone');
   await clean(world);
 });
 
 test('consultative: the party is held, its REFER replaces our call with the target, both legs go', async () => {
   const { world, a } = await rig();
-  const b = await talking(world, 'b');
-  world.transfers.consultative(a.id, b.id);
+  const b = await answered(world, 'b');
+  world.transfers.consultative(a.call.id, b.call.id);
   await world.advance(3_000);
   const hold = world.peer.last('INVITE');
   assert.is(hold.callId, 'a');
   assert.match(String(hold.body), /a=sendonly/);
   const refer = world.peer.last('REFER');
   assert.is(refer.callId, 'a');
-  const replaces = `b;to-tag=from-b;from-tag=${b.call.toTag}`;
+  const replaces = `b;to-tag=from-b;from-tag=${b.peer.toTag}`;
   assert.is(
     refer.header('Refer-To'),
     `<sip:peer@${PEER.host}:${PEER.port}?Replaces=${encodeURIComponent(replaces)}&Require=replaces>`,
@@ -234,12 +216,12 @@ test('consultative: the party is held, its REFER replaces our call with the targ
 
 test('consultative, the target says BYE itself: no BYE of ours', async () => {
   const { world, a } = await rig();
-  const b = await talking(world, 'b');
-  world.transfers.consultative(a.id, b.id);
+  const b = await answered(world, 'b');
+  world.transfers.consultative(a.call.id, b.call.id);
   await world.advance(3_000);
   const refer = world.peer.last('REFER');
   await world.peer.reply(refer, 202, { tag: 'from-a' });
-  await b.call.send('BYE');
+  await b.peer.send('BYE');
   await notify(a, refer, '200 OK', 'terminated;reason=noresource');
   await world.advance(5_000);
   assert.equal(
@@ -251,8 +233,8 @@ test('consultative, the target says BYE itself: no BYE of ours', async () => {
 
 test('consultative, failed: the party is taken out of hold, the other call is held: nobody can talk in two', async () => {
   const { world, a } = await rig();
-  const b = await talking(world, 'b');
-  world.transfers.consultative(a.id, b.id);
+  const b = await answered(world, 'b');
+  world.transfers.consultative(a.call.id, b.call.id);
   await world.advance(3_000);
   const refer = world.peer.last('REFER');
   await world.peer.reply(refer, 202, { tag: 'from-a' });
@@ -266,24 +248,24 @@ test('consultative, failed: the party is taken out of hold, the other call is he
     world.manager.list().map(({ state, hold }) => `${state} ${hold}`),
     ['active local', 'active none'],
   );
-  await a.call.send('BYE');
-  await b.call.send('BYE');
+  await a.peer.send('BYE');
+  await b.peer.send('BYE');
   await clean(world);
 });
 
 test('in IMS a Contact that is a GRUU gets its REFER outside the dialog, which names it; the target by its public address', async () => {
   const { world, a } = await rig({ line: { profile: 'ims', domain: 'op.example' } });
-  const b = await talking(world, 'b');
+  const b = await answered(world, 'b');
   // The GRUU comes with a target refresh.
   const gruu = `<sip:alice@${PEER.host}:${PEER.port};gr=urn:uuid:1>`;
-  await a.call.send('UPDATE', undefined, [['Contact', gruu]]);
+  await a.peer.send('UPDATE', undefined, [['Contact', gruu]]);
   agreeable(world, gruu);
-  world.transfers.consultative(a.id, b.id);
+  world.transfers.consultative(a.call.id, b.call.id);
   await world.advance(3_000);
   const refer = world.peer.last('REFER');
   assert.is.not(refer.callId, 'a');
   assert.is(refer.requestUri.toString(), `sip:alice@${PEER.host}:${PEER.port};gr=urn:uuid:1`);
-  assert.is(refer.header('Target-Dialog'), `a;local-tag=${a.call.toTag};remote-tag=from-a`);
+  assert.is(refer.header('Target-Dialog'), `a;local-tag=${a.peer.toTag};remote-tag=from-a`);
   assert.match(refer.header('Refer-To') ?? '', /^<sip:peer@192\.0\.2\.9\?Replaces=b%3Bto-tag%3Dfrom-b/);
   await world.peer.reply(refer, 202, { tag: 'out', headers: [['Contact', gruu]] });
   await world.peer.send(
@@ -313,14 +295,14 @@ test('what cannot be passed on is refused at once', async () => {
   const refused = (id: string, act: () => unknown): void =>
     assert.throws(act, (error: unknown) => TandemError.is(error, id));
   refused('call.state', () => world.transfers.blind(other, 'sip:carol@example.com'));
-  refused('call.state', () => world.transfers.consultative(a.id, other));
-  refused('call.state', () => world.transfers.consultative(a.id, a.id));
-  refused('call.unknown', () => world.transfers.consultative(a.id, 'nobody'));
-  refused('call.target', () => world.transfers.blind(a.id, 'sip:carol@example.com?Replaces=x'));
-  world.transfers.blind(a.id, 'sip:carol@example.com');
-  refused('call.state', () => world.transfers.blind(a.id, 'sip:dave@example.com'));
+  refused('call.state', () => world.transfers.consultative(a.call.id, other));
+  refused('call.state', () => world.transfers.consultative(a.call.id, a.call.id));
+  refused('call.unknown', () => world.transfers.consultative(a.call.id, 'nobody'));
+  refused('call.target', () => world.transfers.blind(a.call.id, 'sip:carol@example.com?Replaces=x'));
+  world.transfers.blind(a.call.id, 'sip:carol@example.com');
+  refused('call.state', () => world.transfers.blind(a.call.id, 'sip:dave@example.com'));
   await ringing.cancel();
-  await a.call.send('BYE');
+  await a.peer.send('BYE');
   await clean(world);
 });
 

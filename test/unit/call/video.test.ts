@@ -5,6 +5,7 @@ import type { CallConfig } from '#src/call/world.ts';
 import type { SipMessage } from '#src/sip/message/message.ts';
 import { suite } from '#test/support/suite.ts';
 import { makeWorld, PEER, type PeerCall, sdp, type TestWorld } from './harness.ts';
+import { clean } from './talk.ts';
 
 const test = suite('call/video');
 
@@ -44,10 +45,6 @@ async function answered(world: TestWorld, body: string, video?: boolean): Promis
   await peer.ack();
   return peer;
 }
-
-const clean = async (world: TestWorld): Promise<void> => {
-  assert.equal(await world.leaks(), { streams: 0, timers: 0, dialogs: 0 });
-};
 
 test('[MD-2.9.1b1] a video call rings: its ports stand, keep-alives go out, the camera is off', async () => {
   const world = await makeWorld(settings());

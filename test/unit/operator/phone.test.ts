@@ -211,14 +211,21 @@ test('two announcements of one number are two early dialogs, each with a descrip
   assert.is(new Set(early.map(({ body }) => /m=audio (\d+)/.exec(body.toString())?.[1])).size, 2);
 });
 
-test('it holds what it talks to, and takes it back', async () => {
-  const { scene, guest, phone, tablet, other, invite } = await withPhone('answer');
+/** The guest talks with the phone; what rang beside it has been told. */
+async function talking() {
+  const rig = await withPhone('answer');
+  const { scene, guest, invite } = rig;
   await guest.send(invite);
   await scene.pass(0.3);
   const answer = guest.responses('INVITE').findLast(({ status }) => status === 200);
   if (!answer) throw new Error('not answered');
   await guest.send(ackOf(invite, answer, guest));
-  for (const each of [tablet, other]) await each.reply(each.last('INVITE'), 487);
+  for (const each of [rig.tablet, rig.other]) await each.reply(each.last('INVITE'), 487);
+  return { ...rig, answer };
+}
+
+test('it holds what it talks to, and takes it back', async () => {
+  const { scene, guest, phone } = await talking();
   for (const [action, direction] of [
     ['hold', 'sendonly'],
     ['resume', 'sendrecv'],
@@ -237,13 +244,7 @@ test('it holds what it talks to, and takes it back', async () => {
 });
 
 test('it calls whom it is told to by a REFER, and lets a call take the place of the one it has', async () => {
-  const { scene, guest, phone, tablet, other, invite } = await withPhone('answer');
-  await guest.send(invite);
-  await scene.pass(0.3);
-  const answer = guest.responses('INVITE').findLast(({ status }) => status === 200);
-  if (!answer) throw new Error('not answered');
-  await guest.send(ackOf(invite, answer, guest));
-  for (const each of [tablet, other]) await each.reply(each.last('INVITE'), 487);
+  const { scene, guest, phone, invite, answer } = await talking();
   const contact = answer.contacts[0]?.uri.toString() ?? '';
   const routes = answer.recordRoutes.toReversed().map((route) => ['Route', route.toString()] as const);
   const refer = guest.make(

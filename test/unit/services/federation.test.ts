@@ -150,9 +150,7 @@ test('pulled: INVITE with Replaces to the far end, and the call is here', async 
   const scene = await Household.start();
   await scene.dialogs('full', dialog());
   const call = scene.federation.pull(scene.federation.list[0]?.id ?? '');
-  await scene.net.pass(0.5);
-  const [invite] = scene.invites;
-  if (!invite) throw new Error('no INVITE');
+  const invite = await scene.invited();
   const text = invite.request.toBuffer().toString();
   assert.match(text, /^INVITE sip:bob@op\.example SIP\/2\.0\r\n/);
   // RFC 3891 4: the tags from the point of view of whoever gets it.
@@ -258,10 +256,7 @@ test('a call answered elsewhere is seen although only our own tags were told, an
 test('our own call is none of another device, whoever tells of it, nor after its end', async () => {
   const scene = await Household.start();
   const call = scene.calls.dial({ to: 'sip:bob@op.example' });
-  await scene.net.pass(0.5);
-  const [invite] = scene.invites;
-  if (!invite) throw new Error('no INVITE');
-  const far = await scene.accept(invite);
+  const far = await scene.accept(await scene.invited());
   const own = dialog({ callId: far.callId, tags: [far.remoteTag, far.localTag] });
   await scene.dialogs('full', own);
   assert.equal(scene.federation.list, []);
@@ -281,10 +276,7 @@ test.proof('a call that another device takes from here ends as pulled', {
 async function takenAway(replaces: string): Promise<void> {
   const scene = await Household.start();
   const call = scene.calls.dial({ to: 'sip:bob@op.example' });
-  await scene.net.pass(0.5);
-  const [invite] = scene.invites;
-  if (!invite) throw new Error('no INVITE');
-  const far = await scene.accept(invite);
+  const far = await scene.accept(await scene.invited());
   const more = replaces
     .replace('CALL', far.callId)
     .replace('LOCAL', far.remoteTag)

@@ -198,6 +198,14 @@ export class Household {
   }
 
   /** Answers an INVITE of the device; its dialog, as the far end has it. */
+  /** The INVITE that the device sends next, the first of the scene. */
+  async invited(): Promise<Incoming> {
+    await this.net.pass(0.5);
+    const [invite] = this.invites;
+    if (!invite) throw new Error('no INVITE');
+    return invite;
+  }
+
   async accept(invite: Incoming): Promise<Dialog> {
     const contact = NameAddr.of(sipUri(`sip:far@${PCSCF}:5061;transport=tls`));
     invite.respond(200, { headers: [['Contact', contact.toString()]], body: sdp() });

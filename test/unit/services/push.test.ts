@@ -180,9 +180,7 @@ test('a call that is handed over rings, and is taken by the owner', async () => 
   assert.equal([row?.offered, row?.pullable, row?.remote.uri], [true, true, 'sip:bob@op.example']);
   assert.is(scene.invites.length, 0, 'nobody is called before the owner wants it');
   scene.federation.pull(row?.id ?? '');
-  await scene.net.pass(0.5);
-  const [invite] = scene.invites;
-  if (!invite) throw new Error('no INVITE');
+  const invite = await scene.invited();
   const text = invite.request.toBuffer().toString();
   assert.match(text, /^INVITE sip:bob@op\.example SIP\/2\.0\r\n/);
   assert.match(text, /\r\nReplaces: x@h;to-tag=ft;from-tag=pt\r\n/);
