@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { parseMessage } from '#src/sip/message/parse.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
+import { sampleSdp } from '#test/support/sdp-samples.ts';
 
 const HOST = '127.0.0.1';
 const LIMIT_MS = 8000;
@@ -63,17 +64,11 @@ export class MeasuringPeer {
   /** Calls `port`, waits until it rings. `more`: media sections behind that of the voice. */
   async ring(user: string, port: number, more: readonly string[] = []): Promise<void> {
     this.#count += 1;
-    const sdp = [
-      'v=0',
-      `o=- 1 1 IN IP4 ${HOST}`,
-      's=-',
-      `c=IN IP4 ${HOST}`,
-      't=0 0',
+    const sdp = sampleSdp(HOST, [
       `m=audio ${this.#rtp.address().port} RTP/AVP 8`,
       'a=rtpmap:8 PCMA/8000',
       ...more,
-      '',
-    ].join('\r\n');
+    ]);
     const invite = this.#request(
       'INVITE',
       `sip:${user}@${HOST}:${port}`,

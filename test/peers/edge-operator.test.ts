@@ -11,6 +11,7 @@ import { NgClient } from '#src/operator/edge/ng-client.ts';
 import { openNgSocket } from '#src/operator/edge/ng-socket.ts';
 import { SipRequest } from '#src/sip/message/message.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
+import { sampleSdp } from '#test/support/sdp-samples.ts';
 import { Srtp } from '#test/support/srtp.ts';
 import { suite } from '#test/support/suite.ts';
 import { type CallObject, Device } from './support/agent.ts';
@@ -135,9 +136,7 @@ function message(from: string, to: string, body: readonly string[]): SipRequest 
       ['CSeq', '1 INVITE'],
       ['Content-Type', 'application/sdp'],
     ],
-    body: [...['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0'], ...body, ''].join(
-      '\r\n',
-    ),
+    body: sampleSdp('127.0.0.1', body),
   });
 }
 

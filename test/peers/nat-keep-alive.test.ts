@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { statSync } from 'node:fs';
 import * as assert from 'uvu/assert';
+import { sdpHead } from '#test/support/sdp-samples.ts';
 import { type Proof, suite } from '#test/support/suite.ts';
 import { accept, called, respond } from './scenarios/callee.ts';
 import { ackRefusal, invite, reply, rings } from './scenarios/caller.ts';
@@ -59,7 +60,7 @@ const described = (
   ports: Ports,
   { address = OUTSIDE, version = 1, audio = 'sendrecv', video = 'none' }: Described = {},
 ): string[] => [
-  ...['v=0', `o=far 1 ${version} IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'],
+  ...sdpHead(address, `far 1 ${version}`),
   ...[
     `m=audio ${ports.audio} RTP/AVP ${PCMU} 13`,
     `a=rtpmap:${PCMU} PCMU/8000`,

@@ -2,18 +2,11 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { parseMessage } from '#src/sip/message/parse.ts';
+import { sampleSdp } from '#test/support/sdp-samples.ts';
 
 const HOST = '127.0.0.1';
 const LIMIT_MS = 8000;
-const SDP = [
-  'v=0',
-  `o=- 1 1 IN IP4 ${HOST}`,
-  's=-',
-  `c=IN IP4 ${HOST}`,
-  't=0 0',
-  'm=audio 6006 RTP/AVP 8',
-  '',
-].join('\r\n');
+const SDP = sampleSdp(HOST, ['m=audio 6006 RTP/AVP 8']);
 
 export class ForkingPeer {
   readonly #socket: Socket;

@@ -8,18 +8,11 @@ import {
   TransportState,
   UserAgent,
 } from 'sip.js';
+import { sampleSdp } from '#test/support/sdp-samples.ts';
 
 const HOST = '127.0.0.1';
 const port = Number(process.argv[2]);
-const SDP = [
-  'v=0',
-  `o=- 1 1 IN IP4 ${HOST}`,
-  's=-',
-  `c=IN IP4 ${HOST}`,
-  't=0 0',
-  'm=audio 6004 RTP/AVP 0',
-  '',
-];
+const SDP = sampleSdp(HOST, ['m=audio 6004 RTP/AVP 0']);
 
 /** One socket; answers go to whoever sent last, for the load comes from one place. */
 class UdpTransport implements Transport {
@@ -69,7 +62,7 @@ class UdpTransport implements Transport {
 
 const description = (): SessionDescriptionHandler => ({
   close: () => undefined,
-  getDescription: async () => ({ body: SDP.join('\r\n'), contentType: 'application/sdp' }),
+  getDescription: async () => ({ body: SDP, contentType: 'application/sdp' }),
   hasDescription: (type) => type === 'application/sdp',
   setDescription: async () => undefined,
   sendDtmf: () => false,

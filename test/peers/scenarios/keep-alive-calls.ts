@@ -1,6 +1,7 @@
 // The calls that show keep-alives (NG.110 2.9.1), played side by side under one capture: SIPp signals, ffmpeg is the late source.
 import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
+import { sdpHead } from '#test/support/sdp-samples.ts';
 import { Capture } from '../support/capture.ts';
 import { FarEnd, Film, H264, type Kind } from '../support/far-end.ts';
 import { type Place, type Trace, traces } from '../support/media-trace.ts';
@@ -45,7 +46,7 @@ const described = (far: FarEnd, { version = 1, audio = 'sendrecv', ...rest }: De
   const profile = key ? 'RTP/SAVP' : 'RTP/AVP';
   const crypto = key ? [`a=crypto:1 ${SUITE} inline:${key.toString('base64')}`] : [];
   return [
-    ...['v=0', `o=far 1 ${version} IN IP4 ${FAR}`, 's=-', `c=IN IP4 ${FAR}`, 't=0 0'],
+    ...sdpHead(FAR, `far 1 ${version}`),
     ...[`m=audio ${far.audio} ${profile} 0`, 'a=rtpmap:0 PCMU/8000', `a=${audio}`, ...crypto, ...more],
     ...(video === 'none'
       ? []

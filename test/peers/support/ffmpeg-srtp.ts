@@ -1,6 +1,7 @@
 // ffmpeg's own SRTP: a tone sent encrypted, encrypted sound written to a file.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sampleSdp } from '#test/support/sdp-samples.ts';
 import { isBound, Peer, until } from './process.ts';
 
 /** Suite as SDP names it, and key and salt in base64. */
@@ -37,9 +38,7 @@ export async function srtpEar(
   const wav = join(folder, `ear-${port}.wav`);
   writeFileSync(
     sdp,
-    ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0']
-      .concat(`m=audio ${port} RTP/SAVP 0`, `a=crypto:1 ${key.suite} inline:${key.key}`, '')
-      .join('\r\n'),
+    sampleSdp('127.0.0.1', [`m=audio ${port} RTP/SAVP 0`, `a=crypto:1 ${key.suite} inline:${key.key}`]),
   );
   const peer = await Peer.start('ffmpeg', [
     ...['-v', 'error', '-y', '-protocol_whitelist', 'file,rtp,udp,srtp', '-i', sdp],

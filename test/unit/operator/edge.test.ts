@@ -1,5 +1,6 @@
 // The operator's access edge: SRTP for whoever announced it, and never twice (33.328 7; MD-2.9.2c, d).
 import * as assert from 'uvu/assert';
+import { sampleSdp, sdpHead } from '#test/support/sdp-samples.ts';
 import { suite } from '#test/support/suite.ts';
 import { FakeNg } from './fake-ng.ts';
 import { ackOf, NUMBER, Scene, type Station } from './stations.ts';
@@ -14,8 +15,7 @@ const GUEST = 'sip:guest@op.example';
 const TYPE = ['Content-Type', 'application/sdp'] as const;
 
 function sdp(protocol: string, more: readonly string[] = []): string {
-  const lines = ['v=0', 'o=- 1 1 IN IP4 192.0.2.13', 's=-', 'c=IN IP4 192.0.2.13', 't=0 0'];
-  return [...lines, `m=audio 4000 ${protocol} 8`, ...more, ''].join('\r\n');
+  return sampleSdp('192.0.2.13', [`m=audio 4000 ${protocol} 8`, ...more]);
 }
 
 interface Set {
@@ -139,7 +139,7 @@ const two = (
   [video, videoMore = []]: readonly [string, (readonly string[])?],
 ): string =>
   [
-    ...['v=0', `o=- 1 1 IN IP4 ${host}`, 's=-', `c=IN IP4 ${host}`, 't=0 0'],
+    ...sdpHead(host),
     ...[`m=audio 4000 ${audio} 8`, ...audioMore, `m=video 4002 ${video} 97`, ...videoMore, ''],
   ].join('\r\n');
 

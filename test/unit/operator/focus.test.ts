@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { SipRequest, SipResponse } from '#src/sip/message/message.ts';
+import { sampleSdp } from '#test/support/sdp-samples.ts';
 import { suite } from '#test/support/suite.ts';
 import { ackOf, NUMBER, Scene, type Station } from './stations.ts';
 
@@ -16,17 +17,7 @@ const ACCOUNTS = [
   { impi: 'boss', password: 'secret', impus: [BOSS] },
 ];
 
-const sdp = (host: string): string =>
-  [
-    'v=0',
-    `o=- 1 1 IN IP4 ${host}`,
-    's=-',
-    `c=IN IP4 ${host}`,
-    't=0 0',
-    'm=audio 30000 RTP/AVP 0',
-    'a=rtpmap:0 PCMU/8000',
-    '',
-  ].join('\r\n');
+const sdp = (host: string): string => sampleSdp(host, ['m=audio 30000 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000']);
 
 interface Seat {
   readonly station: Station;
