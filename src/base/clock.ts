@@ -30,12 +30,16 @@ export class SystemClock implements Clock {
   after(span: Milliseconds, action: () => void): Timer {
     const due = this.now() + span;
     let handle: NodeJS.Timeout;
-    const arm = (): void => {
-      const left = Math.max(0, Math.ceil(due - this.now()));
-      // The event loop counts whole milliseconds from the start of its turn, so its timers may come a little early.
-      handle = setTimeout(() => (this.now() < due ? arm() : action()), Math.min(left, LONGEST_TIMEOUT_MS));
+    const arm = (left: number): void => {
+      handle = setTimeout(look, Math.min(LONGEST_TIMEOUT_MS, Math.max(0, Math.ceil(left))));
     };
-    arm();
+    // Node counts in whole milliseconds of its loop, and may be early by one of ours.
+    const look = (): void => {
+      const left = due - this.now();
+      if (left > 0) arm(left);
+      else action();
+    };
+    arm(span);
     return { cancel: () => clearTimeout(handle) };
   }
 }

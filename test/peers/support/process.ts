@@ -145,29 +145,6 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 /** Below the ports that the kernel gives to those who ask for any: nobody takes one by chance between look and use. */
 const FIRST_PORT = 10_000;
 const PORTS = 9_000;
-/** Each process that asks for ports has a share of its own, so that two cannot find the same one free. */
-const SHARE = 250;
-
-/** Holds, until the process ends, an abstract socket that says whose the share is. */
-const claim = (share: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.on('error', () => resolve(false));
-    server.listen(`\0tandem-test-ports-${share}`, () => resolve(true)).unref();
-  });
-
-async function claimShare(): Promise<number> {
-  const shares = PORTS / SHARE;
-  const first = process.pid % shares;
-  for (let tried = 0; tried < shares; tried += 1) {
-    const share = (first + tried) % shares;
-    if (await claim(share)) return FIRST_PORT + share * SHARE;
-  }
-  throw new Error('too many test processes ask for ports at once');
-}
-
-let ours: Promise<number> | undefined;
-let asked = 0;
 
 const isFree = async (host: string, port: number): Promise<boolean> => {
   const stream = await new Promise<boolean>((resolve) => {
@@ -183,16 +160,21 @@ const isFree = async (host: string, port: number): Promise<boolean> => {
   });
 };
 
-/** A port that is free for UDP and TCP on the address right now, as is the one above it (SIP over TLS takes that). */
+/** Names a port among test processes, until this one ends: what is found free here is not found free there meanwhile (unix(7), abstract). */
+const claim = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.on('error', () => resolve(false));
+    server.listen(`\0tandem-test-port-${port}`, () => resolve(true));
+    server.unref();
+  });
+
+/** A port that is free for UDP and TCP on the address, as is the one above it (SIP over TLS takes that); given once. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  ours ??= claimShare();
-  const first = await ours;
-  for (let tried = 0; tried < SHARE / 2; tried += 1) {
-    const port = first + 2 * (asked % (SHARE / 2));
-    asked += 1;
-    if ((await isFree(host, port)) && (await isFree(host, port + 1))) return port;
+  for (;;) {
+    const port = FIRST_PORT + 2 * Math.floor((Math.random() * PORTS) / 2);
+    if ((await claim(port)) && (await isFree(host, port)) && (await isFree(host, port + 1))) return port;
   }
-  throw new Error(`no port is free on ${host} from ${first} on`);
 }
 
 const LISTENS = '0A';
