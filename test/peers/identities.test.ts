@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { Chromium } from '#test/support/chromium.ts';
 import { suite } from '#test/support/suite.ts';
-import { called, refuse } from './scenarios/callee.ts';
+import { refuseThrough } from './scenarios/callee.ts';
 import { refusedAfterRinging } from './scenarios/caller.ts';
 import { has, lacks, scenario } from './scenarios/xml.ts';
 import type { CallObject, Device } from './support/agent.ts';
@@ -46,7 +46,7 @@ async function callee(
   const sipp = await Sipp.start({
     folder: world.file('.'),
     name,
-    scenario: scenario(name, [called({ checks }), ...refuse(486)]),
+    scenario: scenario(name, refuseThrough(486, checks)),
   });
   try {
     await dial(`sip:port${sipp.port}@${REALM}`).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 // Who is shown to whom, over whom a call came, and why it was refused: SIPp as the network (24.607, 24.608, 24.604, 24.611).
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { accept, called, refuse, respond } from './scenarios/callee.ts';
+import { accept, called, refuse, refuseThrough, respond } from './scenarios/callee.ts';
 import {
   ack,
   ackRefusal,
@@ -325,17 +325,15 @@ const hiddenCall = (more: object, settings: string): Promise<void> =>
     const sipp = await Sipp.start({
       folder: world.file('.'),
       name: 'hidden',
-      scenario: scenario('hidden', [
-        called({
-          checks: [
-            has('From', '"Anonymous" <sip:anonymous@anonymous.invalid>'),
-            has('Privacy', '^ *id *$'),
-            lacksIn('P-Asserted-Identity', '46701234567'),
-            lacksIn('Contact', '46701234567'),
-          ],
-        }),
-        ...refuse(486),
-      ]),
+      scenario: scenario(
+        'hidden',
+        refuseThrough(486, [
+          has('From', '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+          has('Privacy', '^ *id *$'),
+          lacksIn('P-Asserted-Identity', '46701234567'),
+          lacksIn('Contact', '46701234567'),
+        ]),
+      ),
     });
     try {
       const { id } = await tablet.dial(`sip:port${sipp.port}@${REALM}`, more);

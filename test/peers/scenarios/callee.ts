@@ -1,4 +1,5 @@
 // SIPp as the side that a device calls.
+import { reply } from './caller.ts';
 import { body, type Expectation, expect, keep, type Step, sdp, send } from './xml.ts';
 
 /** Keeps of the first request of a dialog what later messages are made of. */
@@ -48,6 +49,13 @@ export const accept = (fields: ResponseFields = {}, ack: Expectation = {}): Step
 /** A final refusal, and its ACK. */
 export const refuse = (status: number, fields: ResponseFields = {}): Step[] => [
   respond(status, fields),
+  expect('ACK'),
+];
+
+/** Takes an INVITE that came through proxies, whose Via fields all go back, and refuses it. */
+export const refuseThrough = (status: number, checks: readonly string[]): Step[] => [
+  expect('INVITE', { checks }),
+  send(reply(status).map((line) => (line === '[last_To:]' ? `${line};tag=callee` : line))),
   expect('ACK'),
 ];
 
