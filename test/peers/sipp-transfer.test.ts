@@ -58,6 +58,7 @@ async function wrongTarget(tag: string): Promise<void> {
   const tries = [
     [481, `Replaces: [call_id];to-tag=${tag};from-tag=[pid]caller`],
     [481, 'Replaces: nobody;to-tag=[$device_tag];from-tag=[pid]caller'],
+    [481, 'Replaces: [call_id];to-tag=[$device_tag];from-tag=somebody'],
     [486, 'Replaces: [call_id];to-tag=[$device_tag];from-tag=[pid]caller;early-only'],
     [400, 'Replaces: [call_id];to-tag=[$device_tag]'],
   ] as const;

@@ -1,6 +1,6 @@
 // What an end of a call must have heard: one tone, for most of the talk, at its frequency and level.
 import * as assert from 'uvu/assert';
-import { cut, dominant, hearTone, levelAt, readWav } from './tone.ts';
+import { cut, dominant, hearTone, levelAt, middleOfTone, readWav } from './tone.ts';
 
 /** Within what G.711 and resampling may do. */
 const LEVEL_TOLERANCE_DB = 3;
@@ -18,9 +18,7 @@ export async function assertHeard(
 ): Promise<void> {
   const heard = await hearTone(path, hertz, seconds).catch(() => 0);
   assert.ok(heard >= seconds, `${where}: ${hertz} Hz for ${heard} s in ${path}`);
-  const pcm = readWav(path);
-  const half = pcm.samples.length / pcm.rate / 2;
-  const middle = cut(pcm, half - 0.5, half + 0.5);
+  const middle = middleOfTone(readWav(path), hertz);
   assert.is(Math.round(dominant(middle) / 20), Math.round(hertz / 20), `${where}: frequency`);
   if (sentLevel === undefined) return;
   // Slice by slice: a phase that jumps once is no lack of level.

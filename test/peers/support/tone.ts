@@ -80,16 +80,28 @@ export function dominant(pcm: Pcm): number {
   return best;
 }
 
-/** Seconds in which the tone stands within 6 dB of the level of everything there: heard, not merely received. */
-export function secondsOfTone(pcm: Pcm, hertz: number, atLeastDb = -40): number {
-  const slice = 0.1;
-  let heard = 0;
-  for (let at = 0; at + slice <= pcm.samples.length / pcm.rate; at += slice) {
-    const part = cut(pcm, at, at + slice);
+const SLICE = 0.1;
+
+/** Where the tone stands within 6 dB of the level of everything there: heard, not merely received. Starts of slices, in seconds. */
+function slicesOfTone(pcm: Pcm, hertz: number, atLeastDb: number): number[] {
+  const found: number[] = [];
+  for (let at = 0; at + SLICE <= pcm.samples.length / pcm.rate; at += SLICE) {
+    const part = cut(pcm, at, at + SLICE);
     const tone = levelAt(part, hertz);
-    if (tone > atLeastDb && tone > level(part) - 6) heard += slice;
+    if (tone > atLeastDb && tone > level(part) - 6) found.push(at);
   }
-  return heard;
+  return found;
+}
+
+/** Seconds in which the tone is heard. */
+export const secondsOfTone = (pcm: Pcm, hertz: number, atLeastDb = -40): number =>
+  slicesOfTone(pcm, hertz, atLeastDb).length * SLICE;
+
+/** The second around the middle of what is heard of the tone: whoever speaks may have begun late. */
+export function middleOfTone(pcm: Pcm, hertz: number, atLeastDb = -40): Pcm {
+  const slices = slicesOfTone(pcm, hertz, atLeastDb);
+  const middle = slices[Math.floor(slices.length / 2)] ?? 0;
+  return cut(pcm, Math.max(0, middle - 0.5), middle + 0.5);
 }
 
 const TELEPHONE_RATE = 8000;
