@@ -41,7 +41,12 @@ export function natLack(): string | undefined {
 }
 
 // What nobody inside asked for dies here without a trace: an answer would leave a binding behind.
-const MASQUERADE = `table ip nat {
+const MASQUERADE = `table ip raw {
+  chain prerouting {
+    type filter hook prerouting priority raw
+  }
+}
+table ip nat {
   chain prerouting {
     type nat hook prerouting priority dstnat
   }
@@ -154,6 +159,11 @@ export class Home {
       'nft',
       `add rule ip nat prerouting iifname "wan" tcp dport ${port} dnat to ${INSIDE}`,
     );
+  }
+
+  /** What goes to this UDP port is lost in the house, before the gateway can learn of it. */
+  lose(port: number): void {
+    this.#in('gateway', 'nft', `add rule ip raw prerouting iifname "lan" udp dport ${port} drop`);
   }
 
   /** The gateway translates no more: who is outside reaches who is inside. */
