@@ -1,5 +1,5 @@
 // XML from outside (XML 1.0, Namespaces in XML): bytes to elements and back, without document types.
-import { DOMParser, type Element, onErrorStopParsing } from '@xmldom/xmldom';
+import { DOMParser, type Element, onErrorStopParsing, XMLSerializer } from '@xmldom/xmldom';
 import { err, ok, type Result } from './result.ts';
 
 export type { Element } from '@xmldom/xmldom';
@@ -25,15 +25,48 @@ export function parseXml(body: Buffer, limits: { readonly octets: number }): Res
   }
 }
 
-/** The child elements of this name. */
-export function childElements(element: Element, namespace: string, name: string): Element[] {
+/** An element as a document of its own: the namespaces that it needs are declared in it. */
+export const serializeXml = (element: Element): string => new XMLSerializer().serializeToString(element);
+
+/** Prefix ('' for none) to namespace, as they begin to hold at this element. */
+function bindingsAt(element: Element): [prefix: string, namespace: string][] {
+  const declared = [...element.attributes].flatMap(({ name, value }): [string, string][] =>
+    name === 'xmlns' ? [['', value]] : name.startsWith('xmlns:') ? [[name.slice('xmlns:'.length), value]] : [],
+  );
+  return [[element.prefix ?? '', element.namespaceURI ?? ''], ...declared];
+}
+
+/** The namespaces in force in an element, by prefix. */
+export function namespacesIn(element: Element): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (let node: Element | null = element; node; node = node.parentElement) {
+    const here = bindingsAt(node).filter(([prefix]) => !found.has(prefix));
+    for (const [prefix, namespace] of here) found.set(prefix, namespace);
+  }
+  return found;
+}
+
+/** The prefix by which a namespace is known in an element, '' for the default one; undefined when it is not. */
+export function prefixIn(element: Element, namespace: string): string | undefined {
+  for (const [prefix, known] of namespacesIn(element)) if (known === namespace) return prefix;
+  return undefined;
+}
+
+/** All child elements. */
+export function elementsIn(element: Element): Element[] {
   const found: Element[] = [];
   for (let node = element.firstChild; node; node = node.nextSibling) {
     // The node type says that it is an element.
-    const child = node.nodeType === node.ELEMENT_NODE ? (node as Element) : undefined;
-    if (child?.namespaceURI === namespace && child.localName === name) found.push(child);
+    if (node.nodeType === node.ELEMENT_NODE) found.push(node as Element);
   }
   return found;
+}
+
+/** The child elements of this name. */
+export function childElements(element: Element, namespace: string, name: string): Element[] {
+  return elementsIn(element).filter(
+    (child) => child.namespaceURI === namespace && child.localName === name,
+  );
 }
 
 /** Its text without blanks around it; undefined when there is none. */

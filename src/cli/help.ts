@@ -12,6 +12,7 @@ Client commands, for an agent that runs:
   tandem status [--link]                                 registration, federation, calls; a link to the page
   tandem log [--limit N] [--before ID]                   ended calls, newest first
   tandem trace [--call ID] [--pcap FILE]                 SIP messages as a ladder or a packet file
+  tandem services [NAME on|off|TARGET] [--seconds N]     forwarding, barring and the like, in the network
   They find the agent by --url and --token, else TANDEM_URL and TANDEM_TOKEN, else the state folder of the agent that
   runs here (--state DIR names another). --json prints what the API says.
 

@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['status', async () => (await import('./client/commands.ts')).statusCommand],
   ['log', async () => (await import('./client/commands.ts')).logCommand],
   ['trace', async () => (await import('./client/commands.ts')).traceCommand],
+  ['services', async () => (await import('./client/services.ts')).servicesCommand],
   ['conformance', async () => (await import('./conformance/command.ts')).conformanceCommand],
 ]);
 

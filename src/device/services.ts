@@ -1,4 +1,4 @@
-// The services beside calls, put together: message waiting, and calls on other devices.
+// The services beside calls, put together: message waiting, calls on other devices, and what the network does by Ut.
 import type { Clock } from '#src/base/clock.ts';
 import type { Config } from '#src/base/config/rules.ts';
 import type { Logger } from '#src/base/log.ts';
@@ -9,9 +9,11 @@ import type { CallWorld } from '#src/call/world.ts';
 import type { Registration } from '#src/ims/registration.ts';
 import { Federation } from '#src/services/federation/federation.ts';
 import { Mailbox } from '#src/services/message-waiting/mailbox.ts';
+import type { UtServices } from '#src/services/ut/services.ts';
 import { parseUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Incoming, UserAgent } from '#src/sip/ua/user-agent.ts';
 import { timers } from './parts.ts';
+import { utServices } from './ut.ts';
 
 export interface ServiceParts {
   readonly config: Config;
@@ -29,6 +31,7 @@ export interface ServiceParts {
 export class Services {
   readonly mailbox: Mailbox;
   readonly federation: Federation;
+  readonly ut: UtServices;
 
   constructor({ config, registration, calls, world, ring, ...base }: ServiceParts) {
     const { sip, mwi, identities } = config;
@@ -47,6 +50,10 @@ export class Services {
       { ...deps, calls, world, ring },
       { policy: config.federation.calls, push: config.federation.push },
     );
+    this.ut = utServices({
+      ...{ config, clock: base.clock, random: base.random, log: base.log },
+      identity: () => registration.state.identities.find(({ kind }) => kind === 'default')?.uri,
+    });
   }
 
   /** A request outside a dialog. False: not for any of them. */

@@ -44,6 +44,8 @@ import {
   readTls,
   readUri,
 } from './settings.ts';
+import { Documents } from './ut/documents.ts';
+import { UtServer } from './ut/server.ts';
 
 export interface OperatorDeps {
   readonly clock: Clock;
@@ -79,6 +81,7 @@ export class Operator {
   readonly #router: Router;
   #phones: readonly Phone[] = [];
   #web: OperatorWeb | undefined;
+  #ut: UtServer | undefined;
   #engine: MediaEngine | undefined;
   #focus: Focus | undefined;
 
@@ -151,6 +154,7 @@ export class Operator {
       await operator.#focus?.start();
       operator.#phones = config.phones.map((phone) => operator.#makePhone(phone));
       for (const phone of operator.#phones) await phone.start();
+      operator.#ut = await operator.#startUt(config);
       if (deps.web !== false) {
         operator.#web = await OperatorWeb.start({ ...config.web, operator, log: deps.log });
       }
@@ -163,7 +167,13 @@ export class Operator {
 
   /** `udp:127.0.0.1:5060`, with the ports that were given, and the web address. */
   get listening(): readonly string[] {
-    return [...this.#transport.listening.map(formatListen), ...(this.#web ? [this.#web.url] : [])];
+    const web = [this.#web?.url, this.#ut?.url].filter((url) => url !== undefined);
+    return [...this.#transport.listening.map(formatListen), ...web];
+  }
+
+  /** The XCAP root, where there is one. */
+  get ut(): string | undefined {
+    return this.#ut?.url;
   }
 
   get url(): string | undefined {
@@ -195,6 +205,7 @@ export class Operator {
   /** Phones first: they de-register like anybody else. */
   async stop(): Promise<void> {
     await this.#web?.stop();
+    await this.#ut?.stop();
     await Promise.all(this.phones.map((phone) => phone.stop()));
     await this.#focus?.stop();
     this.#edge?.stop();
@@ -204,6 +215,17 @@ export class Operator {
     this.#layer.stop();
     await this.#transport.stop();
     await this.#engine?.close();
+  }
+
+  async #startUt(config: OperatorConfig): Promise<UtServer | undefined> {
+    const { listen, tls } = config.ut;
+    if (listen === undefined) return undefined;
+    return UtServer.start({
+      ...{ listen, accounts: this.accounts, algorithms: () => config.policy.algorithms },
+      ...{ clock: this.#deps.clock, random: this.#deps.random, log: this.#deps.log },
+      tls: tls ? readTls(config) : undefined,
+      documents: new Documents(this.services),
+    });
   }
 
   /** Without TCP or UDP there is no way to it. */

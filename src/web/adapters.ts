@@ -13,6 +13,7 @@ import type { CallLogStore } from '#src/call/log.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { Transfers } from '#src/call/transfer/transfers.ts';
 import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
+import { withAddresses } from '#src/device/ut.ts';
 import { formatListen } from '#src/sip/transport/address.ts';
 import { callMetrics } from './call-metrics.ts';
 import { counters, type Metric } from './metrics.ts';
@@ -169,6 +170,11 @@ export function webPorts(parts: WebParts): WebPorts {
       push: (id, instance) => services.federation.push(id, instance).snapshot,
     },
     mailbox: () => services.mailbox.state,
+    ut: {
+      isOpen: services.ut.isOpen,
+      read: () => services.ut.read(),
+      change: async (change) => services.ut.change(withAddresses(change, parts.settings().config)),
+    },
     log: { list: (query) => parts.log.list(query) },
     buttons: parts.buttons,
     identities: {
@@ -191,6 +197,7 @@ export function webPorts(parts: WebParts): WebPorts {
       onFederationCalls: services.federation.onChange,
       onMailbox: services.mailbox.onChange,
       onNotice,
+      onServices: services.ut.onChange,
     },
     trace: parts.trace,
     metrics: () => metrics(parts),

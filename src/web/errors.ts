@@ -72,6 +72,12 @@ const STATUS_BY_ID: Readonly<Record<string, number>> = {
   // Of this device as it is configured: not the call's state, and not now.
   'call.no-video': 503,
   'audio.in-use': 409,
+  'ut.target': 400,
+  'ut.seconds': 400,
+  'ut.not-provisioned': 409,
+  'ut.alone': 409,
+  'ut.conflict': 409,
+  'ut.changed': 409,
 };
 const WRONG_STATE = 409;
 const CANNOT_NOW = 503;

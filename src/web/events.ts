@@ -4,7 +4,7 @@ import type { Clock, Timer } from '#src/base/clock.ts';
 import { type Random, randomToken } from '#src/base/random.ts';
 import { Milliseconds } from '#src/base/units.ts';
 
-/** The contract's, and beside it: calls on other devices, the mailbox, what went wrong, `demo` where the demonstration runs. */
+/** The contract's, and beside it: calls on other devices, the mailbox, services in the network, what went wrong, `demo` where the demonstration runs. */
 export type EventName =
   | 'status'
   | 'call'
@@ -15,6 +15,7 @@ export type EventName =
   | 'federation-calls'
   | 'mwi'
   | 'notice'
+  | 'services'
   | 'demo';
 
 interface Event {

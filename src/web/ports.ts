@@ -8,6 +8,8 @@ import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { Frame } from '#src/media/mp4.ts';
 import type { FederationCall } from '#src/services/federation/federation-call.ts';
 import type { MailboxState } from '#src/services/message-waiting/mailbox.ts';
+import type { ServicesView } from '#src/services/ut/document.ts';
+import type { ServicesChange } from '#src/services/ut/edit.ts';
 import type { Metric } from './metrics.ts';
 import type { TraceRing } from './trace/ring.ts';
 
@@ -126,6 +128,16 @@ export interface AudioPort {
   measure(): Promise<DelayReport>;
 }
 
+/** The owner's services in the network, over Ut. */
+export interface UtPort {
+  /** The operator lets this device switch them. */
+  readonly isOpen: boolean;
+  /** What the network says now. Throws TandemError `ut.…`. */
+  read(): Promise<ServicesView>;
+  /** All of it or nothing; targets as the owner wrote them. Throws TandemError `ut.…` and `call.target`. */
+  change(change: ServicesChange): Promise<ServicesView>;
+}
+
 export interface IdentityPort {
   /** By the URI as the status lists it. Throws TandemError `call.identity` for another one. */
   setActive(uri: string, active: boolean): void;
@@ -167,6 +179,7 @@ export interface EventPort {
   readonly onFederationCalls: Signal<readonly FederationCall[]>;
   readonly onMailbox: Signal<MailboxState>;
   readonly onNotice: Signal<Notice>;
+  readonly onServices: Signal<ServicesView>;
 }
 
 export interface WebPorts {
@@ -174,6 +187,7 @@ export interface WebPorts {
   readonly calls: CallPort;
   readonly federation: FederationPort;
   mailbox(): MailboxState;
+  readonly ut: UtPort;
   readonly log: LogPort;
   readonly identities: IdentityPort;
   readonly buttons: ButtonPort;

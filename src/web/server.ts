@@ -19,6 +19,7 @@ import { mediaRoutes } from './routes/media.ts';
 import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
 import { serviceRoutes } from './routes/services.ts';
+import { describeUt, utRoutes } from './routes/ut.ts';
 import { statusRoutes } from './routes/status.ts';
 import { Guard, SECURITY_HEADERS, setSecurityHeaders } from './security/guard.ts';
 import type { Sessions } from './security/session.ts';
@@ -96,7 +97,8 @@ export class WebServer {
     const given = app.server.address();
     const name = host.includes(':') ? `[${host}]` : host;
     this.#url = `http://${name}:${typeof given === 'object' && given ? given.port : port}`;
-    const { onStatus, onCall, onLog, onConfig, onFederationCalls, onMailbox, onNotice } = ports.events;
+    const { onStatus, onCall, onLog, onConfig, onFederationCalls, onMailbox, onNotice, onServices } =
+      ports.events;
     this.#off = [
       onStatus.on((data) => this.#hub.emit('status', data)),
       onCall.on((data) => this.#hub.emit('call', data)),
@@ -105,6 +107,7 @@ export class WebServer {
       onFederationCalls.on((data) => this.#hub.emit('federation-calls', data)),
       onMailbox.on((data) => this.#hub.emit('mwi', data)),
       onNotice.on((data) => this.#hub.emit('notice', data)),
+      onServices.on((view) => this.#hub.emit('services', describeUt(view))),
       ...(ports.demo ? [ports.demo.onChange.on((data) => this.#hub.emit('demo', data))] : []),
     ];
   }
@@ -176,6 +179,7 @@ export class WebServer {
       observeRoutes,
       configRoutes,
       serviceRoutes,
+      utRoutes,
       buttonRoutes,
       laterRoutes,
       demoRoutes,

@@ -3,6 +3,7 @@
 import { agentSchema } from '#src/base/config/agent-schema.ts';
 import type { FieldTable } from '#src/base/config/schema.ts';
 import { MESSAGE_CLASSES } from '#src/services/message-waiting/summary.ts';
+import { BARRINGS, FORWARDINGS, NO_REPLY_RANGE, SWITCHES } from '#src/services/ut/vocabulary.ts';
 import { AUDIO_MEASURES, VIDEO_MEASURES } from './quality.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -172,6 +173,32 @@ export const details = shape({
   }),
   'conference?': shape({ uri: text, participants: list(shape({ uri: text, 'name?': text, state: text })) }),
   'conference_call?': text,
+});
+const service = shape({ provisioned: flag, active: flag });
+const forwarding = shape({ provisioned: flag, active: flag, 'target?': text });
+const each = (
+  rows: readonly { readonly name: string }[],
+  member: JsonSchema,
+  mark = '',
+): Record<string, JsonSchema> => Object.fromEntries(rows.map(({ name }) => [name + mark, member]));
+/** The services in the network; only `open` where they are switched elsewhere. */
+export const services = {
+  oneOf: [
+    shape({ open: { const: false } }),
+    shape({
+      open: { const: true },
+      forwarding: shape(each(FORWARDINGS, forwarding)),
+      'no_reply_seconds?': whole,
+      barring: shape(each(BARRINGS, service)),
+      ...each(SWITCHES, service),
+    }),
+  ],
+};
+export const servicesChange = shape({
+  'forwarding?': shape(each(FORWARDINGS, shape({ 'active?': flag, 'target?': line }), '?')),
+  'no_reply_seconds?': { ...whole, minimum: NO_REPLY_RANGE.least, maximum: NO_REPLY_RANGE.most },
+  'barring?': shape(each(BARRINGS, flag, '?')),
+  ...each(SWITCHES, flag, '?'),
 });
 export const buttons = list(text);
 export const delay = shape({ delay_ms: real, confidence: real, echo_db: real, kept: flag });

@@ -2,7 +2,8 @@
 // refused, and a device and a softphone of one number learn what the network decided.
 import * as assert from 'uvu/assert';
 import { suite } from '#test/support/suite.ts';
-import { ack, ackRefusal, cancel, cancelTaken, inDialog, invite, refused } from './scenarios/caller.ts';
+import { ackRefusal, cancel, cancelTaken, invite, refused } from './scenarios/caller.ts';
+import { divertedCaller } from './scenarios/diverted.ts';
 import { expect, has, pause, type Step, scenario } from './scenarios/xml.ts';
 import { Device } from './support/agent.ts';
 import { Baresip } from './support/baresip.ts';
@@ -94,29 +95,11 @@ async function play(
   }
 }
 
-const escaped = (text: string): string => text.replace(/[+.?]/g, '\\$&');
 const called = { device: IMPU };
 
-/** A caller whose call is diverted and answered: 181 and the answers name both, with the cause of TS 24.604 4.5.2.6.2.2. */
-function diverted(cause: number, reason = ''): Step[] {
-  const first = `<${escaped(IMPU)}${escaped(reason)}>;index=1, `;
-  const history = `${first}<${escaped(FRIEND)};cause=${cause}>;index=1\\.1;mp=1`;
-  const next = { ...called, uri: '[next_url]', headers: ['[routes]'] };
-  return [
-    invite('caller', called),
-    expect(100, { optional: true }),
-    expect(180, { optional: true }),
-    expect(181, { checks: [has('History-Info', history), has('P-Asserted-Identity', escaped(IMPU))] }),
-    expect(180, { optional: true }),
-    expect(200, {
-      rrs: true,
-      checks: [has('History-Info', history), has('P-Asserted-Identity', escaped(FRIEND))],
-    }),
-    ack('caller', next),
-    inDialog('BYE', 'caller', { ...next, cseq: 2 }),
-    expect(200),
-  ];
-}
+/** A caller whose call is diverted and answered. */
+const diverted = (cause: number, reason = ''): Step[] =>
+  divertedCaller({ called: IMPU, target: FRIEND, cause, reason });
 
 const silentFriend = ({ friend }: World): void => {
   friend.events.length = 0;

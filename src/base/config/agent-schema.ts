@@ -328,6 +328,29 @@ export const agentSchema = {
       default: 'ring',
     }),
   }),
+  ut: section(
+    "The owner's services in the network (forwarding, barring, hiding of the number, call waiting), read and switched over Ut (TS 24.623).",
+    {
+      enabled: flag({
+        doc: 'The operator lets this device switch them. False: they are switched elsewhere, and the page says so.',
+        default: false,
+      }),
+      root: text({
+        doc: 'XCAP root.',
+        format: is.httpUrl,
+        defaultDoc: '`https://xcap.` with the domain of `account.impi` (3GPP TS 23.003 13.9)',
+      }),
+      identity: text({
+        doc: 'Whose document it is (XUI).',
+        format: is.userUri,
+        defaultDoc: 'the default identity that the registration gave, else `account.impu`',
+      }),
+      user: text({ doc: 'User name for HTTP digest.', format: is.printable, defaultDoc: '`account.impi`' }),
+      password: text({ doc: 'Its password.', secret: true, defaultDoc: '`account.password`' }),
+      ca: text({ doc: 'PEM file of the authorities to trust, instead of those of the system.' }),
+      timeout: number({ doc: 'How long an answer is waited for, in seconds.', min: 1, max: 60, default: 10 }),
+    },
+  ),
   emergency: section('Emergency calls.', {
     allowed: flag({
       doc: 'Emergency calls may be made from this device. False: nothing is sent, and whoever dials is told to use a telephone. The numbers follow `network.country`; without it, those that a telephone without a SIM takes for emergency (112, 911, 000, 08, 110, 118, 119, 999).',

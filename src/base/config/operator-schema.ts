@@ -164,6 +164,16 @@ export const operatorSchema = {
     maximum: number({ doc: 'Participants of one conference.', min: 1, max: 30, whole: true, default: 10 }),
     ends_with_creator: flag({ doc: 'A conference ends when whoever made it leaves.', default: true }),
   }),
+  ut: section(
+    "Ut (TS 24.623): the services of each account's number as a simservs document, read and changed by XCAP behind digest with the credentials of the account.",
+    {
+      listen: text({
+        doc: 'Address of the XCAP server; the XCAP root is `http://` or `https://` with it. Not set: no Ut.',
+        format: is.hostPort,
+      }),
+      tls: flag({ doc: 'HTTPS, with `listen.certificate` and `listen.key`.', default: false }),
+    },
+  ),
   edge: section('The access edge: SRTP for devices that announced it (3GPP TS 33.328).', {
     rtpengine: text({
       doc: 'Control address (ng) of an rtpengine, `"udp:127.0.0.1:2223"`. Set: Security-Server answers devices that announce `sdes-srtp;mediasec`, and their media go through it. Not set: no such edge.',
@@ -201,7 +211,7 @@ export const checkOperator: CrossCheck<typeof operatorSchema> = (config) => {
   const twice = duplicate(config.accounts.map(({ impi }) => impi));
   if (twice !== undefined) problems.push({ key: 'accounts', message: `names the impi "${twice}" twice` });
   const { certificate, key, sip } = config.listen;
-  if (sip.some((address) => address.startsWith('tls:')) && (certificate === undefined || key === undefined))
+  if ((config.ut.tls || sip.some((address) => address.startsWith('tls:'))) && (certificate === undefined || key === undefined))
     problems.push({
       key: 'listen.certificate',
       message: 'is missing: a tls address needs certificate and key',

@@ -58,6 +58,29 @@ export const RULES: readonly Rule[] = [
     broken: ({ pcscf }) => (pcscf.ca === undefined ? undefined : trustFault(pcscf.ca)),
   },
   {
+    key: 'ut.ca',
+    broken: ({ ut }) => (ut.ca === undefined ? undefined : trustFault(ut.ca)),
+  },
+  {
+    key: 'ut.root',
+    broken: (config) =>
+      config.ut.enabled && config.ut.root === undefined && domainOf(config) === undefined
+        ? 'is missing: there is no account.domain that would tell it'
+        : undefined,
+  },
+  {
+    key: 'ut.identity',
+    broken: ({ ut, account }) =>
+      ut.enabled && ut.identity === undefined && account.impu === undefined
+        ? 'is missing: there is no account.impu either'
+        : undefined,
+  },
+  {
+    key: 'ut.user',
+    broken: ({ ut }) =>
+      ut.user !== undefined && ut.password === undefined ? 'and ut.password go together' : undefined,
+  },
+  {
     key: 'network.bssid',
     broken: ({ network }) =>
       network.access === 'wlan' && network.bssid === undefined

@@ -77,4 +77,4 @@ function labelText({ label, sip }: LogRow['end']): string {
 }
 
 /** What strangers wrote must not steer the terminal. */
-const clean = (text: string): string => text.replace(/\p{Cc}/gu, '?');
+export const clean = (text: string): string => text.replace(/\p{Cc}/gu, '?');

@@ -6,6 +6,8 @@ import {
   type Mailbox,
   type OtherCall,
   type Phone,
+  type Services,
+  type ServicesState,
   SHOWN_ROWS,
   type Status,
   type Whole,
@@ -119,6 +121,28 @@ export const press = (button: string): Promise<Call> =>
 export const setQuiet = (quiet: boolean): Promise<unknown> =>
   api('PATCH', 'config', { call: { dnd: quiet } });
 
+/** What the network says now; it may take its time, or not answer at all. */
+export async function fetchServices(): Promise<ServicesState> {
+  try {
+    const answer = await api<{ readonly open: false } | ({ readonly open: true } & Services)>('GET', 'services');
+    return answer.open ? { state: 'known', services: answer } : { state: 'closed' };
+  } catch (error) {
+    const text = error instanceof Refused ? error.message : 'The device cannot be reached.';
+    return { state: 'failed', text };
+  }
+}
+
+export interface ServicesWish {
+  readonly forwarding?: Readonly<Record<string, { readonly active: boolean; readonly target?: string }>>;
+  readonly no_reply_seconds?: number;
+  readonly barring?: Readonly<Record<string, boolean>>;
+  readonly hide_number?: boolean;
+  readonly hide_answer?: boolean;
+  readonly call_waiting?: boolean;
+}
+
+export const setServices = (wish: ServicesWish): Promise<unknown> => api('PATCH', 'services', wish);
+
 /** Only in the demonstration. */
 export const ring = (): Promise<unknown> => ask('POST', '/demo/ring', {});
 /** Only in the demonstration. */
@@ -135,7 +159,10 @@ export const troubleOf = (error: unknown): Change => ({
 
 /** Follows the event stream; the browser comes back by itself, and after each gap everything is asked for again. */
 export function follow(demo: boolean, tell: (change: Change) => void): void {
-  const refresh = (): void => void fetchAll(demo).then(tell, (error: unknown) => tell(troubleOf(error)));
+  const refresh = (): void => {
+    void fetchAll(demo).then(tell, (error: unknown) => tell(troubleOf(error)));
+    void fetchServices().then((services) => tell({ type: 'services', services }));
+  };
   const source = new EventSource('/api/v1/events');
   const on = <Value>(name: string, change: (value: Value) => Change): void =>
     source.addEventListener(name, ({ data }) => tell(change(JSON.parse(data))));
@@ -150,6 +177,7 @@ export function follow(demo: boolean, tell: (change: Change) => void): void {
   on<Call>('log', (row) => ({ type: 'log', row }));
   on<readonly OtherCall[]>('federation-calls', (others) => ({ type: 'others', others }));
   on<Mailbox>('mwi', (mailbox) => ({ type: 'mailbox', mailbox }));
+  on<Services>('services', (services) => ({ type: 'services', services: { state: 'known', services } }));
   on<{ readonly id: string; readonly message: string }>('notice', ({ id, message }) => ({
     type: 'trouble',
     trouble: { id, text: message },

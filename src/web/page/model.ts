@@ -85,6 +85,30 @@ export interface Mailbox {
   readonly messages: readonly { readonly kind: string; readonly new: number; readonly old: number }[];
 }
 
+export interface Service {
+  /** The operator has set it up for this user. */
+  readonly provisioned: boolean;
+  readonly active: boolean;
+  readonly target?: string;
+}
+
+/** The services that the network keeps (`GET services`). */
+export interface Services {
+  readonly forwarding: Readonly<Record<string, Service>>;
+  readonly no_reply_seconds?: number;
+  readonly barring: Readonly<Record<string, Service>>;
+  readonly hide_number: Service;
+  readonly hide_answer: Service;
+  readonly call_waiting: Service;
+}
+
+/** `closed`: they are switched elsewhere. */
+export type ServicesState =
+  | { readonly state: 'closed' }
+  | { readonly state: 'asking' }
+  | { readonly state: 'known'; readonly services: Services }
+  | { readonly state: 'failed'; readonly text: string };
+
 /** What went wrong, or what the owner should know. */
 export interface Trouble {
   readonly id: string;
@@ -112,6 +136,7 @@ export interface Model {
   readonly phones: readonly Phone[];
   readonly others: readonly OtherCall[];
   readonly mailbox?: Mailbox;
+  readonly services: ServicesState;
   readonly buttons: readonly string[];
   /** Do not disturb. */
   readonly quiet: boolean;
@@ -129,6 +154,7 @@ export const EMPTY: Model = {
   log: [],
   phones: [],
   others: [],
+  services: { state: 'asking' },
   buttons: [],
   quiet: false,
   canVideo: false,
@@ -139,7 +165,7 @@ export const EMPTY: Model = {
 export const SHOWN_ROWS = 50;
 
 /** Everything that is asked for at once. */
-export type Whole = Omit<Model, 'connected' | 'trouble'>;
+export type Whole = Omit<Model, 'connected' | 'trouble' | 'services'>;
 
 export type Change =
   | ({ readonly type: 'all' } & Whole)
@@ -150,6 +176,7 @@ export type Change =
   | { readonly type: 'log'; readonly row: Call }
   | { readonly type: 'others'; readonly others: readonly OtherCall[] }
   | { readonly type: 'mailbox'; readonly mailbox: Mailbox }
+  | { readonly type: 'services'; readonly services: ServicesState }
   | { readonly type: 'quiet'; readonly quiet: boolean }
   | { readonly type: 'connected'; readonly connected: boolean }
   | { readonly type: 'trouble'; readonly trouble: Trouble | undefined };

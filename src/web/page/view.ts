@@ -6,6 +6,7 @@ import { Dial } from './dial-view.ts';
 import { Federation, MailboxNote, OtherCalls } from './federation-view.ts';
 import { Log } from './log-view.ts';
 import type { Model, Trouble } from './model.ts';
+import { ServicesCard } from './services-view.ts';
 import { dayTime, REGISTRATION, shortUri, who } from './words.ts';
 
 export interface ViewOptions {
@@ -14,9 +15,11 @@ export interface ViewOptions {
   /** Runs something and shows what went wrong with it. */
   readonly report: Report;
   readonly dismiss: () => void;
+  /** Asks the network for its services again. */
+  readonly ask: () => void;
 }
 
-export function View({ model, demo, report, dismiss }: ViewOptions): ComponentChild {
+export function View({ model, demo, report, dismiss, ask }: ViewOptions): ComponentChild {
   return h(
     Fragment,
     null,
@@ -38,6 +41,9 @@ export function View({ model, demo, report, dismiss }: ViewOptions): ComponentCh
       h(Dial, { model, report }),
       // Without a registration there is nobody to share with.
       model.status?.registration.state === 'off' ? null : h(Federation, { model }),
+      model.status?.registration.state === 'off' && model.services.state === 'closed'
+        ? null
+        : h(ServicesCard, { services: model.services, report, ask }),
       h(Log, { rows: model.log, report }),
     ),
   );

@@ -297,7 +297,7 @@ export class Kamailio {
 }
 
 /** The tables of Kamailio's own schema; its package carries the SQL. */
-function makePresenceTables(path: string): void {
+export function makePresenceTables(path: string): void {
   const schema = '/usr/share/kamailio/db_sqlite';
   for (const name of ['standard', 'presence']) {
     const sql = join(schema, `${name}-create.sql`);

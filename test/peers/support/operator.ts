@@ -30,12 +30,12 @@ export class TestOperator {
     this.#url = url;
   }
 
-  /** `config` without `[listen]` and `[web]`. */
-  static async start(file: string, domain: string, config: string): Promise<TestOperator> {
+  /** `config` without `[listen]` and `[web]`; `listen`: more keys of `[listen]`. */
+  static async start(file: string, domain: string, config: string, listen = ''): Promise<TestOperator> {
     const port = await freePort();
     writeFileSync(
       file,
-      `[listen]\nsip = ["udp:127.0.0.1:${port}", "tcp:127.0.0.1:${port}"]\ndomain = "${domain}"\n[web]\nlisten = "127.0.0.1:0"\n${config}\n`,
+      `[listen]\nsip = ["udp:127.0.0.1:${port}", "tcp:127.0.0.1:${port}"]\ndomain = "${domain}"\n${listen}\n[web]\nlisten = "127.0.0.1:0"\n${config}\n`,
     );
     const args = ['--disable-warning=ExperimentalWarning', MAIN, 'operator', '--config', file];
     const peer = await Peer.start(process.execPath, args, { ready: /^listening .*$/m });
@@ -64,6 +64,11 @@ export class TestOperator {
       body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
+  }
+
+  /** The XCAP root, where `[ut] listen` opens it. */
+  get ut(): string {
+    return /https?:\/\/\S+/.exec(this.peer.output.replace(this.#url, ''))?.[0] ?? '';
   }
 
   stop = (): Promise<void> => this.peer.stop();

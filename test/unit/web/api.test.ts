@@ -1,7 +1,9 @@
 import { connect } from 'node:net';
 import * as assert from 'uvu/assert';
+import { readServices } from '#src/services/ut/document.ts';
 import { listenError } from '#src/web/errors.ts';
 import { suite } from '#test/support/suite.ts';
+import { SAMPLE } from '../services/ut/samples.ts';
 import { call, errorId, Rig, STATUS, TOKEN } from './rig.ts';
 
 const test = suite('web/api');
@@ -20,6 +22,8 @@ const ROUTES: readonly [method: string, path: string, body?: object][] = [
   ['POST', '/api/v1/calls', { to: 'sip:b@op.example' }],
   ['GET', '/api/v1/calls'],
   ['GET', '/api/v1/calls/x'],
+  ['GET', '/api/v1/services'],
+  ['PATCH', '/api/v1/services', {}],
   ['POST', '/api/v1/calls/x/answer', {}],
   ['POST', '/api/v1/calls/x/reject', {}],
   ['POST', '/api/v1/calls/x/hangup', {}],
@@ -297,6 +301,30 @@ test('the mailbox is shown as the network told', async () => {
     messages: [{ kind: 'voice', new: 2, old: 8, urgent_new: 0, urgent_old: 2 }],
   };
   assert.equal((await rig.api('GET', 'messages-waiting')).body, rig.mailbox);
+});
+
+
+test('services in the network are shown and switched, and what the network says no to is told', async () => {
+  assert.is((await rig.api('GET', 'services')).status, 503);
+  assert.is((await rig.api('PATCH', 'services', { call_waiting: true })).status, 409);
+  const read = readServices(Buffer.from(SAMPLE));
+  if (!read.ok) throw new Error(read.error);
+  rig.services = read.value;
+  const { status, body } = await rig.api('GET', 'services');
+  assert.is(status, 200);
+  const { switches, ...view } = read.value;
+  assert.equal(body, { open: true, ...view, ...switches });
+  const wish = { forwarding: { busy: { active: true, target: '070' } }, barring: { all_incoming: true } };
+  assert.is((await rig.api('PATCH', 'services', { ...wish, hide_number: true })).status, 200);
+  assert.equal(rig.asked.at(-1), ['services', { ...wish, switches: { hide_number: true } }]);
+  for (const wrong of [
+    { forwarding: { never: {} } },
+    { forwarding: { busy: { active: 1 } } },
+    { no_reply_seconds: 4 },
+    { barring: { all_incoming: 'yes' } },
+    { anything: true },
+  ])
+    assert.is((await rig.api('PATCH', 'services', wrong)).status, 400, JSON.stringify(wrong));
 });
 
 test('a button is pressed, and none that nobody knows', async () => {

@@ -8,6 +8,7 @@ import { SeededRandom } from '#src/base/random.ts';
 import type { Frame } from '#src/media/mp4.ts';
 import type { FederationCall } from '#src/services/federation/federation-call.ts';
 import type { MailboxState } from '#src/services/message-waiting/mailbox.ts';
+import type { ServicesView } from '#src/services/ut/document.ts';
 import type { PageFiles } from '#src/web/page.ts';
 import type {
   CallPort,
@@ -91,6 +92,7 @@ export class Rig {
     onFederationCalls: new Signal<readonly FederationCall[]>(),
     onMailbox: new Signal<MailboxState>(),
     onNotice: new Signal<Notice>(),
+    onServices: new Signal<ServicesView>(),
   };
   readonly calls = new Map<string, CallSnapshot>();
   /** What reached the agent. */
@@ -100,6 +102,8 @@ export class Rig {
   details: ReturnType<CallPort['details']> = {};
   federationCalls: readonly FederationCall[] = [];
   mailbox: MailboxState = { known: false, waiting: false, messages: [] };
+  /** Undefined: Ut is closed. */
+  services: ServicesView | undefined;
   hasVideo = false;
   inUse = false;
   keyFramesAsked = 0;
@@ -184,6 +188,18 @@ export class Rig {
         },
       },
       mailbox: () => this.mailbox,
+      ut: {
+        isOpen: true,
+        read: async () => {
+          if (this.services) return this.services;
+          throw new TandemError('network', 'ut.timeout', 'No answer.');
+        },
+        change: async (change) => {
+          this.asked.push(['services', change]);
+          if (!this.services) throw new TandemError('operator', 'ut.conflict', 'Refused.');
+          return this.services;
+        },
+      },
       buttons: {
         names: ['bell'],
         press: (name) => {
