@@ -31,7 +31,11 @@ export const serializeXml = (element: Element): string => new XMLSerializer().se
 /** Prefix ('' for none) to namespace, as they begin to hold at this element. */
 function bindingsAt(element: Element): [prefix: string, namespace: string][] {
   const declared = [...element.attributes].flatMap(({ name, value }): [string, string][] =>
-    name === 'xmlns' ? [['', value]] : name.startsWith('xmlns:') ? [[name.slice('xmlns:'.length), value]] : [],
+    name === 'xmlns'
+      ? [['', value]]
+      : name.startsWith('xmlns:')
+        ? [[name.slice('xmlns:'.length), value]]
+        : [],
   );
   return [[element.prefix ?? '', element.namespaceURI ?? ''], ...declared];
 }
@@ -64,9 +68,7 @@ export function elementsIn(element: Element): Element[] {
 
 /** The child elements of this name. */
 export function childElements(element: Element, namespace: string, name: string): Element[] {
-  return elementsIn(element).filter(
-    (child) => child.namespaceURI === namespace && child.localName === name,
-  );
+  return elementsIn(element).filter((child) => child.namespaceURI === namespace && child.localName === name);
 }
 
 /** Its text without blanks around it; undefined when there is none. */

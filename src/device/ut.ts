@@ -68,7 +68,9 @@ export function withAddresses(change: ServicesChange, { account, network }: Conf
   const read = FORWARDINGS.flatMap(({ name }) => {
     const wish = forwarding[name];
     if (!wish) return [];
-    return [[name, wish.target === undefined ? wish : { ...wish, target: String(dialTarget(wish.target, rules)) }]];
+    return [
+      [name, wish.target === undefined ? wish : { ...wish, target: String(dialTarget(wish.target, rules)) }],
+    ];
   });
   return { ...change, forwarding: Object.fromEntries(read) };
 }

@@ -19,8 +19,8 @@ import { mediaRoutes } from './routes/media.ts';
 import { observeRoutes } from './routes/observe.ts';
 import { addAll, type Route } from './routes/route.ts';
 import { serviceRoutes } from './routes/services.ts';
-import { describeUt, utRoutes } from './routes/ut.ts';
 import { statusRoutes } from './routes/status.ts';
+import { describeUt, utRoutes } from './routes/ut.ts';
 import { Guard, SECURITY_HEADERS, setSecurityHeaders } from './security/guard.ts';
 import type { Sessions } from './security/session.ts';
 

@@ -41,7 +41,9 @@ export const loadUtCorpus = (): UtCorpus => ({
 });
 
 const CHANGES: readonly ServicesChange[] = [
-  ...FORWARDINGS.map(({ name }) => ({ forwarding: { [name]: { active: true, target: 'tel:+46701234567' } } })),
+  ...FORWARDINGS.map(({ name }) => ({
+    forwarding: { [name]: { active: true, target: 'tel:+46701234567' } },
+  })),
   ...FORWARDINGS.map(({ name }) => ({ forwarding: { [name]: { active: false } } })),
   ...BARRINGS.flatMap(({ name }) => [true, false].map((on) => ({ barring: { [name]: on } }))),
   ...SWITCHES.flatMap(({ name }) => [true, false].map((on) => ({ switches: { [name]: on } }))),
@@ -89,8 +91,25 @@ export function exerciseSelector(bytes: Buffer, document: string): UtOutcome {
   return found.ok || put.ok || gone.ok ? 'edited' : 'refused';
 }
 
+/** Names and values that stand in documents; one in place of another leaves XML, and makes other sense. */
+const NAMES =
+  /busy|no-answer|not-reachable|not-registered|roaming|international-exHC|international|anonymous|rule-deactivated|media|true|false|cfb|cfu|rule66|default-behaviour|NoReplyTimer|forward-to|target|allow|conditions|actions|ruleset|communication-diversion|incoming-communication-barring|outgoing-communication-barring|communication-waiting/g;
+
+function renamed(documents: readonly Buffer[], random: Random): Buffer {
+  const text = (documents[below(random, documents.length)] ?? Buffer.alloc(0)).toString('utf8');
+  const words = [...new Set(text.match(NAMES))];
+  const pick = (): string => words[below(random, words.length)] ?? '';
+  const swaps = Array.from({ length: 1 + below(random, 3) }, () => [pick(), pick()] as const);
+  return Buffer.from(
+    text.replace(NAMES, (word) => swaps.find(([from]) => from === word)?.[1] ?? word),
+    'utf8',
+  );
+}
+
 export function exerciseUt({ documents, selectors }: UtCorpus, random: Random): UtOutcome {
   const [first] = documents;
-  if (below(random, 2) === 0 || !first) return exerciseDocument(mutate(documents, random), random);
+  const kind = below(random, 4);
+  if (kind === 0 || !first) return exerciseDocument(mutate(documents, random), random);
+  if (kind === 1) return exerciseDocument(renamed(documents, random), random);
   return exerciseSelector(mutate(selectors, random), first.toString('utf8'));
 }

@@ -11,6 +11,7 @@ import { XcapClient } from '#src/services/ut/client.ts';
 import { httpExchange } from '#src/services/ut/http.ts';
 import { documentUrl } from '#src/services/ut/root.ts';
 import { formatSelector, type NodeSelector } from '#src/services/ut/selector.ts';
+import type { Write } from '#src/services/ut/write.ts';
 import { suite } from '#test/support/suite.ts';
 import { SAMPLE } from '../unit/services/ut/samples.ts';
 import { SIMSERVS_SCHEMA } from './scenarios/simservs-schema.ts';
@@ -31,12 +32,17 @@ test.after(() => folder.remove());
 function judged(name: string, text: string): string {
   const file = folder.file(`${name}.xml`);
   writeFileSync(file, text);
-  const { status, stderr } = spawnSync('xmllint', ['--noout', '--relaxng', SCHEMA, file], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('xmllint', ['--noout', '--relaxng', SCHEMA, file], {
+    encoding: 'utf8',
+  });
   return status === 0 ? 'valid' : stderr;
 }
 
 /** Without what the schema has no place for. */
-const PLAIN = SAMPLE.replace(/ <x:strange>.*\n/, ' <extensions><x:strange>kept as well</x:strange></extensions>\n');
+const PLAIN = SAMPLE.replace(
+  / <x:strange>.*\n/,
+  ' <extensions><x:strange>kept as well</x:strange></extensions>\n',
+);
 
 interface Judge {
   readonly peer: Peer;
@@ -48,7 +54,8 @@ async function pythonServer(name: string, text: string): Promise<Judge> {
   const document = folder.file(`${name}.xml`);
   writeFileSync(document, text);
   const script = join(import.meta.dirname, 'scenarios/xcap-server.py');
-  const peer = await Peer.start('python3', [script, document, SCHEMA], { ready: /^port \d+$/m });
+  // Of Debian, where its lxml is.
+  const peer = await Peer.start('/usr/bin/python3', [script, document, SCHEMA], { ready: /^port \d+$/m });
   return { peer, document, port: /port (\d+)/.exec(peer.output)?.[1] ?? '' };
 }
 
@@ -91,7 +98,10 @@ test.proof(
         }
         const requests = peer.output;
         assert.match(requests, /PUT \S+\/~~\/simservs\/communication-waiting\/@active HTTP/);
-        assert.match(requests, /PUT \S+cp:rule%5B@id=%22rule-b%22%5D\?xmlns\(cp=urn:ietf:params:xml:ns:common-policy\) HTTP/);
+        assert.match(
+          requests,
+          /PUT \S+cp:rule%5B@id=%22rule-b%22%5D\?xmlns\(cp=urn:ietf:params:xml:ns:common-policy\) HTTP/,
+        );
         assert.match(requests, /PUT \S+\/simservs\.xml HTTP/);
         // Another client writes, and its rules stay.
         writeFileSync(document, readFileSync(document, 'utf8').replace('sip:desk@', 'sip:bench@'));
@@ -130,7 +140,7 @@ modparam("xhttp", "url_match", "^/xcap/")
 request_route { exit; }
 event_route[xhttp:request] {
     if (!pv_www_authenticate("${REALM}", "tablet-secret", "0")) { www_challenge("${REALM}", "1"); exit; }
-    if ($au != "tablet@${REALM}") { xhttp_reply("403", "Forbidden", "", ""); exit; }
+    if ($aU != "tablet@${REALM}") { xhttp_reply("403", "Forbidden", "", ""); exit; }
     if ($rm == "GET") { xcaps_get("${IMPU}", "$hu"); exit; }
     if ($rm == "PUT") { xcaps_put("${IMPU}", "$hu", "$rb"); exit; }
     if ($rm == "DELETE") { xcaps_del("${IMPU}", "$hu"); exit; }
@@ -166,7 +176,10 @@ test('[MD-2.3.2] GET, PUT and DELETE with ETag and digest over TLS at the XCAP s
   const kamailio = await Kamailio.start({
     ...{ folder: folder.file('kamailio'), realm: REALM, users: {}, tls, script: script(database) },
   });
-  const clientWith = (password: string, ca: string | undefined = readFileSync(authority.certificate, 'utf8')) =>
+  const clientWith = (
+    password: string,
+    ca: string | undefined = readFileSync(authority.certificate, 'utf8'),
+  ) =>
     new XcapClient({
       exchange: httpExchange({ clock: new SystemClock(), patience: Milliseconds(10_000), ca }),
       random: new SystemRandom(),
@@ -186,10 +199,10 @@ test('[MD-2.3.2] GET, PUT and DELETE with ETag and digest over TLS at the XCAP s
     assert.is(await client.write(whole, undefined), 'written');
     const first = await client.read();
     assert.match(first.etag ?? '', /^".+"$/);
-    const put = {
-      ...{ method: 'PUT', node: formatSelector(list('b')), type: 'application/xcap-el+xml' },
+    const put: Write = {
+      ...{ method: 'PUT' as const, node: formatSelector(list('b')), type: 'application/xcap-el+xml' },
       body: '<list name="b"><entry uri="sip:y@op.example"/></list>',
-    } as const;
+    };
     assert.is(await client.write(put, first.etag), 'written');
     const second = await client.read();
     assert.not.equal(second.etag, first.etag);
@@ -237,24 +250,37 @@ test('[MD-2.3.2] the operator’s server judged by curl (digest, ETag, escapes) 
     assert.is(judged('operator', first.body), 'valid');
     assert.is(curl('', '-u', `tablet@${REALM}:wrong`).status, 401);
     const waiting = '/~~/simservs/communication-waiting/@active';
-    assert.is(curl(waiting, ...put('application/xcap-att+xml', 'false', '-H', 'If-Match: "old"')).status, 412);
-    assert.is(curl(waiting, ...put('application/xcap-att+xml', 'false', '-H', `If-Match: ${first.etag}`)).status, 200);
+    assert.is(
+      curl(waiting, ...put('application/xcap-att+xml', 'false', '-H', 'If-Match: "old"')).status,
+      412,
+    );
+    assert.is(
+      curl(waiting, ...put('application/xcap-att+xml', 'false', '-H', `If-Match: ${first.etag}`)).status,
+      200,
+    );
     assert.is(curl(waiting).body, 'false');
     const place = '/~~/simservs/incoming-communication-barring/cp:ruleset/cp:rule%5b@id=%22rule1%22%5d';
     const bound = `${place}?xmlns(cp=urn:ietf:params:xml:ns:common-policy)`;
-    const rule = '<cp:rule id="rule1"><cp:conditions/><cp:actions><allow>false</allow></cp:actions></cp:rule>';
+    const rule =
+      '<cp:rule id="rule1"><cp:conditions/><cp:actions><allow>false</allow></cp:actions></cp:rule>';
     assert.is(curl(bound, ...put('application/xcap-el+xml', rule)).status, 201);
     assert.is(judged('operator-rule', curl('').body), 'valid');
     const services = await operator.get<{ barred: string[] }>(`services/${encodeURIComponent(IMPU)}`);
     assert.equal(services.barred, ['baic']);
-    const wrong = curl('/~~/simservs/communication-diversion/NoReplyTimer', ...put('application/xcap-el+xml', '<NoReplyTimer>4</NoReplyTimer>'));
+    const wrong = curl(
+      '/~~/simservs/communication-diversion/NoReplyTimer',
+      ...put('application/xcap-el+xml', '<NoReplyTimer>4</NoReplyTimer>'),
+    );
     assert.is(wrong.status, 409);
     assert.match(wrong.body, /schema-validation-error/);
     assert.is(curl(bound, '-X', 'DELETE').status, 200);
     assert.is(curl(bound).status, 404);
     // The judge says no where there is something to say no to.
     assert.not.equal(judged('wrong', first.body.replace('<NoReplyTimer>20<', '<NoReplyTimer>4<')), 'valid');
-    assert.not.equal(judged('strange', first.body.replace('<communication-waiting', '<call-waiting')), 'valid');
+    assert.not.equal(
+      judged('strange', first.body.replace('<communication-waiting', '<call-waiting')),
+      'valid',
+    );
   } finally {
     await operator.stop();
   }

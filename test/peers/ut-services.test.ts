@@ -102,11 +102,22 @@ async function tandem(...args: readonly string[]): Promise<{ code: number | null
   return { code, output };
 }
 
-async function play(name: string, steps: readonly Step[], during: () => Promise<unknown> = async () => undefined, more: { port?: number } = {}): Promise<void> {
+async function play(
+  name: string,
+  steps: readonly Step[],
+  during: () => Promise<unknown> = async () => undefined,
+  more: { port?: number } = {},
+): Promise<void> {
   round += 1;
   const named = `${name}-${round}`;
   const target = `127.0.0.1:${operator.port}`;
-  const sipp = await Sipp.start({ folder: folder.path, name: named, scenario: scenario(named, steps), target, ...more });
+  const sipp = await Sipp.start({
+    folder: folder.path,
+    name: named,
+    scenario: scenario(named, steps),
+    target,
+    ...more,
+  });
   try {
     await during();
     await sipp.succeeded();
@@ -122,27 +133,32 @@ const lands = (cause: number, reason?: string): Step[] =>
 const rings = async (): Promise<string> =>
   (await device.whenCall('a ringing call', ({ state }) => state === 'ringing')).id;
 
-test.proof('[MD-2.3.2, MD-2.3.1b1] CFU, by the command line: a call by SIPp lands at baresip until the owner switches it off', {
-  peers,
-  timeoutMs: 120_000,
-  run: async () => {
-    const on = await tandem('unconditional', FRIEND);
-    assert.is(on.code, 0, on.output);
-    assert.match(on.output, /^unconditional +on {2}sip:friend@/m);
-    await play('cfu', lands(302));
+test.proof(
+  '[MD-2.3.2, MD-2.3.1b1] CFU, by the command line: a call by SIPp lands at baresip until the owner switches it off',
+  {
+    peers,
+    timeoutMs: 120_000,
+    run: async () => {
+      const on = await tandem('unconditional', FRIEND);
+      assert.is(on.code, 0, on.output);
+      assert.match(on.output, /^unconditional +on {2}sip:friend@/m);
+      await play('cfu', lands(302));
+    },
+    control: async () => {
+      const off = await tandem('unconditional', 'off');
+      assert.match(off.output, /^unconditional +off {2}sip:friend@/m);
+      await play('cfu-off', [invite('caller', called), expect(100, { optional: true }), expect(181)]);
+    },
   },
-  control: async () => {
-    const off = await tandem('unconditional', 'off');
-    assert.match(off.output, /^unconditional +off {2}sip:friend@/m);
-    await play('cfu-off', [invite('caller', called), expect(100, { optional: true }), expect(181)]);
-  },
-});
+);
 
 test('[MD-2.3.2, MD-2.3.1b3] CFB: device and phone decline, the call by SIPp lands at baresip', {
   peers,
   timeoutMs: 60_000,
 }, async () => {
-  await switched({ forwarding: { unconditional: { active: false }, busy: { active: true, target: FRIEND } } });
+  await switched({
+    forwarding: { unconditional: { active: false }, busy: { active: true, target: FRIEND } },
+  });
   await play('cfb', lands(486, '?Reason=SIP%3Bcause%3D486'), async () => {
     await device.act(await rings(), 'reject');
     phone.command('hangup');
@@ -166,37 +182,40 @@ test('[MD-2.3.2, MD-2.3.1b5] CFNR with its timer: nobody answers, the call by SI
   await switched({ forwarding: { no_reply: { active: false } } });
 });
 
-test.proof('[MD-2.3.2, MD-2.3.1c4] BAIC, on the page: SIPp is refused with 603 until the owner takes the tick away', {
-  peers: ['SIPp', 'Chromium'],
-  timeoutMs: 120_000,
-  run: async () => {
-    const link = await device.fetch('POST', 'link');
-    const browser = await Chromium.open();
-    const box = `[...document.querySelectorAll('label')].find((one) => one.innerText.trim() === 'No incoming calls')?.querySelector('input')`;
-    try {
-      await browser.go((link.body as { url: string }).url);
-      await browser.until(`${box} !== undefined && !${box}.checked`);
-      await browser.evaluate(`${box}.click()`);
-      await browser.until(`${box}.checked && !${box}.disabled`);
-      await play('baic', refused('caller', 603, called, [has('Warning', '399 op.example "All incoming')]));
-      // A target is typed, and what the operator refuses is told.
-      await browser.evaluate(`document.getElementById('forward-busy').value = '070-1234567x'`);
-      await browser.evaluate(`document.getElementById('forward-busy').form.requestSubmit()`);
-      await browser.until(`document.querySelector('.trouble') !== null`);
-      await browser.evaluate(`${box}.click()`);
-      await browser.until(`!${box}.checked && !${box}.disabled`);
-      assert.equal(
-        await browser.evaluate(
-          `[...document.querySelectorAll('input')].filter((one) => one.labels.length === 0).length`,
-        ),
-        0,
-      );
-    } finally {
-      await browser.close();
-    }
+test.proof(
+  '[MD-2.3.2, MD-2.3.1c4] BAIC, on the page: SIPp is refused with 603 until the owner takes the tick away',
+  {
+    peers: ['SIPp', 'Chromium'],
+    timeoutMs: 120_000,
+    run: async () => {
+      const link = await device.fetch('POST', 'link');
+      const browser = await Chromium.open();
+      const box = `[...document.querySelectorAll('label')].find((one) => one.innerText.trim() === 'No incoming calls')?.querySelector('input')`;
+      try {
+        await browser.go((link.body as { url: string }).url);
+        await browser.until(`${box} !== undefined && !${box}.checked`);
+        await browser.evaluate(`${box}.click()`);
+        await browser.until(`${box}.checked && !${box}.disabled`);
+        await play('baic', refused('caller', 603, called, [has('Warning', '399 op.example "All incoming')]));
+        // A target is typed, and what the operator refuses is told.
+        await browser.evaluate(`document.getElementById('forward-busy').value = '070-1234567x'`);
+        await browser.evaluate(`document.getElementById('forward-busy').form.requestSubmit()`);
+        await browser.until(`document.querySelector('.trouble') !== null`);
+        await browser.evaluate(`${box}.click()`);
+        await browser.until(`!${box}.checked && !${box}.disabled`);
+        assert.equal(
+          await browser.evaluate(
+            `[...document.querySelectorAll('input')].filter((one) => one.labels.length === 0).length`,
+          ),
+          0,
+        );
+      } finally {
+        await browser.close();
+      }
+    },
+    control: () => play('baic-off', refused('caller', 603, called)),
   },
-  control: () => play('baic-off', refused('caller', 603, called)),
-});
+);
 
 /** What becomes of a call by the softphone of the number: established, or closed with a status. */
 async function dialled(number: string): Promise<string> {
@@ -290,10 +309,15 @@ test('[MD-2.3.2] another client wrote meanwhile and its rules stay; what is not 
     readonly call_waiting: { readonly active: boolean };
     readonly forwarding: { readonly busy: { readonly active: boolean } };
   };
-  assert.equal([view.hide_number.active, view.call_waiting.active, view.forwarding.busy.active], [true, false, true]);
+  assert.equal(
+    [view.hide_number.active, view.call_waiting.active, view.forwarding.busy.active],
+    [true, false, true],
+  );
   const wrong = await device.fetch('PATCH', 'services', { no_reply_seconds: 4 });
   assert.is(wrong.status, 400);
-  const nowhere = await device.fetch('PATCH', 'services', { forwarding: { not_reachable: { active: true } } });
+  const nowhere = await device.fetch('PATCH', 'services', {
+    forwarding: { not_reachable: { active: true } },
+  });
   assert.is(nowhere.status, 400);
   await switched({ hide_number: false, call_waiting: true, forwarding: { busy: { active: false } } });
 });
@@ -304,7 +328,9 @@ test('[MD-2.3.2, MD-2.3.1b4] [MD-2.3.1b2] CFNRc and CFNL: a call by SIPp lands a
   timeoutMs: 90_000,
 }, async () => {
   const target = FRIEND;
-  await switched({ forwarding: { not_reachable: { active: true, target }, not_logged_in: { active: true, target } } });
+  await switched({
+    forwarding: { not_reachable: { active: true, target }, not_logged_in: { active: true, target } },
+  });
   await operator.post('faults', { deregister: { impi: 'traveller', event: 'unregistered' } });
   await phone.stop();
   device.peer.signal('SIGKILL');

@@ -211,7 +211,10 @@ export const checkOperator: CrossCheck<typeof operatorSchema> = (config) => {
   const twice = duplicate(config.accounts.map(({ impi }) => impi));
   if (twice !== undefined) problems.push({ key: 'accounts', message: `names the impi "${twice}" twice` });
   const { certificate, key, sip } = config.listen;
-  if ((config.ut.tls || sip.some((address) => address.startsWith('tls:'))) && (certificate === undefined || key === undefined))
+  if (
+    (config.ut.tls || sip.some((address) => address.startsWith('tls:'))) &&
+    (certificate === undefined || key === undefined)
+  )
     problems.push({
       key: 'listen.certificate',
       message: 'is missing: a tls address needs certificate and key',

@@ -59,7 +59,8 @@ export function changeFrom(name: string, value: string | undefined, seconds: str
   const isOn = value === 'on' ? true : value === 'off' ? false : undefined;
   if (FORWARDINGS.some((row) => row.name === wanted)) {
     if (value === undefined && seconds === undefined) throw usage(`${name} on, off, or to which address?`);
-    const wish = value === undefined ? {} : isOn === undefined ? { active: true, target: value } : { active: isOn };
+    const wish =
+      value === undefined ? {} : isOn === undefined ? { active: true, target: value } : { active: isOn };
     return { ...timer, ...(value === undefined ? {} : { forwarding: { [wanted]: wish } }) };
   }
   const isKnown = [...BARRINGS, ...SWITCHES].some((row) => row.name === wanted);

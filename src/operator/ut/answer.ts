@@ -115,7 +115,11 @@ function read(request: XcapRequest, { selector }: Place, { text, etag }: StoredD
   if (!selector) return { status: 200, headers: { 'content-type': TYPES.document, etag }, body: text };
   const node = readNode(text, selector);
   if (!node.ok) return plain(404);
-  return { status: 200, headers: { 'content-type': NODE_TYPES[node.value.type], etag }, body: node.value.text };
+  return {
+    status: 200,
+    headers: { 'content-type': NODE_TYPES[node.value.type], etag },
+    body: node.value.text,
+  };
 }
 
 function put(

@@ -61,7 +61,12 @@ export class HttpDigestServer {
     if (!algorithm || algorithm.session || !offered || !account) return undefined;
     if (params.get('uri') !== path || (qop !== 'auth' && qop !== 'auth-int')) return undefined;
     if (params.get('realm') !== toOctets(this.#options.realm) || !/^[0-9a-f]{8}$/i.test(nc)) return undefined;
-    const ha1 = credentialHash(algorithm, username, toOctets(this.#options.realm), toOctets(account.password));
+    const ha1 = credentialHash(
+      algorithm,
+      username,
+      toOctets(this.#options.realm),
+      toOctets(account.password),
+    );
     const input = { algorithm, ha1, uri: path, nonce, qop, nc, cnonce } as const;
     const wanted = digestResponse({ ...input, method, body });
     if (!same(wanted, (params.get('response') ?? '').toLowerCase())) return undefined;

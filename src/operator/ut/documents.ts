@@ -6,20 +6,15 @@ import { type Element, parseXml, serializeXml } from '#src/base/xml.ts';
 import { viewOf } from '#src/services/ut/document.ts';
 import { edit, type ServicesChange } from '#src/services/ut/edit.ts';
 import {
-  type BarringName as DocumentBarring,
   COMMON_POLICY_NS,
+  type BarringName as DocumentBarring,
   type ForwardingName,
   MOST_OCTETS,
   NO_REPLY_RANGE,
   SIMSERVS_NS,
 } from '#src/services/ut/vocabulary.ts';
 import { parseUri, type Uri } from '#src/sip/message/uri.ts';
-import type {
-  BarringName,
-  DiversionName,
-  ServiceSet,
-  Services,
-} from '../services/service-data.ts';
+import type { BarringName, DiversionName, ServiceSet, Services } from '../services/service-data.ts';
 import { type DocumentFault, policyFault, schemaFault } from './validate.ts';
 
 const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';

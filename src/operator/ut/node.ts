@@ -159,7 +159,11 @@ export function putAttribute(text: string, selector: NodeSelector, body: string)
     element.setAttribute(attribute.local, value.value.getAttribute('value') ?? '');
   else {
     const namespace = selector.namespaces.get(attribute.prefix) ?? '';
-    element.setAttributeNS(namespace, `${attribute.prefix}:${attribute.local}`, value.value.getAttribute('value') ?? '');
+    element.setAttributeNS(
+      namespace,
+      `${attribute.prefix}:${attribute.local}`,
+      value.value.getAttribute('value') ?? '',
+    );
   }
   if (find(root, selector.steps, selector) !== element) return err(conflict('cannot-insert'));
   return done(root, created);

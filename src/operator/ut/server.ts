@@ -1,5 +1,10 @@
 // TS 24.623 5.3.2: the XCAP server of the operator on its own address, over HTTP or HTTPS, behind digest.
-import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createPlain,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createSecure } from 'node:https';
 import type { Clock } from '#src/base/clock.ts';
 import { webAddress } from '#src/base/config/rules.ts';
@@ -53,9 +58,7 @@ export class UtServer {
       });
     };
     const { host, port } = webAddress(listen);
-    const server = tls
-      ? createSecure({ cert: tls.certificate, key: tls.key }, take)
-      : createPlain(take);
+    const server = tls ? createSecure({ cert: tls.certificate, key: tls.key }, take) : createPlain(take);
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(listenError(listen, error)));

@@ -1,7 +1,7 @@
 // RFC 4825 7, 8, TS 24.623 5.3.1: an XCAP client for one document: read it, write a part of it when it is still as it was read.
-import { TandemError } from '#src/base/errors.ts';
+import type { TandemError } from '#src/base/errors.ts';
 import type { Random } from '#src/base/random.ts';
-import { HttpDigest, type HttpCredentials } from './digest.ts';
+import { type HttpCredentials, HttpDigest } from './digest.ts';
 import { utError } from './errors.ts';
 import { firstHeader, type HttpExchange, type HttpRequest, type HttpResponse } from './http.ts';
 import type { Write } from './write.ts';
@@ -74,7 +74,9 @@ export class XcapClient {
     const { document, identity } = place();
     const request: HttpRequest = { ...rest, url: document + node };
     const common = {
-      ...(identity === undefined ? {} : { 'x-3gpp-intended-identity': `"${identity.replace(/["\\\r\n]/g, '')}"` }),
+      ...(identity === undefined
+        ? {}
+        : { 'x-3gpp-intended-identity': `"${identity.replace(/["\\\r\n]/g, '')}"` }),
       ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
     };
     for (let challenges = 0; ; challenges += 1) {
@@ -97,9 +99,15 @@ export class XcapClient {
     const detail = { status };
     switch (status) {
       case 401:
-        return utError('unauthorized', 'The server for your services does not take the user name or the password.', { detail });
+        return utError(
+          'unauthorized',
+          'The server for your services does not take the user name or the password.',
+          { detail },
+        );
       case 403:
-        return utError('forbidden', 'Your operator does not let you change your services from here.', { detail });
+        return utError('forbidden', 'Your operator does not let you change your services from here.', {
+          detail,
+        });
       case 404:
         return doing === 'read'
           ? utError('absent', 'Your operator has set up no services for you here.', { detail })
@@ -108,7 +116,11 @@ export class XcapClient {
         const { name, phrase, words } = readXcapError(response.body);
         const quoted = phrase === undefined ? '' : ` It says: ${phrase}`;
         return utError('conflict', `The operator's server refuses the change: ${words}.${quoted}`, {
-          detail: { status, ...(name === undefined ? {} : { reason: name }), ...(phrase === undefined ? {} : { phrase }) },
+          detail: {
+            status,
+            ...(name === undefined ? {} : { reason: name }),
+            ...(phrase === undefined ? {} : { phrase }),
+          },
         });
       }
       default:

@@ -88,9 +88,7 @@ const isAudio = (condition: Element): boolean =>
 function hasMeaning(conditions: readonly Element[], wanted: string | undefined): boolean {
   const [first] = conditions;
   if (wanted === undefined) return first === undefined;
-  return (
-    conditions.length === 1 && first?.namespaceURI === SIMSERVS_NS && first.localName === wanted
-  );
+  return conditions.length === 1 && first?.namespaceURI === SIMSERVS_NS && first.localName === wanted;
 }
 
 /** A rule that allows is somebody's list of exceptions (24.611 4.9.1.3). */
@@ -120,7 +118,11 @@ export const isEffective = (rule: Element, row: RuleRow<string>): boolean =>
 /** Of them the one that counts. */
 export function ruleOf(service: Element, row: RuleRow<string>): Element | undefined {
   const rules = rulesFor(service, row);
-  return rules.find((rule) => isEffective(rule, row)) ?? rules[0];
+  return (
+    rules.find((rule) => isEffective(rule, row)) ??
+    rules.find((rule) => targetOf(rule) !== undefined) ??
+    rules[0]
+  );
 }
 
 /** Whether the network lets this user have a condition; what it does not speak of it has. */

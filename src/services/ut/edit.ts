@@ -89,11 +89,16 @@ function make(parent: Element, namespace: string, name: string, text?: string): 
   return made;
 }
 
+function place(parent: Element, made: Element, before: Element['firstChild']): Element {
+  parent.insertBefore(made, before);
+  return made;
+}
+
 const append = (parent: Element, namespace: string, name: string, text?: string): Element =>
-  parent.appendChild(make(parent, namespace, name, text));
+  place(parent, make(parent, namespace, name, text), null);
 
 const prepend = (parent: Element, namespace: string, name: string, text?: string): Element =>
-  parent.insertBefore(make(parent, namespace, name, text), parent.firstChild);
+  place(parent, make(parent, namespace, name, text), parent.firstChild);
 
 function setText(element: Element, text: string): void {
   while (element.firstChild) element.removeChild(element.firstChild);
@@ -275,8 +280,7 @@ function setSwitch(root: Element, row: SwitchRow, on: boolean, touches: Touches)
   // Off: nothing is restricted unless one call asks for it, which the service must be active for.
   if ((isActive(service) && restricts(service)) === on) return;
   if (restricts(service) !== on) {
-    const behaviour =
-      ss(service, 'default-behaviour') ?? append(service, SIMSERVS_NS, 'default-behaviour');
+    const behaviour = ss(service, 'default-behaviour') ?? append(service, SIMSERVS_NS, 'default-behaviour');
     setText(behaviour, on ? RESTRICTED : NOT_RESTRICTED);
     touches.element(behaviour);
   }

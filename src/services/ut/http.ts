@@ -1,5 +1,5 @@
 // RFC 9110: one request to an XCAP server and its answer, bounded in time and size. Redirections are not followed.
-import { type IncomingHttpHeaders, type RequestOptions, request as plainRequest } from 'node:http';
+import { type IncomingHttpHeaders, request as plainRequest, type RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { Clock } from '#src/base/clock.ts';
 import { describe, systemCode } from '#src/base/errors.ts';
@@ -70,7 +70,11 @@ export function httpExchange({ clock, patience, ca }: HttpSettings): HttpExchang
       const request = send(new URL(asked.url), options);
       const timer = clock.after(patience, () => {
         request.destroy();
-        reject(utError('timeout', 'The server for your services does not answer.', { detail: { url: new URL(asked.url).origin } }));
+        reject(
+          utError('timeout', 'The server for your services does not answer.', {
+            detail: { url: new URL(asked.url).origin },
+          }),
+        );
       });
       const fail = (error: unknown): void => {
         timer.cancel();

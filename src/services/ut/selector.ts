@@ -27,7 +27,8 @@ export interface NodeSelector {
 export const SELECTOR_LIMITS = { octets: 4096, steps: 32, namespaces: 16 } as const;
 
 /** Namespaces in XML: letters first, no colon. */
-const NCNAME = /[A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff][\w.\-\u00b7\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u037d\u037f-\u1fff\u3001-\ud7ff]*/y;
+const NCNAME =
+  /[A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff][\w.\-\u00b7\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u037d\u037f-\u1fff\u3001-\ud7ff]*/y;
 const NUMBER = /[1-9]\d{0,5}/y;
 /** XML 1.0 AttValue, in either quotes. */
 const VALUE = /"([^"<]*)"|'([^'<]*)'/y;
@@ -173,7 +174,9 @@ export function parseSelector(path: string, query = ''): Result<NodeSelector, st
 
 const nameText = ({ prefix, local }: QName): string => (prefix === undefined ? local : `${prefix}:${local}`);
 const valueText = (value: string): string =>
-  value.replace(/[&<"]/g, (character) => (character === '&' ? '&amp;' : character === '<' ? '&lt;' : '&quot;'));
+  value.replace(/[&<"]/g, (character) =>
+    character === '&' ? '&amp;' : character === '<' ? '&lt;' : '&quot;',
+  );
 
 function stepText({ name, position, attribute }: Step): string {
   const at = position === undefined ? '' : `[${position}]`;
@@ -183,10 +186,14 @@ function stepText({ name, position, attribute }: Step): string {
 
 /** RFC 3986 3.3 pchar stands as it is; brackets and quotes are no part of it (RFC 4825 6). */
 const inPath = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|40|3D|24|26|2B|2C|3B)/g, (escape) => decodeURIComponent(escape));
+  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|40|3D|24|26|2B|2C|3B)/g, (octet) =>
+    decodeURIComponent(octet),
+  );
 /** RFC 3986 3.4. */
 const inQuery = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|2F|3F|40|3D|24|26|2C|3B)/g, (escape) => decodeURIComponent(escape));
+  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|2F|40|3D|24|26|2C|3B)/g, (octet) =>
+    decodeURIComponent(octet),
+  );
 
 /** `/~~/…?xmlns(…)` for a URL. */
 export function formatSelector({ steps, end, namespaces }: NodeSelector): string {

@@ -70,12 +70,17 @@ export class UtServices {
 
   async #guarded<Value>(work: (client: XcapClient) => Promise<Value>): Promise<Value> {
     const { client, clock } = this.#deps;
-    if (!client) throw utError('closed', 'Your operator lets this device not switch services. Switch them with your phone, or where your operator tells.');
+    if (!client)
+      throw utError(
+        'closed',
+        'Your operator lets this device not switch services. Switch them with your phone, or where your operator tells.',
+      );
     if (this.#forbidden && clock.now() < this.#forbidden.until) throw this.#forbidden.error;
     try {
       return await work(client);
     } catch (error) {
-      if (TandemError.is(error, 'ut.forbidden')) this.#forbidden = { error, until: clock.now() + FORBIDDEN_FOR };
+      if (TandemError.is(error, 'ut.forbidden'))
+        this.#forbidden = { error, until: clock.now() + FORBIDDEN_FOR };
       throw error;
     }
   }
@@ -84,6 +89,10 @@ export class UtServices {
 async function load(client: XcapClient) {
   const { body, etag } = await client.read();
   const root = readDocument(body);
-  if (!root.ok) throw utError('malformed', `The server for your services sends a document that cannot be read: ${root.error}.`);
+  if (!root.ok)
+    throw utError(
+      'malformed',
+      `The server for your services sends a document that cannot be read: ${root.error}.`,
+    );
   return { root: root.value, view: viewOf(root.value), etag };
 }

@@ -124,7 +124,10 @@ export const setQuiet = (quiet: boolean): Promise<unknown> =>
 /** What the network says now; it may take its time, or not answer at all. */
 export async function fetchServices(): Promise<ServicesState> {
   try {
-    const answer = await api<{ readonly open: false } | ({ readonly open: true } & Services)>('GET', 'services');
+    const answer = await api<{ readonly open: false } | ({ readonly open: true } & Services)>(
+      'GET',
+      'services',
+    );
     return answer.open ? { state: 'known', services: answer } : { state: 'closed' };
   } catch (error) {
     const text = error instanceof Refused ? error.message : 'The device cannot be reached.';

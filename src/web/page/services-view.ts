@@ -61,7 +61,11 @@ function bodyOf(services: ServicesState, report: Report, ask: () => void): Compo
         h(
           'div',
           { class: 'actions' },
-          h('button', { type: 'button', onClick: ask, 'aria-label': 'Ask for the services again' }, 'Try again'),
+          h(
+            'button',
+            { type: 'button', onClick: ask, 'aria-label': 'Ask for the services again' },
+            'Try again',
+          ),
         ),
       );
     default:
@@ -80,7 +84,9 @@ function Known({ services, report }: { services: Services; report: Report }): Co
     h(
       'p',
       { class: 'hint' },
-      none ? 'Your operator has set up none for you.' : 'Your operator keeps them; they count for all your devices.',
+      none
+        ? 'Your operator has set up none for you.'
+        : 'Your operator keeps them; they count for all your devices.',
     ),
     group(
       'Forward calls',
@@ -167,7 +173,9 @@ function Forwarding({ name, words, services, report }: ForwardingOptions): Compo
     const seconds = Number(fields.get('seconds'));
     const wish: ServicesWish = {
       forwarding: { [name]: { active: true, ...(target === undefined || target === '' ? {} : { target }) } },
-      ...(fields.has('seconds') && seconds !== services.no_reply_seconds ? { no_reply_seconds: seconds } : {}),
+      ...(fields.has('seconds') && seconds !== services.no_reply_seconds
+        ? { no_reply_seconds: seconds }
+        : {}),
     };
     report(setServices(wish));
   };
@@ -193,7 +201,11 @@ function Forwarding({ name, words, services, report }: ForwardingOptions): Compo
           ' s',
         )
       : null,
-    h('button', { type: 'submit', class: isOn ? '' : 'go', 'aria-label': `${isOn ? 'Change' : 'Turn on'}: ${words}` }, isOn ? 'Change' : 'Turn on'),
+    h(
+      'button',
+      { type: 'submit', class: isOn ? '' : 'go', 'aria-label': `${isOn ? 'Change' : 'Turn on'}: ${words}` },
+      isOn ? 'Change' : 'Turn on',
+    ),
     isOn
       ? h(
           'button',

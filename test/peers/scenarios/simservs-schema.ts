@@ -31,7 +31,9 @@ const conditions = [
   'international',
   'international-exHC',
 ].map((name) => `<element name="ss:${name}"><empty/></element>`);
-const words = ['media', 'presence-status', 'request-name'].map((name) => `<element name="ss:${name}"><text/></element>`);
+const words = ['media', 'presence-status', 'request-name'].map(
+  (name) => `<element name="ss:${name}"><text/></element>`,
+);
 const forwardTo = element(
   'ss:forward-to',
   element('ss:target', ANY_URI),
@@ -54,7 +56,10 @@ const rule = element(
         `<choice>${[...conditions, ...words].join('')}<element name="cp:identity"><ref name="anything"/></element><element name="cp:validity"><ref name="anything"/></element><ref name="foreign"/></choice>`,
       ),
     ),
-    element('cp:actions', many(`<choice>${forwardTo}${element('ss:allow', BOOLEAN)}<ref name="foreign"/></choice>`)),
+    element(
+      'cp:actions',
+      many(`<choice>${forwardTo}${element('ss:allow', BOOLEAN)}<ref name="foreign"/></choice>`),
+    ),
     element('cp:transformations', many('<ref name="foreign"/>')),
   ),
 );
@@ -68,7 +73,10 @@ const services = [
   service(
     'ss:communication-diversion',
     optional(
-      element('ss:NoReplyTimer', type('positiveInteger', range('minInclusive', 5), range('maxInclusive', 180))),
+      element(
+        'ss:NoReplyTimer',
+        type('positiveInteger', range('minInclusive', 5), range('maxInclusive', 180)),
+      ),
       ruleset,
     ),
   ),

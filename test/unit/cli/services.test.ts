@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { changeFrom, type ServicesAnswer, servicesText } from '#src/cli/client/services.ts';
 import { TandemError } from '#src/base/errors.ts';
+import { changeFrom, type ServicesAnswer, servicesText } from '#src/cli/client/services.ts';
 import { readServices } from '#src/services/ut/document.ts';
 import { describeUt } from '#src/web/routes/ut.ts';
 import { suite } from '#test/support/suite.ts';

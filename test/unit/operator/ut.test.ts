@@ -3,8 +3,8 @@ import { SystemClock, VirtualClock } from '#src/base/clock.ts';
 import { operatorSchema } from '#src/base/config/operator-schema.ts';
 import { settle } from '#src/base/config/settings.ts';
 import { fromJson } from '#src/base/config/toml.ts';
-import { SeededRandom } from '#src/base/random.ts';
 import { silentLogger } from '#src/base/log.ts';
+import { SeededRandom } from '#src/base/random.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
 import { type Account, Accounts } from '#src/operator/accounts.ts';
 import { NO_SERVICES, Services } from '#src/operator/services/service-data.ts';
@@ -67,7 +67,8 @@ const ask = (
 
 const ELEMENT = { type: 'application/xcap-el+xml' };
 const ATTRIBUTE = { type: 'application/xcap-att+xml' };
-const reason = ({ status, body }: XcapAnswer): string => `${status} ${/<xcap-error[^>]*><([\w-]+)/.exec(body)?.[1] ?? ''}`;
+const reason = ({ status, body }: XcapAnswer): string =>
+  `${status} ${/<xcap-error[^>]*><([\w-]+)/.exec(body)?.[1] ?? ''}`;
 const RULES = `${DOCUMENT}/~~/simservs/communication-diversion/cp:ruleset`;
 const rule = (id: string, conditions: string, target: string): string =>
   `<cp:rule xmlns:cp="urn:ietf:params:xml:ns:common-policy" id="${id}"><cp:conditions>${conditions}</cp:conditions><cp:actions><forward-to xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"><target>${target}</target></forward-to></cp:actions></cp:rule>`;
@@ -88,7 +89,11 @@ test('nodes are read, written and deleted by RFC 4825', () => {
   assert.is(ask(world, 'GET', active).body, 'false');
   // A rule is made (201), found by its id, replaced (200), gone.
   const place = `${RULES}/cp:rule%5B@id=%22x%22%5D${CP}`;
-  const sent = rule('x', '<busy xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"/>', 'sip:f@op.example');
+  const sent = rule(
+    'x',
+    '<busy xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"/>',
+    'sip:f@op.example',
+  );
   assert.is(ask(world, 'PUT', place, { ...ELEMENT, body: sent }).status, 201);
   assert.is(ask(world, 'GET', `${RULES}/cp:rule%5B1%5D/@id${CP}`).body, 'x');
   assert.is(ask(world, 'PUT', place, { ...ELEMENT, body: sent }).status, 200);
@@ -122,7 +127,11 @@ test('the services follow the document, and the document the services', () => {
   assert.match(body, /<NoReplyTimer>5<\/NoReplyTimer>/);
   assert.match(body, /<international\/>/);
   const place = `${RULES}/cp:rule%5B@id=%22n%22%5D${CP}`;
-  const sent = rule('n', '<no-answer xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"/>', 'tel:+46709999999');
+  const sent = rule(
+    'n',
+    '<no-answer xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"/>',
+    'tel:+46709999999',
+  );
   assert.is(ask(world, 'PUT', place, { ...ELEMENT, body: sent }).status, 201);
   const set = services.of(own);
   assert.equal(Object.keys(set.targets).sort(), ['cfnr', 'cfu']);
@@ -137,8 +146,15 @@ test('the services follow the document, and the document the services', () => {
   services.set(own, NO_SERVICES);
   assert.match(ask(world, 'GET', `${RULES}/cp:rule%5B@id=%22n%22%5D${CP}`).body, /rule-deactivated/);
   // A rule with a condition of its own is nobody's service, and is kept.
-  const more = rule('c', '<cp:identity xmlns:cp="urn:ietf:params:xml:ns:common-policy"><cp:one id="sip:b@x"/></cp:identity>', 'sip:f@x');
-  assert.is(ask(world, 'PUT', `${RULES}/cp:rule%5B@id=%22c%22%5D${CP}`, { ...ELEMENT, body: more }).status, 201);
+  const more = rule(
+    'c',
+    '<cp:identity xmlns:cp="urn:ietf:params:xml:ns:common-policy"><cp:one id="sip:b@x"/></cp:identity>',
+    'sip:f@x',
+  );
+  assert.is(
+    ask(world, 'PUT', `${RULES}/cp:rule%5B@id=%22c%22%5D${CP}`, { ...ELEMENT, body: more }).status,
+    201,
+  );
   assert.equal(services.of(own).targets, {});
   assert.match(ask(world, 'GET', DOCUMENT).body, /sip:b@x/);
 });
@@ -148,15 +164,30 @@ test('what breaks the schema or the policy changes nothing, and is told (RFC 482
   const before = ask(world, 'GET', DOCUMENT);
   const put = (node: string, asking: Asking) => reason(ask(world, 'PUT', DOCUMENT + node, asking));
   const timer = '/~~/simservs/communication-diversion/NoReplyTimer';
-  assert.is(put(timer, { ...ELEMENT, body: '<NoReplyTimer>4</NoReplyTimer>' }), '409 schema-validation-error');
+  assert.is(
+    put(timer, { ...ELEMENT, body: '<NoReplyTimer>4</NoReplyTimer>' }),
+    '409 schema-validation-error',
+  );
   assert.is(put(timer, { ...ELEMENT, body: '<NoReplyTimer>20' }), '409 not-xml-frag');
   assert.is(put(timer, { ...ELEMENT, body: '<Other>20</Other>' }), '409 cannot-insert');
   assert.is(put(timer, { type: 'text/plain', body: '20' }), '415 ');
   assert.is(put('/~~/simservs/nothing/here', { ...ELEMENT, body: '<here/>' }), '409 no-parent');
-  assert.is(put('/~~/simservs/video-diversion', { ...ELEMENT, body: '<video-diversion/>' }), '409 constraint-failure');
-  assert.is(put('/~~/simservs/communication-waiting/@active', { ...ATTRIBUTE, body: 'maybe' }), '409 schema-validation-error');
-  assert.is(put('/~~/simservs/communication-waiting/@active', { ...ATTRIBUTE, body: '<' }), '409 not-xml-att-value');
-  assert.is(put('/~~/simservs/communication-waiting/@more', { ...ATTRIBUTE, body: 'x' }), '409 constraint-failure');
+  assert.is(
+    put('/~~/simservs/video-diversion', { ...ELEMENT, body: '<video-diversion/>' }),
+    '409 constraint-failure',
+  );
+  assert.is(
+    put('/~~/simservs/communication-waiting/@active', { ...ATTRIBUTE, body: 'maybe' }),
+    '409 schema-validation-error',
+  );
+  assert.is(
+    put('/~~/simservs/communication-waiting/@active', { ...ATTRIBUTE, body: '<' }),
+    '409 not-xml-att-value',
+  );
+  assert.is(
+    put('/~~/simservs/communication-waiting/@more', { ...ATTRIBUTE, body: 'x' }),
+    '409 constraint-failure',
+  );
   assert.is(put('', { type: 'application/vnd.etsi.simservs+xml', body: '<simservs' }), '409 not-well-formed');
   const twice = `<cp:ruleset xmlns:cp="urn:ietf:params:xml:ns:common-policy">${rule('a', '', 'sip:f@x')}${rule('a', '', 'sip:g@x')}</cp:ruleset>`;
   assert.is(
@@ -182,13 +213,19 @@ test('a document is its owner’s; other places are none', () => {
   const world = setUp();
   assert.is(ask(world, 'GET', DOCUMENT, { account: world.other }).status, 403);
   assert.is(ask(world, 'GET', DOCUMENT.replace(IDENTITY, 'tel:+46701234567')).status, 200);
-  for (const path of ['/', '/x', `${DOCUMENT}/~~/simservs/%5B`, DOCUMENT.replace('simservs.xml', 'index'), '/%ff/users/%ff/simservs.xml'])
+  for (const path of [
+    '/',
+    '/x',
+    `${DOCUMENT}/~~/simservs/%5B`,
+    DOCUMENT.replace('simservs.xml', 'index'),
+    '/%ff/users/%ff/simservs.xml',
+  ])
     assert.is(ask(world, 'GET', path).status, 404, path);
   assert.is(ask(world, 'POST', DOCUMENT).status, 405);
   assert.match(ask(world, 'GET', '/xcap-caps/global/index').body, /simservs\.ngn\.etsi\.org/);
 });
 
-test('digest: what is right passes once, what is not is asked again', () => {
+test('digest: what is right passes once, what is not is asked again', async () => {
   const { accounts } = setUp();
   const clock = new VirtualClock();
   const server = new HttpDigestServer({
@@ -210,13 +247,16 @@ test('digest: what is right passes once, what is not is asked again', () => {
   const passed = judge(authorization);
   assert.is(passed.account?.impi, 'tablet@op.example');
   const info = passed.account ? passed.info : '';
-  assert.is(good.trusts({ status: 200, headers: { 'authentication-info': [info] }, body: Buffer.alloc(0) }), true);
+  assert.is(
+    good.trusts({ status: 200, headers: { 'authentication-info': [info] }, body: Buffer.alloc(0) }),
+    true,
+  );
   // The same count again, another place, a wrong password, an old nonce.
   assert.match(judge(authorization).account ? '' : 'refused', /refused/);
   assert.is(judge(good.authorize(request).authorization, '/other').account, undefined);
   assert.is(judge(client('wrong').authorize(request).authorization).account, undefined);
   const late = client('secret').authorize(request).authorization;
-  clock.advance(Milliseconds(400_000));
+  await clock.advance(Milliseconds(400_000));
   const stale = judge(late);
   assert.ok(!stale.account && stale.challenges.every((text) => text.includes('stale=true')));
 });

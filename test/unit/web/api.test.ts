@@ -303,7 +303,6 @@ test('the mailbox is shown as the network told', async () => {
   assert.equal((await rig.api('GET', 'messages-waiting')).body, rig.mailbox);
 });
 
-
 test('services in the network are shown and switched, and what the network says no to is told', async () => {
   assert.is((await rig.api('GET', 'services')).status, 503);
   assert.is((await rig.api('PATCH', 'services', { call_waiting: true })).status, 409);

@@ -135,14 +135,14 @@ test('[MD-2.3.2] a refusal is told in words', async () => {
 
 test('every element of RFC 4825 11.2 has words, and a body that is none too', () => {
   const error = (inside: string) =>
-    readXcapError(Buffer.from(`<xcap-error xmlns="urn:ietf:params:xml:ns:xcap-error">${inside}</xcap-error>`));
+    readXcapError(
+      Buffer.from(`<xcap-error xmlns="urn:ietf:params:xml:ns:xcap-error">${inside}</xcap-error>`),
+    );
   const names = ['not-well-formed', 'not-xml-frag', 'no-parent', 'schema-validation-error'];
   const more = ['not-xml-att-value', 'cannot-insert', 'cannot-delete', 'uniqueness-failure', 'not-utf-8'];
   for (const name of [...names, ...more, 'constraint-failure'])
     assert.not.match(error(`<${name}/>`).words, /does not say/, name);
-  const password = error(
-    '<password-required xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"/>',
-  );
+  const password = error('<password-required xmlns="http://uri.etsi.org/ngn/params/xml/simservs/xcap"/>');
   assert.match(password.words, /password/);
   assert.match(error('<future/>').words, /does not say/);
   for (const body of ['', 'text', '<html><body>Conflict</body></html>', '<xcap-error'])

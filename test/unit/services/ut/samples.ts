@@ -91,9 +91,7 @@ function conditions(names: readonly string[], { ss, cp }: Style): fc.Arbitrary<s
       fc.option(fc.constant(`<${ss('rule-deactivated')}/>`), { nil: '' }),
       fc.boolean(),
     )
-    .map(([a, b, c, present]) =>
-      present ? `<${cp('conditions')}>${c}${a}${b}</${cp('conditions')}>` : '',
-    );
+    .map(([a, b, c, present]) => (present ? `<${cp('conditions')}>${c}${a}${b}</${cp('conditions')}>` : ''));
 }
 
 function rule(kind: 'divert' | 'bar', style: Style): fc.Arbitrary<string> {
@@ -124,7 +122,9 @@ function rules(kind: 'divert' | 'bar', style: Style): fc.Arbitrary<string> {
 }
 
 function service(name: string, body: fc.Arbitrary<string>, { ss }: Style): fc.Arbitrary<string> {
-  return fc.tuple(active, blank, body).map(([on, space, text]) => `<${ss(name)}${on}>${space}${text}</${ss(name)}>`);
+  return fc
+    .tuple(active, blank, body)
+    .map(([on, space, text]) => `<${ss(name)}${on}>${space}${text}</${ss(name)}>`);
 }
 
 function behaviour({ ss }: Style): fc.Arbitrary<string> {
@@ -164,7 +164,10 @@ export const changes = fc.record(
     forwarding: fc.dictionary(
       fc.constantFrom('unconditional', 'not_logged_in', 'busy', 'not_reachable', 'no_reply'),
       fc.oneof(
-        fc.record({ active: fc.constant(true), target: fc.constantFrom('tel:+46709999999', 'sip:x&y@op.example') }),
+        fc.record({
+          active: fc.constant(true),
+          target: fc.constantFrom('tel:+46709999999', 'sip:x&y@op.example'),
+        }),
         fc.record({ active: fc.constant(false) }),
       ),
       { maxKeys: 2 },

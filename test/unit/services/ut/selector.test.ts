@@ -75,7 +75,11 @@ test('a selector is written with the escapes of the specifications', () => {
     '/~~/simservs/cp:rule%5B@id=%22cfb%22%5D?xmlns(cp=urn:ietf:params:xml:ns:common-policy)',
   );
   assert.is(
-    formatSelector({ steps: [{ name: { local: 'a' } }], end: { attribute: { local: 'active' } }, namespaces: new Map() }),
+    formatSelector({
+      steps: [{ name: { local: 'a' } }],
+      end: { attribute: { local: 'active' } },
+      namespaces: new Map(),
+    }),
     '/~~/a/@active',
   );
 });
@@ -85,25 +89,28 @@ const value = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => !/
 const PREFIXES = ['cp', 'n1'];
 const qname = fc.oneof(
   local.map((name) => ({ local: name })),
-  fc.record({ prefix: fc.constantFrom(...PREFIXES), local }),
+  fc.tuple(fc.constantFrom(...PREFIXES), local).map(([prefix, name]) => ({ prefix, local: name })),
 );
 const step = fc.record(
   {
     name: fc.oneof(qname, fc.constant({ local: '*' })),
     position: fc.integer({ min: 1, max: 999 }),
-    attribute: fc.record({ name: qname, value }),
+    attribute: fc.tuple(qname, value).map(([name, text]) => ({ name, value: text })),
   },
-  { requiredKeys: ['name'] },
+  { requiredKeys: ['name'], noNullPrototype: true },
 );
 const selector = fc.record(
   {
     steps: fc.array(step, { minLength: 1, maxLength: 5 }),
-    end: fc.oneof(fc.constant('namespaces' as const), fc.record({ attribute: qname })),
+    end: fc.oneof(
+      fc.constant('namespaces' as const),
+      qname.map((attribute) => ({ attribute })),
+    ),
     namespaces: fc
       .tuple(...PREFIXES.map(() => fc.stringMatching(/^[\x21-\x7e]{1,20}$/)))
       .map((uris) => new Map(PREFIXES.map((prefix, index) => [prefix, uris[index] ?? '']))),
   },
-  { requiredKeys: ['steps', 'namespaces'] },
+  { requiredKeys: ['steps', 'namespaces'], noNullPrototype: true },
 );
 
 test('every selector is read as it was written', () => {
