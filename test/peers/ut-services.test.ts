@@ -197,8 +197,8 @@ test.proof(
         await browser.evaluate(`${box}.click()`);
         await browser.until(`${box}.checked && !${box}.disabled`);
         await play('baic', refused('caller', 603, called, [has('Warning', '399 op.example "All incoming')]));
-        // A target is typed, and what the operator refuses is told.
-        await browser.evaluate(`document.getElementById('forward-busy').value = '070-1234567x'`);
+        // An address that cannot be called is refused in words.
+        await browser.evaluate(`document.getElementById('forward-busy').value = 'mailto:a@b.example'`);
         await browser.evaluate(`document.getElementById('forward-busy').form.requestSubmit()`);
         await browser.until(`document.querySelector('.trouble') !== null`);
         await browser.evaluate(`${box}.click()`);
