@@ -127,13 +127,13 @@ const done = (root: Element, created: boolean): Result<Written, NodeFault> =>
   ok({ text: `<?xml version="1.0" encoding="UTF-8"?>\n${serializeXml(root)}\n`, created });
 
 export function putElement(text: string, selector: NodeSelector, body: string): Result<Written, NodeFault> {
-  const root = parse(text);
   const { steps } = selector;
+  if (steps.length === 1) return putRoot(selector, body);
+  const root = parse(text);
   const last = steps.at(-1);
   const known = find(root, steps, selector);
   const parent = known?.parentElement ?? find(root, steps.slice(0, -1), selector);
-  if (steps.length === 1 || !last) return err(conflict('cannot-insert', 'the root is put as a document'));
-  if (!parent) return err(conflict('no-parent'));
+  if (!last || !parent) return err(conflict('no-parent'));
   const made = fragment(body, parent);
   if (!made || !root.ownerDocument) return err(conflict('not-xml-frag'));
   const child = root.ownerDocument.importNode(made, true);
@@ -142,6 +142,15 @@ export function putElement(text: string, selector: NodeSelector, body: string): 
   // 8.2.1: a GET of the same place must give what was put.
   if (find(root, steps, selector) !== child) return err(conflict('cannot-insert'));
   return done(root, known === undefined);
+}
+
+/** All of the document, as 24.623 6.2 NOTE 1 allows. */
+function putRoot(selector: NodeSelector, body: string): Result<Written, NodeFault> {
+  const root = parseXml(Buffer.from(body, 'utf8'), { octets: 2 * MOST_OCTETS });
+  if (!root.ok) return err(conflict('not-xml-frag'));
+  return find(root.value, selector.steps, selector)
+    ? done(root.value, false)
+    : err(conflict('cannot-insert'));
 }
 
 export function putAttribute(text: string, selector: NodeSelector, body: string): Result<Written, NodeFault> {

@@ -209,6 +209,17 @@ test('what breaks the schema or the policy changes nothing, and is told (RFC 482
   assert.equal(ask(world, 'GET', DOCUMENT), before);
 });
 
+test('the root element is put as a whole, with what its owner may not change', () => {
+  const world = setUp();
+  const { body } = ask(world, 'GET', `${DOCUMENT}/~~/simservs`);
+  const put = (sent: string) => ask(world, 'PUT', `${DOCUMENT}/~~/simservs`, { ...ELEMENT, body: sent });
+  assert.is(put(body.replace('<NoReplyTimer>20<', '<NoReplyTimer>30<')).status, 200);
+  assert.is(world.services.of(uri(IDENTITY)).noReply, 30);
+  assert.is(reason(put(body.replace(/<communication-waiting[^>]*>/, ''))), '409 constraint-failure');
+  assert.is(reason(put('<other/>')), '409 cannot-insert');
+  assert.is(reason(put('<simservs')), '409 not-xml-frag');
+});
+
 test('a document is its owner’s; other places are none', () => {
   const world = setUp();
   assert.is(ask(world, 'GET', DOCUMENT, { account: world.other }).status, 403);
