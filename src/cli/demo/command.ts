@@ -63,7 +63,11 @@ export async function demoCommand(args: readonly string[]): Promise<ExitCode> {
     let withdraw = (): void => undefined;
     closing.unshift(() => withdraw());
     const supervisor = await onPort(webPort, WEB_PORT, 'web.listen', (port) => {
-      writeFileSync(file, deviceConfig(world, tcp, `127.0.0.1:${port}`, sound), { mode: 0o600 });
+      writeFileSync(
+        file,
+        deviceConfig(world, { proxy: tcp, ut: operator.ut ?? '' }, `127.0.0.1:${port}`, sound),
+        { mode: 0o600 },
+      );
       return Supervisor.start({ ...parts, file, store, env: {}, demo: phones }, (agent) => {
         withdraw();
         withdraw = announce(store.folder, { url: agent.web.url });

@@ -35,6 +35,7 @@ export function makeWorld(random: Random): DemoWorld {
 export function operatorConfig(world: DemoWorld, port: number, folder: string): OperatorConfig {
   const tree = fromJson({
     listen: { sip: [`udp:127.0.0.1:${port}`, `tcp:127.0.0.1:${port}`], domain: DOMAIN },
+    ut: { listen: '127.0.0.1:0' },
     accounts: [
       { impi: world.device.impi, password: world.device.password, impus: [NUMBER], role: 'secondary' },
       { impi: world.guest.user, password: world.guest.password, impus: [GUEST] },
@@ -61,8 +62,21 @@ export function operatorConfig(world: DemoWorld, port: number, folder: string): 
   return settle(operatorSchema, [{ origin: 'file', tree }], checkOperator).config;
 }
 
+/** Where the device finds the operator. */
+export interface DemoOperator {
+  /** `127.0.0.1:5060`. */
+  readonly proxy: string;
+  /** XCAP root. */
+  readonly ut: string;
+}
+
 /** The device's configuration file, as an owner would write it. */
-export function deviceConfig(world: DemoWorld, proxy: string, web: string, sound: DemoSound): string {
+export function deviceConfig(
+  world: DemoWorld,
+  { proxy, ut }: DemoOperator,
+  web: string,
+  sound: DemoSound,
+): string {
   const text = (value: string): string => JSON.stringify(value);
   return `profile = "ims"
 [account]
@@ -74,6 +88,9 @@ domain = ${text(DOMAIN)}
 uri = ${text(`sip:${proxy};transport=tcp`)}
 [sip]
 listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]
+[ut]
+enabled = true
+root = ${text(ut)}
 [audio]
 capture = ${text(sound.capture)}
 playback = ${text(sound.playback)}
