@@ -1,4 +1,5 @@
 // Who owes which description before the INVITE to us is answered, as one table (RFC 3262 5, RFC 3311 5, RFC 6337 2.2).
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `unasked` the INVITE brought no offer and we made none · `offered` its offer waits for the 200 · `asked` ours stands in a
@@ -94,16 +95,6 @@ export const EARLY_TABLE: Readonly<Record<EarlyState, Row>> = {
   over: row('over', { final: 'ignored' }),
 };
 
-/** The picture of the table, as Mermaid; the README holds it and a test compares. */
-export function earlyDiagram(): string {
-  const arrows = EARLY_STATES.flatMap((from) => {
-    const events = new Map<EarlyState, string[]>();
-    for (const event of EARLY_EVENTS) {
-      const found = EARLY_TABLE[from][event];
-      if (found === 'ignored' || found.next === from) continue;
-      events.set(found.next, [...(events.get(found.next) ?? []), event]);
-    }
-    return [...events].map(([next, names]) => `  ${from} --> ${next}: ${names.join(', ')}`);
-  });
-  return ['stateDiagram-v2', '  [*] --> unasked', '  [*] --> offered', ...arrows].join('\n');
-}
+/** The picture in the README; what stays in its state is left out. */
+export const earlyDiagram = (): string =>
+  tableDiagram(EARLY_TABLE, { begin: ['unasked', 'offered'], events: EARLY_EVENTS, loops: false });

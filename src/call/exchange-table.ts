@@ -1,4 +1,5 @@
 // RFC 3261 14, RFC 3311 5, RFC 6337: who changes a call now, as one table: state × event → next state, actions.
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `idle` · `inviting` our re-INVITE is out · `described` a reliable 18x brought its answer, the final response is to come ·
@@ -209,16 +210,6 @@ export const EXCHANGE_TABLE: Readonly<Record<ExchangeState, Row>> = {
   },
 };
 
-/** The picture for the README: one arrow for each pair of different states. */
-export function exchangeDiagram(): string {
-  const arrows = EXCHANGE_STATES.flatMap((from) => {
-    const events = new Map<ExchangeState, string[]>();
-    for (const event of EXCHANGE_EVENTS) {
-      const found = EXCHANGE_TABLE[from][event];
-      if (found === 'ignored' || found.next === from) continue;
-      events.set(found.next, [...(events.get(found.next) ?? []), event]);
-    }
-    return [...events].map(([next, names]) => `  ${from} --> ${next}: ${names.join(', ')}`);
-  });
-  return ['stateDiagram-v2', '  [*] --> idle', ...arrows].join('\n');
-}
+/** The picture in the README; what stays in its state is left out. */
+export const exchangeDiagram = (): string =>
+  tableDiagram(EXCHANGE_TABLE, { begin: ['idle'], events: EXCHANGE_EVENTS, loops: false });

@@ -1,4 +1,5 @@
 // 24.610 4.5.2: the owner's hold of a call as one table: state × event → next state, actions. What the peer holds is its own affair.
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `talking` · `holding` asked for, the peer has not agreed · `held` · `resuming` asked for · `parked` the peer refused the
@@ -79,15 +80,6 @@ export const HOLD_TABLE: Readonly<Record<HoldPhase, Row>> = {
   },
 };
 
-export function holdDiagram(): string {
-  const arrows = HOLD_STATES.flatMap((from) => {
-    const events = new Map<HoldPhase, string[]>();
-    for (const event of HOLD_EVENTS) {
-      const found = HOLD_TABLE[from][event];
-      if (typeof found === 'string') continue;
-      events.set(found.next, [...(events.get(found.next) ?? []), event]);
-    }
-    return [...events].map(([next, names]) => `  ${from} --> ${next}: ${names.join(', ')}`);
-  });
-  return ['stateDiagram-v2', '  [*] --> talking', ...arrows].join('\n');
-}
+/** The picture in the README. */
+export const holdDiagram = (): string =>
+  tableDiagram(HOLD_TABLE, { begin: ['talking'], events: HOLD_EVENTS });

@@ -1,4 +1,5 @@
 // RFC 4028 10: the life of a session timer as one table: state × event → next state, actions. The picture in the README comes from it.
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /** `off` nothing expires · `ours` we refresh at half · `refreshing` ours is out or due again · `theirs` we wait for the peer's. */
 export const SESSION_TIMER_STATES = ['off', 'ours', 'refreshing', 'theirs'] as const;
@@ -69,16 +70,6 @@ export const SESSION_TIMER_TABLE: Readonly<Record<SessionTimerState, Row>> = {
   },
 };
 
-/** One arrow for each pair of states. */
-export function sessionTimerDiagram(): string {
-  const arrows = SESSION_TIMER_STATES.flatMap((from) => {
-    const events = new Map<SessionTimerState, string[]>();
-    for (const event of SESSION_TIMER_EVENTS) {
-      const outcome = SESSION_TIMER_TABLE[from][event];
-      if (outcome === 'ignored') continue;
-      events.set(outcome.next, [...(events.get(outcome.next) ?? []), event]);
-    }
-    return [...events].map(([next, names]) => `  ${from} --> ${next}: ${names.join(', ')}`);
-  });
-  return ['stateDiagram-v2', '  [*] --> off', ...arrows].join('\n');
-}
+/** The picture in the README. */
+export const sessionTimerDiagram = (): string =>
+  tableDiagram(SESSION_TIMER_TABLE, { begin: ['off'], events: SESSION_TIMER_EVENTS });

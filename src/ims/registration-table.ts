@@ -1,4 +1,5 @@
 // TS 24.229 5.1.1.2 to 5.1.1.7: the life of a registration as one table. Behaviour and the picture in the README come from it.
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `off` nothing wanted · `selecting` looking for a P-CSCF · `registering` initial REGISTER out · `registered` ·
@@ -207,14 +208,5 @@ export const REGISTRATION_TABLE: Readonly<Record<RegistrationPhase, Row>> = {
   },
 };
 
-/** The picture of the table, as the README shows it: one arrow for each pair of phases. */
-export function registrationDiagram(): string {
-  const lines = ['stateDiagram-v2', '  [*] --> off'];
-  for (const [phase, row] of Object.entries(REGISTRATION_TABLE)) {
-    const arrows = new Map<string, string[]>();
-    for (const [event, { next }] of Object.entries(row))
-      arrows.set(next, [...(arrows.get(next) ?? []), event]);
-    for (const [next, events] of arrows) lines.push(`  ${phase} --> ${next}: ${events.join(', ')}`);
-  }
-  return `${lines.join('\n')}\n`;
-}
+/** The picture in the README. */
+export const registrationDiagram = (): string => `${tableDiagram(REGISTRATION_TABLE, { begin: ['off'] })}\n`;

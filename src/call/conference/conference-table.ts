@@ -1,4 +1,5 @@
 // An ad-hoc conference that the owner makes of calls, as one table (24.147 5.3.1.3.3, 5.3.1.5.3; IR.92 2.3.3; RFC 4579 5.5).
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `gathering` the parties are put on hold · `inviting` the focus is called · `adding` party after party is passed to the
@@ -91,14 +92,6 @@ export const CONFERENCE_TABLE: Readonly<Record<ConferenceState, Row>> = {
   over: NOTHING,
 };
 
-export function conferenceDiagram(): string {
-  const arrows = CONFERENCE_STATES.flatMap((from) => {
-    const byNext = new Map<ConferenceState, string[]>();
-    for (const event of CONFERENCE_EVENTS) {
-      const found = CONFERENCE_TABLE[from][event];
-      if (found !== 'ignored') byNext.set(found.next, [...(byNext.get(found.next) ?? []), event]);
-    }
-    return [...byNext].map(([next, events]) => `  ${from} --> ${next}: ${events.join(', ')}`);
-  });
-  return ['stateDiagram-v2', '  [*] --> gathering', ...arrows, '  over --> [*]'].join('\n');
-}
+/** The picture in the README. */
+export const conferenceDiagram = (): string =>
+  tableDiagram(CONFERENCE_TABLE, { begin: ['gathering'], end: ['over'], events: CONFERENCE_EVENTS });

@@ -1,4 +1,5 @@
 // RFC 3515 2.4, RFC 4488: a REFER of ours and the subscription that it makes, as one table.
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `sending` · `accepted` 2xx, nothing told yet · `trying` the other side reports · `concluded` it said how it ended, its
@@ -96,14 +97,6 @@ export const REFER_CLIENT_TABLE: Readonly<Record<ReferClientState, Row>> = {
   over: CLOSED,
 };
 
-export function referClientDiagram(): string {
-  const arrows = REFER_CLIENT_STATES.flatMap((from) => {
-    const byNext = new Map<ReferClientState, string[]>();
-    for (const event of REFER_CLIENT_EVENTS) {
-      const found = REFER_CLIENT_TABLE[from][event];
-      if (found !== 'ignored') byNext.set(found.next, [...(byNext.get(found.next) ?? []), event]);
-    }
-    return [...byNext].map(([next, events]) => `  ${from} --> ${next}: ${events.join(', ')}`);
-  });
-  return ['stateDiagram-v2', '  [*] --> sending', ...arrows, '  over --> [*]'].join('\n');
-}
+/** The picture in the README. */
+export const referClientDiagram = (): string =>
+  tableDiagram(REFER_CLIENT_TABLE, { begin: ['sending'], end: ['over'], events: REFER_CLIENT_EVENTS });

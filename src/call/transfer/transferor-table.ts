@@ -1,4 +1,5 @@
 // A transfer that the owner asks for, as one table (24.629 4.5.2, RFC 5589 6 and 7): both kinds, from the button to the end.
+import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
  * `preparing` the party is being held · `referring` our REFER is out · `leaving` the party hung up before we know how it
@@ -78,16 +79,10 @@ export const TRANSFEROR_TABLE: Readonly<Record<TransferorState, Row>> = {
   failed: NOTHING,
 };
 
-export function transferorDiagram(): string {
-  const arrows = TRANSFEROR_STATES.flatMap((from) => {
-    const byNext = new Map<TransferorState, string[]>();
-    for (const event of TRANSFEROR_EVENTS) {
-      const found = TRANSFEROR_TABLE[from][event];
-      if (found !== 'ignored') byNext.set(found.next, [...(byNext.get(found.next) ?? []), event]);
-    }
-    return [...byNext].map(([next, events]) => `  ${from} --> ${next}: ${events.join(', ')}`);
+/** The picture in the README. */
+export const transferorDiagram = (): string =>
+  tableDiagram(TRANSFEROR_TABLE, {
+    begin: ['preparing'],
+    end: ['done', 'failed'],
+    events: TRANSFEROR_EVENTS,
   });
-  return ['stateDiagram-v2', '  [*] --> preparing', ...arrows, '  done --> [*]', '  failed --> [*]'].join(
-    '\n',
-  );
-}

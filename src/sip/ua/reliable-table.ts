@@ -1,4 +1,5 @@
 // RFC 3262 3: the life of the reliable provisional responses to one INVITE, as one table.
+import { rowDiagram } from '#src/base/state-diagram.ts';
 
 /** `over`: the final response has left, or nobody acknowledged; nothing reliable is sent any more. */
 export type ReliableState = 'idle' | 'unacknowledged' | 'over';
@@ -50,13 +51,5 @@ export const RELIABLE_TABLE: readonly ReliableRow[] = [
 export const reliableRow = (state: ReliableState, event: ReliableEvent): ReliableRow | undefined =>
   RELIABLE_TABLE.find((row) => row.state === state && row.event === event);
 
-/** The picture of the table, as Mermaid; the README holds it and a test compares. */
-export function reliableDiagram(): string {
-  const arrows = RELIABLE_TABLE.filter(
-    ({ state, next, actions }) => actions.length > 0 || next !== state,
-  ).map(
-    ({ state, event, next, actions }) =>
-      `  ${state} --> ${next}: ${event}${actions.length > 0 ? ` / ${actions.join(', ')}` : ''}`,
-  );
-  return ['stateDiagram-v2', '  [*] --> idle', ...arrows].join('\n');
-}
+/** The picture in the README. */
+export const reliableDiagram = (): string => rowDiagram(RELIABLE_TABLE, { begin: ['idle'] });
