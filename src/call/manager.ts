@@ -1,14 +1,14 @@
 // All calls of the device: dialling, INVITEs that come in, the list, the log, the end (RFC 3261 8.2, contract `calls`).
-import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { randomToken } from '#src/base/random.ts';
-import { Milliseconds, Seconds, toMilliseconds } from '#src/base/units.ts';
+import { Milliseconds } from '#src/base/units.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { sdpBody, UNSUPPORTED_BODY } from './body.ts';
 import { Call, type CallIntro } from './call.ts';
+import { CallBook } from './call-book.ts';
 import { LIVE_CALL_LIMIT } from './capabilities.ts';
 import { indicatesWaiting } from './communication-waiting.ts';
 import type { ReceivedDigit } from './digits.ts';
@@ -19,7 +19,7 @@ import {
   NO_EMERGENCY,
   notAllowed,
 } from './emergency/rules.ts';
-import { EndedCall } from './ended-call.ts';
+import type { EndedCall } from './ended-call.ts';
 import type { AnswerChoice, Refusal } from './facts.ts';
 import { Floor, type Others } from './floor.ts';
 import { answerOf } from './headers.ts';
@@ -40,10 +40,6 @@ import { isSoundDevice } from './sound.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
 import type { CallWorld } from './world.ts';
 
-/** Ended calls stay to be asked for (contract `GET calls`). */
-const KEPT = Seconds(600);
-/** And no more of them than this, the oldest go first: a flood of calls must not fill the memory. */
-const MOST_KEPT = 10_000;
 /** How long `close` waits for answers before it stops asking. */
 const CLOSE_PATIENCE = Milliseconds(2_000);
 /** And then for ports and devices. */
@@ -54,6 +50,7 @@ const BUSY_HERE: Refusal = { status: 486 };
 const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
 const BAD_REQUEST = 400;
 const DECLINED = 603;
+
 export class CallManager {
   /** Every change of a call that a snapshot shows. */
   readonly onChange = new Signal<CallSnapshot>();
@@ -71,12 +68,8 @@ export class CallManager {
 
   readonly #world: CallWorld;
   readonly #log: CallLogStore;
-  /** In the order of their beginning; a call that is over leaves its memory in its own place. */
-  readonly #calls = new Map<string, Call | EndedCall>();
-  readonly #live = new Set<Call>();
-  readonly #floor = new Floor(() => [...this.#live]);
-  /** By the id of an ended call. */
-  readonly #forget = new Map<string, Timer>();
+  readonly #book: CallBook;
+  readonly #floor: Floor;
   readonly #off: () => void;
   #isClosed = false;
   #isWaiting = false;
@@ -85,6 +78,8 @@ export class CallManager {
   constructor(world: CallWorld, log: CallLogStore) {
     this.#world = world;
     this.#log = log;
+    this.#book = new CallBook(world.clock);
+    this.#floor = new Floor(() => this.#book.live);
     this.identities = new IdentityBook(world.line, world.config.shared, world.memory);
     const off = [
       world.ua.onOptions((incoming) => void this.handle(incoming)),
@@ -97,7 +92,7 @@ export class CallManager {
 
   /** Newest first: live ones, and ended ones for ten minutes. */
   list(): readonly CallSnapshot[] {
-    return [...this.#calls.values()].reverse().map((call) => call.snapshot);
+    return [...this.#book.all].reverse().map((call) => call.snapshot);
   }
 
   /** Digits that far ends pressed, of all calls since the start. */
@@ -106,31 +101,26 @@ export class CallManager {
   }
 
   get(id: string): Call | EndedCall | undefined {
-    return this.#calls.get(id);
+    return this.#book.get(id);
   }
 
   /** Oldest first: live ones, and ended ones for ten minutes. */
   get all(): Iterable<Call | EndedCall> {
-    return this.#calls.values();
+    return this.#book.all;
   }
 
   /** Those that run, or still have ports and devices. */
   get live(): readonly Call[] {
-    return [...this.#live];
+    return this.#book.live;
   }
 
   get isCalling(): boolean {
-    return this.#liveCount > 0;
-  }
-
-  /** Calls that the owner still has, whatever the wire has to say about others. */
-  get #liveCount(): number {
-    return [...this.#live].filter((call) => call.publicState !== 'ended').length;
+    return this.#book.count > 0;
   }
 
   /**
-   * Places a call. Throws TandemError `call.limit`, what `placing` throws, `call.closed`, `media.ports`, `media.device`, `media.file` (cannot now). Whatever happens later ends
-   * the call.
+   * Places a call. Throws what `wantedCall` throws, and TandemError `call.closed`, `call.limit`, `call.no-video`,
+   * `call.emergency-kept`, `media.ports`, `media.device`, `media.file`. Whatever happens later ends the call.
    */
   dial(request: DialRequest): Call {
     try {
@@ -159,7 +149,7 @@ export class CallManager {
     // Nobody else's word makes an emergency call either: a transfer, a button with an address.
     const to = wanted.target.toString();
     if (!wanted.emergency && this.#isEmergency(to)) throw notAllowed(to);
-    if (!wanted.emergency && this.#liveCount >= LIVE_CALL_LIMIT) {
+    if (!wanted.emergency && this.#book.count >= LIVE_CALL_LIMIT) {
       throw new TandemError('caller', 'call.limit', 'There are too many calls already.');
     }
     if (wanted.video && shownDirection(this.#world) === 'none') throw noVideo();
@@ -175,8 +165,7 @@ export class CallManager {
     try {
       call.dial();
     } catch (error) {
-      this.#calls.delete(call.id);
-      this.#live.delete(call);
+      this.#book.remove(call);
       throw TandemError.from(error, 'call.media');
     }
     return call;
@@ -194,7 +183,7 @@ export class CallManager {
 
   /** Live calls tell their far ends that we are reached elsewhere; `always`: even those whose own address is as it was. */
   moved(always: boolean): void {
-    for (const call of this.#live) call.moved(always);
+    for (const call of this.live) call.moved(always);
   }
 
   /** Answers; the others that are up are held, or ended. Throws what `Floor.answer` throws. */
@@ -225,7 +214,7 @@ export class CallManager {
 
   /** A further call would be refused. */
   get #isBusy(): boolean {
-    const live = this.#liveCount;
+    const live = this.#book.count;
     return live >= LIVE_CALL_LIMIT || (live > 0 && !this.#world.config.waiting);
   }
 
@@ -251,7 +240,7 @@ export class CallManager {
       active || isCallBack(request)
         ? this.#refusalOf(incoming, replaced !== undefined)
         : { refusal: TEMPORARILY_UNAVAILABLE };
-    const busy = this.#liveCount > 0;
+    const busy = this.isCalling;
     const intro: CallIntro = {
       id: randomToken(this.#world.random),
       remote: callingParty(request, trusted),
@@ -281,7 +270,7 @@ export class CallManager {
     if (!request.headers.has('Replaces')) return undefined;
     const reference = request.typed('Replaces');
     if (!reference?.toTag || !reference.fromTag || request.headers.has('Join')) return BAD_REQUEST;
-    const found = findReplaced(reference, this.#calls.values());
+    const found = findReplaced(reference, this.#book.all);
     if (typeof found === 'number') return found;
     return found instanceof Call ? found : DECLINED;
   }
@@ -338,8 +327,7 @@ export class CallManager {
   }
 
   #adopt(call: Call): Call {
-    this.#calls.set(call.id, call);
-    this.#live.add(call);
+    this.#book.add(call);
     call.onInDialog = (incoming) => this.onInDialog?.(incoming, call) ?? false;
     call.onChange.on((snapshot) => {
       this.#tellWaiting();
@@ -363,10 +351,11 @@ export class CallManager {
 
   /** Who talks hears that another call rings. */
   #tellWaiting(): void {
-    const rings = [...this.#live].some((call) => call.state === 'ringing');
+    const { live } = this;
+    const rings = live.some((call) => call.state === 'ringing');
     if (rings === this.#isWaiting) return;
     this.#isWaiting = rings;
-    for (const call of this.#live) call.waitingTone(rings);
+    for (const call of live) call.waitingTone(rings);
   }
 
   #ended(call: Call, row: LogRow): void {
@@ -378,27 +367,7 @@ export class CallManager {
       this.#trouble(TandemError.from(error, 'call.log', 'The call could not be written to the log.'));
     }
     this.onLog.emit(row);
-    if (this.#isClosed) return;
-    this.#forgetLater(call.id);
-    // What ran it goes once its ports and devices are given back.
-    void call.closed.then(() => {
-      this.#live.delete(call);
-      if (this.#calls.has(call.id)) this.#calls.set(call.id, new EndedCall(call.sipCallId, row, call));
-    });
-  }
-
-  /** Knows only the id: a timer that held the call would hold all of it for ten minutes. */
-  #forgetLater(id: string): void {
-    const timer = this.#world.clock.after(toMilliseconds(KEPT), () => this.#forgetNow(id));
-    this.#forget.set(id, timer);
-    const [oldest] = this.#forget.keys();
-    if (this.#forget.size > MOST_KEPT && oldest !== undefined) this.#forgetNow(oldest);
-  }
-
-  #forgetNow(id: string): void {
-    this.#forget.get(id)?.cancel();
-    this.#forget.delete(id);
-    this.#calls.delete(id);
+    if (!this.#isClosed) this.#book.ended(call, row);
   }
 
   #trouble(error: TandemError): void {
@@ -408,14 +377,14 @@ export class CallManager {
 
   /** Ends every call, as `close` does, and goes on: the network has taken the identity away (24.229 5.1.1.7). */
   releaseAll(): void {
-    for (const call of this.#live) void endPolitely(call);
+    for (const call of this.live) void endPolitely(call);
   }
 
   /** Ends every call, BYE or CANCEL or 480, within three seconds, whatever the peers do. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const timer of this.#forget.values()) timer.cancel();
-    const calls = [...this.#live];
+    this.#book.close();
+    const calls = this.live;
     const over = this.#patience(CLOSE_PATIENCE);
     await Promise.race([Promise.all(calls.map(endPolitely)), over.promise]);
     over.cancel();
