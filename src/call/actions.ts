@@ -1,4 +1,5 @@
 // What each action of the call table does: the names of the table bound to the parts of a call.
+import { BUSY_HERE, TEMPORARILY_UNAVAILABLE } from './admission.ts';
 import type { Ringing } from './alerting.ts';
 import type { CalleeRole } from './callee.ts';
 import type { CallerRole } from './caller.ts';
@@ -23,8 +24,6 @@ export interface CallParts {
 
 export type CallActions = Readonly<Record<CallAction, (facts: Facts, event: CallEvent) => void>>;
 
-const BUSY_HERE: Refusal = { status: 486 };
-const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
 const REQUEST_TERMINATED: Refusal = { status: 487 };
 /** RFC 3262 3 asks for a 5xx. */
 const SERVER_TIMEOUT: Refusal = { status: 504 };

@@ -6,7 +6,7 @@ import { Milliseconds } from '#src/base/units.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import { parseUri } from '#src/sip/message/uri.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
-import { sdpBody, UNSUPPORTED_BODY } from './body.ts';
+import { BUSY_HERE, inviteRefusal, TEMPORARILY_UNAVAILABLE } from './admission.ts';
 import { Call, type CallIntro } from './call.ts';
 import { CallBook } from './call-book.ts';
 import { LIVE_CALL_LIMIT } from './capabilities.ts';
@@ -20,21 +20,20 @@ import {
   notAllowed,
 } from './emergency/rules.ts';
 import type { EndedCall } from './ended-call.ts';
-import type { AnswerChoice, Refusal } from './facts.ts';
+import type { AnswerChoice } from './facts.ts';
 import { Floor, type Others } from './floor.ts';
 import { answerOf } from './headers.ts';
 import { sameIdentity } from './identity.ts';
 import { IdentityBook } from './identity-book.ts';
 import { answerOptions } from './in-dialog.ts';
 import type { CallLogStore } from './log.ts';
-import { checkOffer, type Refused } from './offers.ts';
+import type { Refused } from './offers.ts';
 import { type DialRequest, wantedCall } from './outgoing.ts';
 import type { OutgoingCall } from './outgoing-call.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
 import { isQuiet, LOUD, type QuietSettings } from './quiet.ts';
 import { findReplaced } from './replaces.ts';
 import { SESSION_DEFAULTS, tooSmall } from './session-expires.ts';
-import { extensionRequired, inviteTraits, planSetUp } from './set-up-plan.ts';
 import type { CallSnapshot, LogRow } from './snapshot.ts';
 import { isSoundDevice } from './sound.ts';
 import { noVideo, shownDirection } from './video-policy.ts';
@@ -45,9 +44,7 @@ const CLOSE_PATIENCE = Milliseconds(2_000);
 /** And then for ports and devices. */
 const CLOSE_LAST = Milliseconds(800);
 
-const FORBIDDEN: Refusal = { status: 403 };
-const BUSY_HERE: Refusal = { status: 486 };
-const TEMPORARILY_UNAVAILABLE: Refusal = { status: 480 };
+const FORBIDDEN = 403;
 const BAD_REQUEST = 400;
 const DECLINED = 603;
 
@@ -201,7 +198,7 @@ export class CallManager {
     const { method } = incoming.request;
     if (method !== 'INVITE' && method !== 'OPTIONS') return false;
     if (this.#world.line.register && !this.#world.line.trusts(incoming.flow)) {
-      incoming.respond(FORBIDDEN.status);
+      incoming.respond(FORBIDDEN);
     } else if (method === 'OPTIONS') {
       if (this.#isClosed) incoming.respond(TEMPORARILY_UNAVAILABLE.status);
       else if (this.#isBusy) incoming.respond(BUSY_HERE.status);
@@ -285,27 +282,13 @@ export class CallManager {
     replaced.giveWay();
   }
 
-  /** Why it cannot even ring. */
   #refusalOf(incoming: Incoming, replaces: boolean): Refused | undefined {
-    // RFC 3261 8.2: what cannot be read comes before what it would meet.
-    const body = sdpBody(incoming.request);
-    if (body.kind === 'foreign') return { refusal: UNSUPPORTED_BODY };
-    if (this.#isClosed) return { refusal: TEMPORARILY_UNAVAILABLE };
-    // The emergency services get through whatever is switched off or going on here (MD-2.6c).
-    const isUrgent = isCallBack(incoming.request);
-    if (this.#isBusy && !replaces && !isUrgent) return { refusal: BUSY_HERE };
-    if (!replaces && !isUrgent && isQuiet(this.quiet, this.#world.clock.date()))
-      return { refusal: TEMPORARILY_UNAVAILABLE };
-    const { config, line } = this.#world;
-    const offer = body.kind === 'sdp' ? body.bytes : undefined;
-    const traits = inviteTraits(incoming.request, offer);
-    const policy = config.preconditions ?? 'off';
-    const lacking = extensionRequired(traits, policy);
-    if (lacking) return { refusal: lacking };
-    if (!offer) return undefined;
-    const { preconditions } = planSetUp(traits, { profile: line.profile, policy });
-    const checked = checkOffer(this.#world, offer, incoming.flow, preconditions);
-    return checked.ok ? undefined : checked.error;
+    return inviteRefusal(this.#world, incoming, {
+      isClosed: this.#isClosed,
+      isBusy: this.#isBusy,
+      isQuiet: isQuiet(this.quiet, this.#world.clock.date()),
+      replaces,
+    });
   }
 
   #answersItself(call: Call): boolean {
