@@ -30,18 +30,13 @@ export class Floor {
       return;
     }
     // What cannot be answered is no reason to hold anybody.
-    const held = call.state === 'ringing' ? this.#silence(call) : [];
-    try {
-      call.answer(choice);
-    } catch (error) {
-      for (const other of held) if (other.isHeld) void other.resume();
-      throw error;
-    }
+    const talking = call.state === 'ringing' ? talkers(this.#others(call)) : [];
+    holding(talking, () => call.answer(choice));
   }
 
-  /** Takes a call back; whoever was talked with meanwhile is held first. Throws `call.state`. */
+  /** Takes a call back; whoever was talked with meanwhile is held. Throws `call.state`, `call.emergency-kept`. */
   resume(call: AnyCall): Promise<TandemError | undefined> {
-    const talking = this.#talking(call);
+    const talking = talkers(this.#others(call));
     const done = call.resume();
     for (const other of talking) void other.hold(true);
     return done;
@@ -52,14 +47,7 @@ export class Floor {
    * both. When it cannot be made the others are as they were. Throws what `make` throws, and `call.emergency-kept`.
    */
   make(make: () => Call): Call {
-    const held = this.#talkers(this.#calls());
-    for (const other of held) void other.hold(true);
-    try {
-      return make();
-    } catch (error) {
-      for (const other of held) if (other.isHeld) void other.resume();
-      throw error;
-    }
+    return holding(talkers(this.#calls()), make);
   }
 
   /** Sentences for the owner of what a call that ended leaves behind. */
@@ -69,27 +57,27 @@ export class Floor {
     for (const call of up) call.notes.tell('The other call is over. This one is still on hold.');
   }
 
-  /** Nothing of the other calls is heard from now on. Gives those that were. */
-  #silence(call: AnyCall): readonly Call[] {
-    const talking = this.#talking(call);
-    for (const other of talking) void other.hold(true);
-    return talking;
-  }
-
-  /** Throws `call.emergency-kept` when one of them cannot be held. */
-  #talking(call: AnyCall): readonly Call[] {
-    return this.#talkers(this.#others(call));
-  }
-
-  #talkers(calls: readonly Call[]): readonly Call[] {
-    const talking = calls.filter((other) => other.isTalking);
-    const emergency = talking.find((other) => other.isEmergency);
-    if (emergency) throw emergencyStays(emergency);
-    return talking;
-  }
-
   #others(call: AnyCall): readonly Call[] {
     return this.#calls().filter((other) => other !== call);
+  }
+}
+
+/** Those that are talked in. Throws `call.emergency-kept` when one of them cannot be held. */
+function talkers(calls: readonly Call[]): readonly Call[] {
+  const talking = calls.filter(({ isTalking }) => isTalking);
+  const emergency = talking.find(({ isEmergency }) => isEmergency);
+  if (emergency) throw emergencyStays(emergency);
+  return talking;
+}
+
+/** Does it with these on hold; when it throws, they are as they were. */
+function holding<Outcome>(talking: readonly Call[], act: () => Outcome): Outcome {
+  for (const call of talking) void call.hold(true);
+  try {
+    return act();
+  } catch (error) {
+    for (const call of talking) if (call.isHeld) void call.resume();
+    throw error;
   }
 }
 
