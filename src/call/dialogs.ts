@@ -122,15 +122,6 @@ export class DialogSet {
     if (live.length === 0 && this.#byes === 0) this.#handlers.onReleased();
   }
 
-  /** A BYE of the peer ended it. */
-  ended(leg: Leg): void {
-    this.terminate(leg);
-  }
-
-  terminateAll(): void {
-    for (const leg of this.#legs.values()) this.terminate(leg);
-  }
-
   /** Every one of them, those that are over too. */
   get names(): Replaceable['dialogNames'] {
     return [...this.#legs.values()].map(({ dialog, state }) => ({ ...nameOf(dialog), state }));

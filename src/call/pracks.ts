@@ -1,5 +1,4 @@
 // RFC 3262 4: reliable provisional responses at the calling side, acknowledged one by one in their own dialog.
-import type { TandemError } from '#src/base/errors.ts';
 import { hasToken, type SipResponse } from '#src/sip/message/message.ts';
 import type { SendingOptions, UserAgent } from '#src/sip/ua/user-agent.ts';
 import type { Leg } from './dialogs.ts';
@@ -14,7 +13,7 @@ export interface PrackHandlers {
   /** The 2xx, which may carry P-Early-Media. */
   onAcknowledged(leg: Leg, response: SipResponse): void;
   /** Refused with this status, or (408) not answered. */
-  onRefused(leg: Leg, status: number, error?: TandemError): void;
+  onRefused(leg: Leg, status: number): void;
 }
 
 const REQUEST_TIMEOUT = 408;
@@ -29,7 +28,6 @@ export class Pracks {
   readonly #handlers: PrackHandlers;
   /** RSeq of the last one that was acknowledged. */
   readonly #last = new WeakMap<Leg, number>();
-  readonly #open = new WeakMap<Leg, number>();
 
   constructor(ua: UserAgent, sending: () => SendingOptions, handlers: PrackHandlers) {
     this.#ua = ua;
@@ -46,17 +44,11 @@ export class Pracks {
     return rseq <= last ? 'again' : 'gap';
   }
 
-  /** One of ours is not answered yet in this dialog. */
-  isOpen(leg: Leg): boolean {
-    return (this.#open.get(leg) ?? 0) > 0;
-  }
-
   /** Of one whose arrival was `next`. */
   acknowledge(leg: Leg, response: SipResponse): void {
     const { rseq, cseq } = response;
     if (rseq === undefined) return;
     this.#last.set(leg, rseq);
-    this.#count(leg, 1);
     const headers = [['RAck', `${rseq} ${cseq.number} ${cseq.method}`]] as const;
     const request = leg.dialog.createRequest('PRACK', { headers });
     this.#ua.sendInDialog(
@@ -64,20 +56,12 @@ export class Pracks {
       request,
       {
         onFinal: (answer) => {
-          this.#count(leg, -1);
           if (answer.isSuccess) this.#handlers.onAcknowledged(leg, answer);
           else this.#handlers.onRefused(leg, answer.status);
         },
-        onFailure: (error) => {
-          this.#count(leg, -1);
-          this.#handlers.onRefused(leg, REQUEST_TIMEOUT, error);
-        },
+        onFailure: () => this.#handlers.onRefused(leg, REQUEST_TIMEOUT),
       },
       this.#sending(),
     );
-  }
-
-  #count(leg: Leg, more: number): void {
-    this.#open.set(leg, (this.#open.get(leg) ?? 0) + more);
   }
 }

@@ -232,11 +232,6 @@ export class Registration {
     this.#machine.dispatch({ event: 'deactivated', error });
   }
 
-  /** P-Access-Network-Info for a message on `flow`: only where it is protected, and only in IMS. */
-  accessNetworkInfo(flow: Flow | undefined): string | undefined {
-    return flow?.secure && this.#deps.config.profile === 'ims' ? this.#access : undefined;
-  }
-
   /** TS 24.229 5.1.2A.1.1: in every request and response but CANCEL and, as it may, ACK; to our P-CSCF only. */
   #decorate(message: SipRequest | SipResponse, to: Target | Flow): void {
     const secure = isFlow(to) ? to.secure : to.transport === 'tls';

@@ -79,10 +79,6 @@ export class NameAddr {
     return new NameAddr(this.#rawName, this.uri, params);
   }
 
-  withUri(uri: Uri): NameAddr {
-    return new NameAddr(this.#rawName, uri, this.params);
-  }
-
   /** As it came; always with <> when made here. A byte string. */
   toString(): string {
     if (this.#text === undefined) {
