@@ -22,6 +22,7 @@ import { lineSending } from './headers.ts';
 import { answerInDialog } from './in-dialog.ts';
 import { Modifications } from './modification.ts';
 import type { OutgoingCall } from './outgoing-call.ts';
+import { wrongState } from './owner-errors.ts';
 import type { Picture } from './picture.ts';
 import type { Privacy } from './privacy.ts';
 import { type CallQuality, qualityOf } from './quality.ts';
@@ -522,8 +523,6 @@ export class Call {
   }
 
   #wrongState(action: string): TandemError {
-    return new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
-      detail: { call: this.id, state: this.publicState, action },
-    });
+    return wrongState(this.id, action, this.publicState);
   }
 }

@@ -1,9 +1,10 @@
 // What is kept of a call that is over: its row and its name on the wire, nothing that once ran it.
 import { deserialize, serialize } from 'node:v8';
-import { TandemError } from '#src/base/errors.ts';
+import type { TandemError } from '#src/base/errors.ts';
 import type { CallDetails } from './details.ts';
 import type { NotedDigit } from './digits.ts';
 import type { AnswerChoice } from './facts.ts';
+import { wrongState } from './owner-errors.ts';
 import type { CallQuality } from './quality.ts';
 import type { Replaceable } from './replaces.ts';
 import type { LogRow } from './snapshot.ts';
@@ -95,8 +96,6 @@ export class EndedCall {
   readonly isHeld = false;
 
   #over(action: string): TandemError {
-    return new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
-      detail: { call: this.id, state: this.state, action },
-    });
+    return wrongState(this.id, action, this.state);
   }
 }

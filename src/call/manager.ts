@@ -21,7 +21,7 @@ import {
 } from './emergency/rules.ts';
 import type { EndedCall } from './ended-call.ts';
 import type { AnswerChoice } from './facts.ts';
-import { Floor, type Others } from './floor.ts';
+import { emergencyStays, Floor, type Others } from './floor.ts';
 import { answerOf } from './headers.ts';
 import { sameIdentity } from './identity.ts';
 import { IdentityBook } from './identity-book.ts';
@@ -30,6 +30,7 @@ import type { CallLogStore } from './log.ts';
 import type { Refused } from './offers.ts';
 import { type DialRequest, wantedCall } from './outgoing.ts';
 import type { OutgoingCall } from './outgoing-call.ts';
+import { unknownCall, wrongState } from './owner-errors.ts';
 import { calledIdentity, callingParty, shownUri } from './party.ts';
 import { isQuiet, LOUD, type QuietSettings } from './quiet.ts';
 import { findReplaced } from './replaces.ts';
@@ -99,6 +100,18 @@ export class CallManager {
 
   get(id: string): Call | EndedCall | undefined {
     return this.#book.get(id);
+  }
+
+  /**
+   * A call that stands and may be passed on, for `action`. Throws TandemError `call.unknown`, `call.state`,
+   * `call.emergency-kept`.
+   */
+  active(id: string, action: string): Call {
+    const call = this.get(id);
+    if (!call) throw unknownCall(id);
+    if (!(call instanceof Call) || call.publicState !== 'active') throw wrongState(id, action);
+    if (call.isEmergency) throw emergencyStays(call);
+    return call;
   }
 
   /** Oldest first: live ones, and ended ones for ten minutes. */

@@ -1,7 +1,7 @@
 // The parts of the agent behind the ports that the web knows.
 import type { Clock } from '#src/base/clock.ts';
 import type { AgentSettings } from '#src/base/config/load.ts';
-import { TandemError } from '#src/base/errors.ts';
+import type { TandemError } from '#src/base/errors.ts';
 import { Signal } from '#src/base/events.ts';
 import { toSeconds } from '#src/base/units.ts';
 import { VERSION } from '#src/base/version.ts';
@@ -10,6 +10,7 @@ import type { Conferences } from '#src/call/conference/conferences.ts';
 import type { EndedCall } from '#src/call/ended-call.ts';
 import type { CallLabel } from '#src/call/labels.ts';
 import type { CallLogStore } from '#src/call/log.ts';
+import { unknownCall } from '#src/call/owner-errors.ts';
 import type { CallSnapshot, LogRow } from '#src/call/snapshot.ts';
 import type { Transfers } from '#src/call/transfer/transfers.ts';
 import { counterReadings, gauges, type MeasuredParts } from '#src/device/measures.ts';
@@ -51,7 +52,7 @@ const TAKEN: readonly (CallLabel | undefined)[] = ['completed elsewhere', 'pulle
 function callPort({ calls, transfers, conferences, services }: WebParts): CallPort {
   const known = (id: string): Call | EndedCall => {
     const call = calls.get(id);
-    if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
+    if (!call) throw unknownCall(id);
     return call;
   };
   const acted = (id: string, act: (call: Call | EndedCall) => void): CallSnapshot => {

@@ -1,14 +1,16 @@
 // All ad-hoc conferences of the device: the owner's wishes find theirs (24.605, contract `conference`).
 import { TandemError } from '#src/base/errors.ts';
 import { parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
-import { Call } from '../call.ts';
-import { emergencyStays } from '../floor.ts';
+import type { Call } from '../call.ts';
 import { sameIdentity } from '../identity.ts';
 import type { CallManager } from '../manager.ts';
+import { wrongState } from '../owner-errors.ts';
 import { identityOf } from '../transfer/refer-headers.ts';
 import { sipForm } from '../transfer/refer-to.ts';
 import type { CallWorld } from '../world.ts';
 import { Conference } from './conference.ts';
+
+const ACTION = 'conference';
 
 export class Conferences {
   readonly #world: CallWorld;
@@ -22,15 +24,15 @@ export class Conferences {
 
   /**
    * Makes one of this call and the others; or, when this is the call with a focus, brings the others in. Throws TandemError
-   * `call.unknown`, `call.state`, `call.identities-differ`, `call.no-conference`.
+   * `call.unknown`, `call.state`, `call.emergency-kept`, `call.identities-differ`, `call.no-conference`.
    */
   join(id: string, others: readonly string[]): Call {
-    const call = this.#active(id);
-    const more = [...new Set(others)].map((other) => this.#active(other));
-    if (more.includes(call)) throw wrongState(id);
+    const call = this.#calls.active(id, ACTION);
+    const more = [...new Set(others)].map((other) => this.#calls.active(other, ACTION));
+    if (more.includes(call)) throw wrongState(id, ACTION);
     const standing = this.#of(id);
     const parties = standing ? more : [call, ...more];
-    for (const party of parties) if (this.#isTaken(party)) throw wrongState(party.id);
+    for (const party of parties) if (this.#isTaken(party)) throw wrongState(party.id, ACTION);
     this.#checkIdentities([call, ...more]);
     if (standing) {
       standing.add(more);
@@ -42,11 +44,11 @@ export class Conferences {
     return call;
   }
 
-  /** Throws TandemError `call.unknown`, `call.state`, `call.participant`. */
+  /** Throws TandemError `call.unknown`, `call.state`, `call.emergency-kept`, `call.participant`. */
   remove(id: string, participant: string): Call {
-    const call = this.#active(id);
+    const call = this.#calls.active(id, ACTION);
     const conference = this.#of(id);
-    if (!conference) throw wrongState(id);
+    if (!conference) throw wrongState(id, ACTION);
     const wanted = parseUri(participant);
     const known = conference.participants.find(({ uri }) => {
       const parsed = parseUri(uri);
@@ -82,14 +84,6 @@ export class Conferences {
     );
   }
 
-  #active(id: string): Call {
-    const call = this.#calls.get(id);
-    if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
-    if (!(call instanceof Call) || call.publicState !== 'active') throw wrongState(id);
-    if (call.isEmergency) throw emergencyStays(call);
-    return call;
-  }
-
   /** 24.174 4.6.8.2.1: with an identity that others share, every call of the conference runs under the same. */
   #checkIdentities(calls: readonly Call[]): void {
     const chosen = calls.map((call) => identityOf(this.#calls.identities, call).additional?.uri.toString());
@@ -118,8 +112,3 @@ export class Conferences {
     );
   }
 }
-
-const wrongState = (id: string): TandemError =>
-  new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
-    detail: { call: id, action: 'conference' },
-  });

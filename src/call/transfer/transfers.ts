@@ -3,11 +3,11 @@ import { TandemError } from '#src/base/errors.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
-import { Call } from '../call.ts';
+import type { Call } from '../call.ts';
 import { dialTarget } from '../dial.ts';
 import { dialledEmergency, emergencyIsDialled, NO_EMERGENCY, notAllowed } from '../emergency/rules.ts';
-import { emergencyStays } from '../floor.ts';
 import type { CallManager } from '../manager.ts';
+import { wrongState } from '../owner-errors.ts';
 import { isNamed } from '../replaces.ts';
 import type { CallWorld } from '../world.ts';
 import type { ReferServer } from './refer-server.ts';
@@ -15,6 +15,7 @@ import { Transferee } from './transferee.ts';
 import { Transferor, type TransferPlan } from './transferor.ts';
 import { DialogUsages } from './usages.ts';
 
+const ACTION = 'transfer';
 const BAD_REQUEST = 400;
 const FORBIDDEN = 403;
 
@@ -41,12 +42,15 @@ export class Transfers {
     calls.onInDialog = (incoming, call) => this.#take(incoming, call);
   }
 
-  /** `to`: somebody who is called anew. Throws TandemError `call.unknown`, `call.state`, `call.target`, `call.emergency`, `call.transfer-running`. */
+  /**
+   * `to`: somebody who is called anew. Throws TandemError `call.unknown`, `call.state`, `call.target`, `call.emergency`,
+   * `call.emergency-kept`.
+   */
   blind(id: string, to: string): Call {
     const { line, config } = this.#world;
     const { profile, domain } = line;
     const { country } = config;
-    const call = this.#active(id);
+    const call = this.#calls.active(id, ACTION);
     const emergency = config.emergency ?? NO_EMERGENCY;
     if (dialledEmergency(to, line, emergency)) {
       // The other side would call from where it is, and as itself: no help comes here.
@@ -59,14 +63,14 @@ export class Transfers {
 
   /** `other`: a call of ours whose far end shall talk with that of this one. Throws as `blind`. */
   consultative(id: string, other: string): Call {
-    const call = this.#active(id);
-    if (other === id) throw wrongState(id, 'transfer');
-    return this.#begin(call, { other: this.#active(other) });
+    const call = this.#calls.active(id, ACTION);
+    if (other === id) throw wrongState(id, ACTION);
+    return this.#begin(call, { other: this.#calls.active(other, ACTION) });
   }
 
   #begin(call: Call, plan: TransferPlan): Call {
     const { dialog } = call;
-    if (!dialog) throw wrongState(call.id, 'transfer');
+    if (!dialog) throw wrongState(call.id, ACTION);
     const before = this.#running.get(call.id);
     if (before && !before.isOver) {
       throw new TandemError('caller', 'call.state', 'The call is being passed on already.', {
@@ -79,14 +83,6 @@ export class Transfers {
     this.#running.set(call.id, transferor);
     call.onEnded.on(() => this.#running.delete(call.id));
     transferor.begin();
-    return call;
-  }
-
-  #active(id: string): Call {
-    const call = this.#calls.get(id);
-    if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
-    if (!(call instanceof Call) || call.publicState !== 'active') throw wrongState(id, 'transfer');
-    if (call.isEmergency) throw emergencyStays(call);
     return call;
   }
 
@@ -143,8 +139,3 @@ export class Transfers {
     usages.outlive();
   }
 }
-
-const wrongState = (id: string, action: string): TandemError =>
-  new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
-    detail: { call: id, action },
-  });

@@ -4,6 +4,7 @@ import { TandemError } from '#src/base/errors.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import { Call } from '#src/call/call.ts';
 import type { CallManager } from '#src/call/manager.ts';
+import { unknownCall, wrongState } from '#src/call/owner-errors.ts';
 import { nameOf } from '#src/call/replaces.ts';
 import { ReferClient, type ReferOutcome } from '#src/call/transfer/refer-client.ts';
 import { publicTarget, referHeaders } from '#src/call/transfer/refer-headers.ts';
@@ -48,9 +49,9 @@ export class Push {
   begin(id: string, instance: string): Call {
     const { world, calls } = this.#parts;
     const call = calls.get(id);
-    if (!call) throw new TandemError('caller', 'call.unknown', 'There is no such call.', { detail: { id } });
+    if (!call) throw unknownCall(id);
     const dialog = call instanceof Call && call.publicState === 'active' ? call.dialog : undefined;
-    if (!(call instanceof Call) || !dialog || this.#running.has(id)) throw wrongState(id);
+    if (!(call instanceof Call) || !dialog || this.#running.has(id)) throw wrongState(id, 'push');
     const device = this.#device(instance);
     const target = parseUri(device.gruu ?? device.uri);
     if (!target.ok) throw unknownDevice(instance);
@@ -134,11 +135,6 @@ export class Push {
 }
 
 const note = (call: Call, push: PushState): void => call.notes.set({ push });
-
-const wrongState = (id: string): TandemError =>
-  new TandemError('caller', 'call.state', 'The call is not in a state for this.', {
-    detail: { call: id, action: 'push' },
-  });
 
 const unknownDevice = (instance: string): TandemError =>
   new TandemError('caller', 'federation.unknown-device', 'There is no such device of this number.', {
