@@ -2,7 +2,7 @@
 import type { Timer } from '#src/base/clock.ts';
 import { Signal } from '#src/base/events.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
-import type { Dialog } from '#src/sip/dialog/dialog.ts';
+import { Dialog } from '#src/sip/dialog/dialog.ts';
 import { endsWhat } from '#src/sip/dialog/usage.ts';
 import {
   type NotifierAction,
@@ -21,6 +21,9 @@ const LIFE = Seconds(180);
 const FRAGMENT = 'message/sipfrag;version=2.0';
 const TRYING = 100;
 const FINAL = 200;
+const ACCEPTED = 202;
+/** RFC 4488 4 */
+const UNTOLD = ['Refer-Sub', 'false'] as const;
 
 interface Note {
   readonly state: string;
@@ -171,6 +174,28 @@ export class ReferServer implements DialogUsage {
     this.#over = true;
     this.onOver.emit();
   }
+}
+
+/** Takes a REFER: 202, and the first NOTIFY from whoever is to tell. Nobody is where they want to hear nothing (RFC 4488 4). */
+export function acceptRefer(
+  incoming: Incoming,
+  { line }: CallWorld,
+  serve: () => ReferServer,
+): ReferServer | undefined {
+  const isSilent = incoming.request.typed('Refer-Sub')?.value.toLowerCase() === 'false';
+  const server = isSilent ? undefined : serve();
+  const headers = [...dialogHeaders(line, incoming.flow), ...(isSilent ? [UNTOLD] : [])];
+  incoming.respond(ACCEPTED, { headers });
+  server?.begin();
+  return server;
+}
+
+/** A REFER outside any dialog makes one, for its NOTIFYs. */
+export function referDialog({ request, localTag, flow }: Incoming, { line }: CallWorld): Dialog {
+  const dialog = Dialog.uas(request, { localTag, contact: line.contact({ privacy: false, to: flow }) });
+  dialog.confirm();
+  dialog.flow = flow.transport === 'udp' ? undefined : flow;
+  return dialog;
 }
 
 const fragmentOf = (status: number, reason: string | undefined): string =>

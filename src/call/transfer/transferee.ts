@@ -1,10 +1,9 @@
 // The transferee (RFC 3515 2.4.2, RFC 5589 5, 24.629 4.5.2.2): a REFER to us is judged, the call that it asks for is placed and told of.
 import { TandemError } from '#src/base/errors.ts';
-import { Dialog } from '#src/sip/dialog/dialog.ts';
+import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import type { Call } from '../call.ts';
 import type { HeaderPairs } from '../facts.ts';
-import { dialogHeaders } from '../headers.ts';
 import type { IdentityBook } from '../identity-book.ts';
 import type { OutgoingCall } from '../outgoing-call.ts';
 import { shownUri } from '../party.ts';
@@ -12,10 +11,9 @@ import { OPEN, privacyOf } from '../privacy.ts';
 import { shownDirection } from '../video-policy.ts';
 import type { CallWorld } from '../world.ts';
 import { identityOf } from './refer-headers.ts';
-import { ReferServer } from './refer-server.ts';
+import { acceptRefer, ReferServer, referDialog } from './refer-server.ts';
 import { type ReferTarget, readReferTo } from './refer-to.ts';
 
-const ACCEPTED = 202;
 const FORBIDDEN = 403;
 const REQUEST_TERMINATED = 487;
 const REQUEST_PENDING = 491;
@@ -54,13 +52,7 @@ export class Transferee {
       incoming.respond(wanted.error.status, { reason: wanted.error.reason });
       return;
     }
-    // RFC 4488 4: they want to hear nothing of it.
-    const silent = incoming.request.typed('Refer-Sub')?.value.toLowerCase() === 'false';
-    const headers = [...dialogHeaders(world.line, incoming.flow)];
-    if (silent) headers.push(['Refer-Sub', 'false']);
-    const server = silent ? undefined : this.#server(incoming, call);
-    incoming.respond(ACCEPTED, { headers });
-    server?.begin();
+    const server = acceptRefer(incoming, world, () => this.#server(incoming, call));
     this.#place(incoming, call, wanted.value, server);
   }
 
@@ -74,7 +66,7 @@ export class Transferee {
     const { world, keep } = this.#parts;
     const { request } = incoming;
     const asked = this.#asked.get(call.id)?.count ?? 0;
-    const dialog = incoming.dialog ?? outsideDialog(incoming, world);
+    const dialog = incoming.dialog ?? referDialog(incoming, world);
     const first = asked === 0 || incoming.dialog === undefined;
     const server = new ReferServer(world, dialog, { cseq: request.cseq.number, first });
     keep(server, dialog, call);
@@ -131,13 +123,4 @@ export class Transferee {
     const privacy = call.privacy ?? privacyOf(undefined, world.config.privacy ?? OPEN);
     return { target: wanted.uri, ...identityOf(identities, call), privacy, video, headers };
   }
-}
-
-/** A REFER outside any dialog makes one, for its NOTIFYs. */
-function outsideDialog(incoming: Incoming, { line }: CallWorld): Dialog {
-  const contact = line.contact({ privacy: false, to: incoming.flow });
-  const dialog = Dialog.uas(incoming.request, { localTag: incoming.localTag, contact });
-  dialog.confirm();
-  dialog.flow = incoming.flow.transport === 'udp' ? undefined : incoming.flow;
-  return dialog;
 }

@@ -5,15 +5,13 @@ import { Signal } from '#src/base/events.ts';
 import { randomToken } from '#src/base/random.ts';
 import { toMilliseconds } from '#src/base/units.ts';
 import type { Call } from '#src/call/call.ts';
-import { dialogHeaders } from '#src/call/headers.ts';
 import type { CallManager } from '#src/call/manager.ts';
 import { shownUri } from '#src/call/party.ts';
 import { type DialogName, replacedName } from '#src/call/replaces.ts';
-import { ReferServer } from '#src/call/transfer/refer-server.ts';
+import { acceptRefer, ReferServer, referDialog } from '#src/call/transfer/refer-server.ts';
 import { type ReferTarget, readReferTo } from '#src/call/transfer/refer-to.ts';
 import { DialogUsages } from '#src/call/transfer/usages.ts';
 import type { CallWorld } from '#src/call/world.ts';
-import { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import type { FederationCall } from './federation-call.ts';
 import { fromOurselves, type OurselvesHome } from './ourselves.ts';
@@ -46,7 +44,6 @@ interface Waiting extends Offer {
   readonly limit: Timer;
 }
 
-const ACCEPTED = 202;
 const BAD_REQUEST = 400;
 const FORBIDDEN = 403;
 const DECLINE = 603;
@@ -101,12 +98,7 @@ export class Offers {
   #accept(incoming: Incoming, wanted: ReferTarget, name: DialogName): void {
     const { world, policy } = this.#parts;
     const { request } = incoming;
-    const silent = request.typed('Refer-Sub')?.value.toLowerCase() === 'false';
-    const headers = [...dialogHeaders(world.line, incoming.flow)];
-    if (silent) headers.push(['Refer-Sub', 'false']);
-    const server = silent ? undefined : this.#server(incoming);
-    incoming.respond(ACCEPTED, { headers });
-    server?.begin();
+    const server = acceptRefer(incoming, world, () => this.#server(incoming));
     const offer: Waiting = {
       row: this.#row(incoming, wanted),
       ...{ name, wanted, server },
@@ -135,10 +127,7 @@ export class Offers {
 
   #server(incoming: Incoming): ReferServer {
     const { world } = this.#parts;
-    const contact = world.line.contact({ privacy: false, to: incoming.flow });
-    const dialog = Dialog.uas(incoming.request, { localTag: incoming.localTag, contact });
-    dialog.confirm();
-    dialog.flow = incoming.flow.transport === 'udp' ? undefined : incoming.flow;
+    const dialog = referDialog(incoming, world);
     const server = new ReferServer(world, dialog, { cseq: incoming.request.cseq.number, first: true });
     const usages = new DialogUsages(world.ua, dialog, () => undefined);
     usages.add(server);
