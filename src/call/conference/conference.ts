@@ -7,12 +7,11 @@ import type { SipUri, Uri } from '#src/sip/message/uri.ts';
 import type { Call } from '../call.ts';
 import type { HeaderPairs } from '../facts.ts';
 import type { CallManager } from '../manager.ts';
-import { hides, OPEN, privacyOf } from '../privacy.ts';
+import { hides } from '../privacy.ts';
 import { nameOf } from '../replaces.ts';
 import { holdParty, retrieveParty } from '../transfer/holding.ts';
 import { ReferClient, type ReferOutcome, type ReferWay } from '../transfer/refer-client.ts';
-import { identityOf, publicTarget, referHeaders } from '../transfer/refer-headers.ts';
-import { shownDirection } from '../video-policy.ts';
+import { identityOf, publicTarget, referHeaders, termsOf } from '../transfer/refer-headers.ts';
 import { literalTarget } from '../way.ts';
 import type { CallWorld } from '../world.ts';
 import {
@@ -170,12 +169,9 @@ export class Conference {
   #callFocus(): void {
     const [first] = this.#parties;
     if (!first) return;
-    const { config } = this.#world;
-    const video = first.call.snapshot.video && shownDirection(this.#world) !== 'none';
-    const privacy = first.call.privacy ?? privacyOf(undefined, config.privacy ?? OPEN);
     try {
-      const identity = identityOf(this.#calls.identities, first.call);
-      const call = this.#calls.place({ target: this.#factory, ...identity, privacy, video });
+      const terms = termsOf(this.#world, this.#calls.identities, first.call);
+      const call = this.#calls.place({ target: this.#factory, ...terms });
       this.#focusCall = call;
       call.onResponse.on((response) => this.#answered(call, response));
       call.onEnded.on(() => this.#fire('ended'));

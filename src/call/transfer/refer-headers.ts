@@ -2,11 +2,13 @@
 import { TandemError } from '#src/base/errors.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { parseUri, SipUri, type Uri } from '#src/sip/message/uri.ts';
+import { isGruu, parseUri, type Uri } from '#src/sip/message/uri.ts';
 import type { Call } from '../call.ts';
 import type { HeaderPairs } from '../facts.ts';
 import type { ChosenIdentity, IdentityBook } from '../identity-book.ts';
-import { hides } from '../privacy.ts';
+import type { OutgoingCall } from '../outgoing-call.ts';
+import { hides, OPEN, privacyOf } from '../privacy.ts';
+import { shownDirection } from '../video-policy.ts';
 import type { CallWorld } from '../world.ts';
 import { type ReferWish, referTo, sipForm } from './refer-to.ts';
 
@@ -46,6 +48,19 @@ export function identityOf(identities: IdentityBook, call: Call): ChosenIdentity
   }
 }
 
+/** On what terms a call is made because of this one: under its identity, hidden and with video as it is. Throws as `identityOf`. */
+export function termsOf(
+  world: CallWorld,
+  identities: IdentityBook,
+  call: Call,
+): Pick<OutgoingCall, 'identity' | 'additional' | 'privacy' | 'video'> {
+  return {
+    ...identityOf(identities, call),
+    privacy: call.privacy ?? privacyOf(undefined, world.config.privacy ?? OPEN),
+    video: call.snapshot.video && shownDirection(world) !== 'none',
+  };
+}
+
 /** RFC 4538 7, as we see the dialog. */
 export const targetDialogHeaders = ({ callId, localTag, remoteTag }: Dialog): HeaderPairs => [
   ['Target-Dialog', `${callId};local-tag=${localTag};remote-tag=${remoteTag}`],
@@ -58,9 +73,8 @@ export const targetDialogHeaders = ({ callId, localTag, remoteTag }: Dialog): He
 export function publicTarget(world: CallWorld, call: Call, dialog: Dialog): Uri {
   const { line } = world;
   const contact = dialog.remoteTarget;
-  const isGruu = contact instanceof SipUri && contact.params.has('gr');
   const remote = parseUri(call.snapshot.remote.uri);
   const address = remote.ok ? sipForm(remote.value, line.domain) : undefined;
   if (line.profile === 'ims') return address ?? contact;
-  return isGruu || !line.register ? contact : (address ?? contact);
+  return isGruu(contact) || !line.register ? contact : (address ?? contact);
 }

@@ -7,10 +7,8 @@ import type { HeaderPairs } from '../facts.ts';
 import type { IdentityBook } from '../identity-book.ts';
 import type { OutgoingCall } from '../outgoing-call.ts';
 import { shownUri } from '../party.ts';
-import { OPEN, privacyOf } from '../privacy.ts';
-import { shownDirection } from '../video-policy.ts';
 import type { CallWorld } from '../world.ts';
-import { identityOf } from './refer-headers.ts';
+import { termsOf } from './refer-headers.ts';
 import { acceptRefer, ReferServer, referDialog } from './refer-server.ts';
 import { type ReferTarget, readReferTo } from './refer-to.ts';
 
@@ -119,8 +117,6 @@ export class Transferee {
       // RFC 3892 2.1: as it came.
       ...(referredBy === undefined ? [] : ([['Referred-By', referredBy]] as const)),
     ];
-    const video = call.snapshot.video && shownDirection(world) !== 'none';
-    const privacy = call.privacy ?? privacyOf(undefined, world.config.privacy ?? OPEN);
-    return { target: wanted.uri, ...identityOf(identities, call), privacy, video, headers };
+    return { target: wanted.uri, ...termsOf(world, identities, call), headers };
   }
 }

@@ -3,7 +3,7 @@ import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
-import { SipUri, type Uri } from '#src/sip/message/uri.ts';
+import { isGruu, type Uri } from '#src/sip/message/uri.ts';
 import type { Call } from '../call.ts';
 import type { TransferState } from '../details.ts';
 import type { CallManager } from '../manager.ts';
@@ -116,9 +116,8 @@ export class Transferor {
   get #way(): ReferWay {
     const { line } = this.#world;
     const target = this.#dialog.remoteTarget;
-    const isGruu = target instanceof SipUri && target.params.has('gr');
     // 24.629 4.5.2.1: a Contact that is a GRUU is reached outside the dialog.
-    if (!isGruu || line.profile !== 'ims') return { dialog: this.#dialog };
+    if (!isGruu(target) || line.profile !== 'ims') return { dialog: this.#dialog };
     const { localUri } = this.#dialog;
     const contact = (way = line.flow) =>
       line.contact({ privacy: hides(this.#call.privacy ?? 'unsaid'), ...(way ? { to: way } : {}) });

@@ -2,6 +2,7 @@
 import type { Clock, Timer } from '#src/base/clock.ts';
 import { Milliseconds, Seconds } from '#src/base/units.ts';
 import type { CallManager } from '#src/call/manager.ts';
+import { ANONYMOUS } from '#src/call/privacy.ts';
 import type { DialogName } from '#src/call/replaces.ts';
 import { Notifier, type NotifyBody, type ServerSubscription } from '#src/sip/event/notifier.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
@@ -36,7 +37,6 @@ interface Told {
 const PAUSE = Milliseconds(1000);
 const EXPIRES = { min: Seconds(60), max: Seconds(3600), usual: Seconds(3600) };
 const FORBIDDEN = 403;
-const NOBODY = 'sip:anonymous@anonymous.invalid';
 
 export class Announcer {
   readonly #parts: AnnouncerParts;
@@ -143,7 +143,7 @@ export class Announcer {
     const body = writeDialogInfo({
       version: told.version,
       state: 'full',
-      entity: home.identities[0]?.uri.toString() ?? NOBODY,
+      entity: (home.identities[0] ?? ANONYMOUS).uri.toString(),
       dialogs: [...current, ...ended],
     });
     told.version += 1;

@@ -1,12 +1,13 @@
 // NG.110 1.1, RFC 4235: calls on other devices of the number, out of what dialog information tells.
 import { createHash } from 'node:crypto';
 import { partyOf, printableLine, shownUri } from '#src/call/party.ts';
+import { ANONYMOUS } from '#src/call/privacy.ts';
 import type { DialogName } from '#src/call/replaces.ts';
 import type { CallParty } from '#src/call/snapshot.ts';
 import { type FederatedDevice, sameUri } from '#src/ims/federation.ts';
 import { bareInstance } from '#src/ims/reg-info.ts';
 import { NameAddr } from '#src/sip/message/name-addr.ts';
-import { isSipUri, parseUri, type Uri } from '#src/sip/message/uri.ts';
+import { isGruu, isSipUri, parseUri, type Uri } from '#src/sip/message/uri.ts';
 import type { DialogInfoEntry } from '../dialog-info/dialog-info.ts';
 import type { DialogTags } from '../dialog-info/dialog-table.ts';
 
@@ -46,7 +47,6 @@ export interface Seen {
 }
 
 const ID_DIGITS = 16;
-const ANONYMOUS = 'sip:anonymous@anonymous.invalid';
 
 /** The same for the same dialog of the same user, whoever tells of it, and nothing that a Call-ID would give away. */
 export const federationCallId = (entity: string, entry: DialogInfoEntry): string =>
@@ -93,7 +93,10 @@ export function seenCall(
   const name = callId && localTag && remoteTag ? { callId, localTag, remoteTag } : undefined;
   const state = entry.state === 'confirmed' ? 'active' : 'ringing';
   const instance = instanceOf(entry, facts.devices);
-  const shown = partyAt(remote.identity?.uri ?? remote.target?.uri ?? ANONYMOUS, remote.identity?.name);
+  const shown = partyAt(
+    remote.identity?.uri ?? remote.target?.uri ?? ANONYMOUS.uri.toString(),
+    remote.identity?.name,
+  );
   const call: FederationCall = {
     id: federationCallId(entity, entry),
     ...(instance === undefined ? {} : { instance }),
@@ -115,7 +118,7 @@ export function seenCall(
 export function pullTarget({ remote }: DialogInfoEntry): Uri | undefined {
   const target = callable(remote.target?.uri);
   const identity = callable(remote.identity?.uri);
-  if (target && isSipUri(target) && target.params.has('gr')) return target;
+  if (target && isGruu(target)) return target;
   return identity ?? target;
 }
 

@@ -211,6 +211,8 @@ export class OtherUri {
 export type Uri = SipUri | TelUri | UrnUri | OtherUri;
 
 export const isSipUri = (uri: Uri | undefined): uri is SipUri => uri instanceof SipUri;
+/** RFC 5627: it leads to one device, from anywhere. */
+export const isGruu = (uri: Uri): uri is SipUri => isSipUri(uri) && uri.params.has('gr');
 
 /** IPv6 literals get their brackets. */
 const formatHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
