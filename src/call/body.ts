@@ -1,6 +1,7 @@
 // The session description in a message: the body itself or a part of it (RFC 3261 7.4, 8.2.3, 20.11; RFC 5621).
 import { isRequest, type SipMessage } from '#src/sip/message/message.ts';
-import { type Part, parseMultipart, partType } from '#src/sip/message/multipart.ts';
+import { bodyOfType, type Part, parseMultipart, partType } from '#src/sip/message/multipart.ts';
+import type { MediaType } from '#src/sip/message/values.ts';
 import { CALL_WAITING_TYPE, SDP_TYPE } from './capabilities.ts';
 import type { Refusal } from './facts.ts';
 
@@ -43,8 +44,7 @@ export function sdpBody(message: SipMessage): SdpBody {
   const header = (name: string): string | undefined => message.header(name);
   // A body without Content-Type is what some intercoms send; it can only be a description.
   if (type === undefined) return isPlain(header) ? { kind: 'sdp', bytes: message.body } : FOREIGN;
-  const media = { value: type.value, boundary: type.params.get('boundary') ?? '' };
-  const found = bodyOf(media, message.body, header, MOST_DEPTH);
+  const found = bodyOf(type, message.body, header, MOST_DEPTH);
   if (found.kind !== 'foreign' || (isRequest(message) && message.method !== 'ACK')) return found;
   // Nobody can refuse a response or an ACK for what stands beside the description.
   const bytes = bodyOfType(message, SDP_TYPE);
@@ -56,7 +56,7 @@ const isPlain = (header: (name: string) => string | undefined): boolean =>
   PLAIN.test(header('Content-Encoding')?.trim() ?? '');
 
 function bodyOf(
-  type: { readonly value: string; readonly boundary: string },
+  type: MediaType,
   body: Buffer,
   header: (name: string) => string | undefined,
   depth: number,
@@ -70,8 +70,8 @@ function bodyOf(
     return isSession ? { kind: 'sdp', bytes: body } : unknown;
   }
   if (type.value === CALL_WAITING_TYPE) return NONE;
-  if (!type.value.startsWith('multipart/') || depth === 0) return unknown;
-  const parts = parseMultipart(body, type.boundary);
+  if (type.type !== 'multipart' || depth === 0) return unknown;
+  const parts = parseMultipart(body, type.params.get('boundary') ?? '');
   if (!parts.ok) return unknown;
   const found = parts.value.map((part) => bodyOfPart(part, depth - 1));
   const described = found.find(({ kind }) => kind === 'sdp');
@@ -85,21 +85,11 @@ function bodyOfPart(part: Part, depth: number): SdpBody {
   const type = partType(part);
   const header = (name: string): string | undefined => part.headers.get(name);
   if (type === undefined) return dispositionOf(header('Content-Disposition')).optional ? NONE : FOREIGN;
-  const media = { value: type.value, boundary: type.params.get('boundary') ?? '' };
-  return bodyOf(media, part.body, header, depth);
+  return bodyOf(type, part.body, header, depth);
 }
 
 /** The bytes of a description, if there is one. */
 export function sdpBytes(message: SipMessage): Buffer | undefined {
   const body = sdpBody(message);
   return body.kind === 'sdp' ? body.bytes : undefined;
-}
-
-/** The body of this type (lower case), or the part that has it. */
-export function bodyOfType(message: SipMessage, wanted: string): Buffer | undefined {
-  const type = message.contentType;
-  if (type?.value === wanted) return message.body;
-  if (!type?.value.startsWith('multipart/')) return undefined;
-  const parts = parseMultipart(message.body, type.params.get('boundary') ?? '');
-  return parts.ok ? parts.value.find((part) => partType(part)?.value === wanted)?.body : undefined;
 }

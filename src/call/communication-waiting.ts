@@ -1,7 +1,7 @@
 // Communication waiting as the network tells it in an INVITE (24.615 4.4.1, 4.5.5.2; RFC 7462 4.3), and other ring signals.
 import { childElements, parseXml } from '#src/base/xml.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
-import { bodyOfType } from './body.ts';
+import { bodyOfType } from '#src/sip/message/multipart.ts';
 import { CALL_WAITING_TYPE } from './capabilities.ts';
 
 const NAMESPACE = 'urn:3gpp:ns:cw:1.0';

@@ -1,11 +1,11 @@
 // TS 24.229 7.6 application/3gpp-ims+xml: what the network asks for instead of the call, in a 380 or a 504.
 import { type Element, parseXml } from '#src/base/xml.ts';
 import type { SipMessage } from '#src/sip/message/message.ts';
-import { findPart, parseMultipart } from '#src/sip/message/multipart.ts';
+import { bodyOfType } from '#src/sip/message/multipart.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import { SipUri, type Uri, uriEquals } from '#src/sip/message/uri.ts';
 
-export const IMS_XML_TYPE = 'application/3gpp-ims+xml';
+const IMS_XML_TYPE = 'application/3gpp-ims+xml';
 
 export interface AlternativeService {
   /** `emergency`, `restoration`; unknown words are kept. */
@@ -18,14 +18,6 @@ export interface AlternativeService {
 
 const MOST_OCTETS = 16 * 1024;
 const MOST_TEXT = 200;
-
-function bodyOf(message: SipMessage): Buffer | undefined {
-  const type = message.contentType;
-  if (type?.value === IMS_XML_TYPE) return message.body;
-  if (type?.type !== 'multipart') return undefined;
-  const parts = parseMultipart(message.body, type.params.get('boundary') ?? '');
-  return parts.ok ? findPart(parts.value, IMS_XML_TYPE)?.body : undefined;
-}
 
 /** By its name alone: networks write the document with and without a namespace. */
 function child(element: Element, name: string): Element | undefined {
@@ -40,7 +32,7 @@ const text = (element: Element, name: string): string | undefined =>
 
 /** Undefined when there is no such body, or it cannot be read. */
 export function alternativeServiceOf(message: SipMessage): AlternativeService | undefined {
-  const body = bodyOf(message);
+  const body = bodyOfType(message, IMS_XML_TYPE);
   const root = body && parseXml(body, { octets: MOST_OCTETS });
   if (!root?.ok || root.value.localName !== 'ims-3gpp') return undefined;
   const service = child(root.value, 'alternative-service');

@@ -2,6 +2,7 @@
 import { err, ok, type Result } from '#src/base/result.ts';
 import { type SyntaxFault, syntaxFault } from './fault.ts';
 import { HeaderList } from './header-list.ts';
+import type { SipMessage } from './message.ts';
 import { readHeaderFields } from './parse.ts';
 import { type MediaType, mediaType } from './values.ts';
 
@@ -23,6 +24,14 @@ export const partType = (part: Part): MediaType | undefined =>
 /** The first part of the type (lower case), or undefined. */
 export const findPart = (parts: readonly Part[], type: string): Part | undefined =>
   parts.find((part) => partType(part)?.value === type);
+
+/** The body of this type (lower case), or the part that has it. */
+export function bodyOfType({ contentType, body }: SipMessage, wanted: string): Buffer | undefined {
+  if (contentType?.value === wanted) return body;
+  if (contentType?.type !== 'multipart') return undefined;
+  const parts = parseMultipart(body, contentType.params.get('boundary') ?? '');
+  return parts.ok ? findPart(parts.value, wanted)?.body : undefined;
+}
 
 /** `boundary` as in the Content-Type parameter. What stands before the first and after the last boundary is dropped. */
 export function parseMultipart(body: Buffer, boundary: string): Result<Part[], SyntaxFault> {
