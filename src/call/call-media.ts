@@ -120,12 +120,12 @@ export class CallMediaSet {
    * Sets both streams as agreed; what is not agreed is muted, and a picture that an established call does not have gives
    * its ports back. Domain names are resolved first; a later agreement overtakes them.
    */
-  apply(media: MediaAgreement | undefined, { stage, others = [], gate }: Applied): void {
+  apply(media: MediaAgreement | undefined, applied: Applied): void {
     this.#round += 1;
-    const all = media ? [media, ...others] : [];
+    const all = media ? [media, ...(applied.others ?? [])] : [];
     const names = new Map(all.flatMap(namesIn).map(({ host, family }) => [host, family] as const));
     if (names.size === 0) {
-      this.#set(media, { stage, others, ...(gate ? { gate } : {}) }, new Map());
+      this.#set(media, applied, new Map());
       return;
     }
     const round = this.#round;
@@ -133,15 +133,14 @@ export class CallMediaSet {
       [...names].map(async ([host, family]) => [host, await this.#world.resolveHost(host, family)] as const),
     )
       .then((found) => {
-        if (round === this.#round)
-          this.#set(media, { stage, others, ...(gate ? { gate } : {}) }, new Map(found));
+        if (round === this.#round) this.#set(media, applied, new Map(found));
       })
       .catch((cause: unknown) => this.onTrouble.emit(TandemError.from(cause, 'call.media-address')));
   }
 
-  #set(media: MediaAgreement | undefined, { stage, others = [], gate }: Applied, numbers: Numbers): void {
-    this.#setAudio(media?.audio, { stage, others, ...(gate ? { gate } : {}) }, numbers);
-    this.#setVideo(media?.video, { stage, others, ...(gate ? { gate } : {}) }, numbers);
+  #set(media: MediaAgreement | undefined, applied: Applied, numbers: Numbers): void {
+    this.#setAudio(media?.audio, applied, numbers);
+    this.#setVideo(media?.video, applied, numbers);
   }
 
   #setAudio(
