@@ -10,7 +10,7 @@ export interface DialingRules {
   /** `ims` dials numbers as tel URIs, `sip` as users of the registrar. */
   readonly profile: 'ims' | 'sip';
   /** Home domain: the context of local numbers. Without it only full addresses can be dialled. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   /** Where the owner lives: "SE" or "46". Without it a number without `+` stays as it was dialled. */
   readonly country?: string | undefined;
 }

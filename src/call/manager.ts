@@ -12,13 +12,7 @@ import { CallBook } from './call-book.ts';
 import { LIVE_CALL_LIMIT } from './capabilities.ts';
 import { indicatesWaiting } from './communication-waiting.ts';
 import type { ReceivedDigit } from './digits.ts';
-import {
-  dialledEmergency,
-  isCallBack,
-  isEmergencyTold,
-  NO_EMERGENCY,
-  notAllowed,
-} from './emergency/rules.ts';
+import { dialledEmergency, isCallBack, isEmergencyTold, notAllowed } from './emergency/rules.ts';
 import type { EndedCall } from './ended-call.ts';
 import type { AnswerChoice } from './facts.ts';
 import { emergencyStays, Floor, type Others } from './floor.ts';
@@ -143,8 +137,7 @@ export class CallManager {
   }
 
   #isEmergency(to: string): boolean {
-    const { line, config } = this.#world;
-    return dialledEmergency(to, line, config.emergency ?? NO_EMERGENCY) !== undefined;
+    return dialledEmergency(to, this.#world) !== undefined;
   }
 
   /** Heard as well as seen: whoever dials in need looks at no page. */

@@ -1,5 +1,4 @@
 // What an owner asks for, as an INVITE to send: whom, as whom, hidden or not (24.229 5.1.3.1; contract `POST calls`).
-
 import { dialTarget } from './dial.ts';
 import { dialledEmergency, emergencyCall, NO_EMERGENCY } from './emergency/rules.ts';
 import type { IdentityBook } from './identity-book.ts';
@@ -16,7 +15,10 @@ export interface DialRequest {
   readonly video?: boolean | undefined;
 }
 
-/** Throws TandemError `call.emergency` where it is one and such calls are not allowed, `call.target`, `call.identity`, `call.identity-off`, `call.not-registered`. */
+/**
+ * Throws TandemError `call.emergency` where it is one and such calls are not allowed, `call.target`, `call.identity`,
+ * `call.identity-off`, `call.not-registered`.
+ */
 export function wantedCall(
   world: CallWorld,
   book: IdentityBook,
@@ -24,14 +26,11 @@ export function wantedCall(
 ): Omit<OutgoingCall, 'callId'> {
   const { line, config, random, clock } = world;
   const settings = config.emergency ?? NO_EMERGENCY;
-  const emergency = dialledEmergency(request.to, line, settings);
+  const emergency = dialledEmergency(request.to, world);
   if (emergency)
     return emergencyCall(request.to, emergency, { line, random, at: clock.date(), settings, book });
-  const target = dialTarget(request.to, {
-    profile: line.profile,
-    ...(line.domain === undefined ? {} : { domain: line.domain }),
-    country: config.country,
-  });
+  const { profile, domain } = line;
+  const target = dialTarget(request.to, { profile, domain, country: config.country });
   return {
     target,
     ...book.choose(request.identity),

@@ -6,7 +6,8 @@ import { escapeUser, SipUri, type Uri } from '#src/sip/message/uri.ts';
 import type { IdentityBook } from '../identity-book.ts';
 import type { Line } from '../line.ts';
 import type { OutgoingCall } from '../outgoing-call.ts';
-import { type Emergency, type EmergencyRules, emergencyOf } from './detect.ts';
+import type { CallWorld } from '../world.ts';
+import { type Emergency, emergencyOf } from './detect.ts';
 import { conveyed, hasPlace, type Place, pidfLo } from './location.ts';
 
 export interface EmergencySettings {
@@ -30,14 +31,8 @@ export interface EmergencyWorld {
 const USUAL_NUMBER = '112';
 
 /** The emergency that was dialled, if it is one. */
-export const dialledEmergency = (
-  to: string,
-  line: Line,
-  settings: EmergencySettings,
-): Emergency | undefined => {
-  const rules: EmergencyRules = { ...settings, domain: line.domain };
-  return emergencyOf(to, rules);
-};
+export const dialledEmergency = (to: string, { line, config }: CallWorld): Emergency | undefined =>
+  emergencyOf(to, { ...(config.emergency ?? NO_EMERGENCY), domain: line.domain });
 
 export const notAllowed = (to: string): TandemError =>
   new TandemError('caller', 'call.emergency', 'This device makes no emergency calls. Use a telephone, now.', {

@@ -5,7 +5,7 @@ import type { SipRequest } from '#src/sip/message/message.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import type { Call } from '../call.ts';
 import { dialTarget } from '../dial.ts';
-import { dialledEmergency, emergencyIsDialled, NO_EMERGENCY, notAllowed } from '../emergency/rules.ts';
+import { dialledEmergency, emergencyIsDialled, notAllowed } from '../emergency/rules.ts';
 import type { CallManager } from '../manager.ts';
 import { wrongState } from '../owner-errors.ts';
 import { isNamed } from '../replaces.ts';
@@ -47,18 +47,15 @@ export class Transfers {
    * `call.emergency-kept`.
    */
   blind(id: string, to: string): Call {
-    const { line, config } = this.#world;
-    const { profile, domain } = line;
-    const { country } = config;
+    const { profile, domain } = this.#world.line;
+    const { country, emergency } = this.#world.config;
     const call = this.#calls.active(id, ACTION);
-    const emergency = config.emergency ?? NO_EMERGENCY;
-    if (dialledEmergency(to, line, emergency)) {
+    if (dialledEmergency(to, this.#world)) {
       // The other side would call from where it is, and as itself: no help comes here.
       this.#world.alarm?.();
-      throw emergency.allowed ? emergencyIsDialled(to) : notAllowed(to);
+      throw emergency?.allowed ? emergencyIsDialled(to) : notAllowed(to);
     }
-    const target = dialTarget(to, { profile, country, ...(domain === undefined ? {} : { domain }) });
-    return this.#begin(call, { target });
+    return this.#begin(call, { target: dialTarget(to, { profile, domain, country }) });
   }
 
   /** `other`: a call of ours whose far end shall talk with that of this one. Throws as `blind`. */
