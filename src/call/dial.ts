@@ -81,11 +81,12 @@ function fromNumber(input: string, number: string, rules: DialingRules): Uri {
 }
 
 /** RFC 3261 19.1.6: the same number for who takes SIP URIs only; its context goes into the user part (IR.92 2.2.3). */
-export function numberAtDomain(tel: TelUri, domain: string): SipUri {
-  const context = tel.params.get('phone-context');
-  const user = `${escapeUser(tel.number)}${context ? `;phone-context=${context}` : ''}`;
-  return SipUri.of({ user, host: domain, params: Params.of([['user', 'phone']]) });
-}
+export const numberAtDomain = ({ digits, params }: TelUri, domain: string): SipUri =>
+  SipUri.of({
+    user: escapeUser(`${digits}${params.toString()}`),
+    host: domain,
+    params: Params.of([['user', 'phone']]),
+  });
 
 /** `192.0.2.1`, `[2001:db8::1]:5062`, `door.example.com:5062`: an intercom by its address. */
 function bareHost(text: string, rules: DialingRules): SipUri | undefined {

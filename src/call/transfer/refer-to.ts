@@ -1,8 +1,8 @@
 // Refer-To (RFC 3515 2.1, RFC 3261 19.1.5): whom a REFER asks to be called, read with care and written.
 import { err, ok, type Result } from '#src/base/result.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
-import { Params } from '#src/sip/message/params.ts';
-import { escapeUser, SipUri, TelUri, type Uri } from '#src/sip/message/uri.ts';
+import { SipUri, TelUri, type Uri } from '#src/sip/message/uri.ts';
+import { numberAtDomain } from '../dial.ts';
 import type { HeaderPairs } from '../facts.ts';
 import { type DialogName, replacesValue } from '../replaces.ts';
 
@@ -100,10 +100,8 @@ export function referTo(target: Uri, { method, replaces }: ReferWish = {}): stri
   return `<${uri.toString()}${query}>`;
 }
 
-/** RFC 3261 19.1.6: a number as SIP URI, for where no tel URI may stand (24.147 5.3.1.5.3: with Replaces). */
+/** As a SIP URI, for where no tel URI may stand (24.147 5.3.1.5.3: with Replaces). */
 export function sipForm(uri: Uri, domain: string | undefined): SipUri | undefined {
   if (uri instanceof SipUri) return uri;
-  if (!(uri instanceof TelUri) || domain === undefined) return undefined;
-  const user = escapeUser(`${uri.digits}${uri.params.toString()}`);
-  return SipUri.of({ user, host: domain, params: Params.of([['user', 'phone']]) });
+  return uri instanceof TelUri && domain !== undefined ? numberAtDomain(uri, domain) : undefined;
 }
