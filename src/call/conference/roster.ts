@@ -1,6 +1,7 @@
 // RFC 4575 4.6, 5.1: who is in the conference, as the documents received so far add up.
 import { printableLine } from '../party.ts';
 import {
+  CONFERENCE_INFO_LIMITS,
   type ConferenceEndpoint,
   type ConferenceInfo,
   type ConferenceUser,
@@ -15,7 +16,7 @@ export interface Participant {
   readonly state: EndpointStatus;
 }
 
-/** `stale`: nothing changed. `gap`: a document before it was lost, nothing of it was taken. `ended`: there is no conference. */
+/** `stale`: nothing changed. `gap`: one before it was lost, nothing of it was taken. `ended`: there is no conference. */
 export type RosterChange = 'applied' | 'stale' | 'gap' | 'ended';
 
 interface Entry {
@@ -24,7 +25,6 @@ interface Entry {
   readonly endpoints: Map<string, EndpointStatus | undefined>;
 }
 
-const MOST_USERS = 500;
 /** Of one user: partial documents must not fill the memory. */
 const MOST_ENDPOINTS = 40;
 const MOST_NAME = 128;
@@ -70,9 +70,9 @@ export class Roster {
       return;
     }
     const known = user.state === 'partial' ? this.#users.get(user.entity) : undefined;
-    if (!known && this.#users.size >= MOST_USERS) return;
+    if (!known && this.#users.size >= CONFERENCE_INFO_LIMITS.users) return;
     const entry: Entry = known ?? { uri: user.entity, name: undefined, endpoints: new Map() };
-    entry.name = printableLine(user.name ?? '', MOST_NAME) ?? entry.name;
+    entry.name = printableLine(user.name, MOST_NAME) ?? entry.name;
     for (const endpoint of user.endpoints) takeEndpoint(entry, endpoint);
     this.#users.set(user.entity, entry);
   }

@@ -1,4 +1,5 @@
 // Where this device is, as a location object for an emergency call (RFC 4119, RFC 5139, RFC 5491, RFC 6442; 24.229 5.1.6.8).
+import { CIVIC_ELEMENTS } from '#src/base/config/formats.ts';
 import { escapeXml } from '#src/base/xml.ts';
 import { HeaderList } from '#src/sip/message/header-list.ts';
 import type { Part } from '#src/sip/message/multipart.ts';
@@ -22,45 +23,6 @@ export interface PidfFields {
   readonly device: string;
   readonly at: Date;
 }
-
-/** RFC 5139 3.1, RFC 6848 is not used; in this order they stand in the schema. */
-export const CIVIC_ELEMENTS = [
-  ...[
-    'country',
-    'A1',
-    'A2',
-    'A3',
-    'A4',
-    'A5',
-    'A6',
-    'PRM',
-    'PRD',
-    'RD',
-    'STS',
-    'POD',
-    'POM',
-    'RDSEC',
-    'RDBR',
-    'RDSUBBR',
-  ],
-  ...[
-    'HNO',
-    'HNS',
-    'LMK',
-    'LOC',
-    'FLR',
-    'NAM',
-    'PC',
-    'BLD',
-    'UNIT',
-    'ROOM',
-    'SEAT',
-    'PLC',
-    'PCN',
-    'POBOX',
-    'ADDCODE',
-  ],
-] as const;
 
 /** `["country=SE", "A3=Stockholm"]`, in any order; the last of two values counts. */
 export function civicOf(texts: readonly string[]): Place['civic'] {
