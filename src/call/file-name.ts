@@ -12,7 +12,10 @@ export function ownName(end: string, callId: string): string {
   return `${FILE}${dir}${dir === '' || dir.endsWith('/') ? '' : '/'}${name}-${callId}${ext}`;
 }
 
-/** Attaches the end that a call writes; when another call writes that file just now, one of its own beside it. Throws what `attach` throws. */
+/**
+ * Attaches the end that a call writes; when another call writes that file just now, one of its own beside it. Throws
+ * what `attach` throws.
+ */
 export function attachWritten(end: string, callId: string, attach: (end: string) => void): void {
   const name = named(end, callId);
   try {

@@ -1,4 +1,5 @@
-// 24.610 4.5.2: the owner's hold of a call as one table: state × event → next state, actions. What the peer holds is its own affair.
+// 24.610 4.5.2: the owner's hold of a call as one table: state × event → next state, actions. What the peer holds is
+// its own affair.
 import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /**
@@ -21,7 +22,10 @@ export const HOLD_EVENTS = [
 ] as const;
 export type HoldEvent = (typeof HOLD_EVENTS)[number];
 
-/** `offer` by re-INVITE · `silence` and `sound`: whether anything of the call is heard, on either side · `done` and `fail` are told. */
+/**
+ * `offer` by re-INVITE · `silence` and `sound`: whether anything of the call is heard, on either side · `done` and
+ * `fail` are told.
+ */
 export type HoldAction = 'offer' | 'silence' | 'sound' | 'done' | 'fail';
 
 export interface HoldTransition {

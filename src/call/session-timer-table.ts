@@ -1,4 +1,5 @@
-// RFC 4028 10: the life of a session timer as one table: state × event → next state, actions. The picture in the README comes from it.
+// RFC 4028 10: the life of a session timer as one table: state × event → next state, actions. The picture in the README
+// comes from it.
 import { tableDiagram } from '#src/base/state-diagram.ts';
 
 /** `off` nothing expires · `ours` we refresh at half · `refreshing` ours is out or due again · `theirs` we wait for the peer's. */

@@ -1,4 +1,5 @@
-// How an INVITE to us is set up: what goes out reliably, what goes ahead of the ringing, which conditions hold (RFC 3262 3; RFC 3312 11; 24.229 5.1.4.1, 6.1.3).
+// How an INVITE to us is set up: what goes out reliably, what goes ahead of the ringing, which conditions hold (RFC
+// 3262 3; RFC 3312 11; 24.229 5.1.4.1, 6.1.3).
 import type { SdpProfile } from '#src/sdp/capabilities.ts';
 import { parseSdp } from '#src/sdp/parse.ts';
 import { type PreconditionPolicy, readQos } from '#src/sdp/preconditions.ts';

@@ -63,7 +63,10 @@ export const keepAlive = (
 ): Pick<StreamConfig, 'keepAlive'> =>
   settings === 'off' ? {} : { keepAlive: { phase: stage, payloadType: keepAlivePayloadType, ...settings } };
 
-/** The other early dialogs of our INVITE: each has a hole of its own to be opened (NG.110 2.9.1), with the key that its answer chose. */
+/**
+ * The other early dialogs of our INVITE: each has a hole of its own to be opened (NG.110 2.9.1), with the key that its
+ * answer chose.
+ */
 export function alsoTo(others: readonly Placed<Agreement>[]): Pick<StreamConfig, 'alsoTo'> {
   if (others.length === 0) return {};
   // Who rings beyond what the engine takes gets a keep-alive when the ones before have gone.

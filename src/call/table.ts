@@ -3,9 +3,10 @@
 
 /**
  * `new` nothing sent yet · `calling` INVITE out · `early` a callee answered 18x · `cancelling` given up, the INVITE not
- * yet ended · `progressing` our description went ahead in a 183, nothing rings yet · `promised` the
- * same, but the owner answered already · `ringing` an INVITE waits for the owner · `accepting` answered, the 200 may not leave yet · `answering` 200 sent, no ACK yet · `leaving` the same, but the
- * owner hung up already · `active` two-way · `releasing` our BYEs are out · `ended`, log row written.
+ * yet ended · `progressing` our description went ahead in a 183, nothing rings yet · `promised` the same, but the owner
+ * answered already · `ringing` an INVITE waits for the owner · `accepting` answered, the 200 may not leave yet ·
+ * `answering` 200 sent, no ACK yet · `leaving` the same, but the owner hung up already · `active` two-way · `releasing`
+ * our BYEs are out · `ended`, log row written.
  */
 export const CALL_STATES = [
   'new',
@@ -27,7 +28,10 @@ export type CallState = (typeof CALL_STATES)[number];
 export const CALL_EVENTS = [
   /** The owner: places a call. */
   'dial',
-  /** An INVITE came that can be answered, at once or after something that goes ahead; one that cannot (busy, no codec, no port). */
+  /**
+   * An INVITE came that can be answered, at once or after something that goes ahead; one that cannot (busy, no codec,
+   * no port).
+   */
   'invited',
   'invited-early',
   'unanswerable',

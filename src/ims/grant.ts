@@ -60,7 +60,10 @@ const uncompressed = (route: NameAddr): NameAddr =>
 export const isListed = (response: SipResponse, contact: NameAddr): boolean =>
   response.contacts.some(({ uri, params }) => uriEquals(uri, contact.uri) && params.get('expires') !== '0');
 
-/** The binding that is ours: by address, else by instance id, else by its user part, which nobody else has (NAT and border controllers rewrite the rest), else the only one. */
+/**
+ * The binding that is ours: by address, else by instance id, else by its user part, which nobody else has (NAT and
+ * border controllers rewrite the rest), else the only one.
+ */
 function ownContact(contacts: readonly NameAddr[], contact: NameAddr): NameAddr | undefined {
   const instance = contact.params.get('+sip.instance');
   return (

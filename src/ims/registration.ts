@@ -261,8 +261,8 @@ export class Registration {
   }
 
   /**
-   * Addresses of this host came or went. When the one that the registration names is not the one that leads to the P-CSCF any more, it
-   * registers anew at once, from there; an attempt that waits for its time is made now.
+   * Addresses of this host came or went. When the one that the registration names is not the one that leads to the
+   * P-CSCF any more, it registers anew at once, from there; an attempt that waits for its time is made now.
    */
   networkChanged(): void {
     const { binding, phase } = this.#machine;

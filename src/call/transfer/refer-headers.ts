@@ -48,7 +48,10 @@ export function identityOf(identities: IdentityBook, call: Call): ChosenIdentity
   }
 }
 
-/** On what terms a call is made because of this one: under its identity, hidden and with video as it is. Throws as `identityOf`. */
+/**
+ * On what terms a call is made because of this one: under its identity, hidden and with video as it is. Throws as
+ * `identityOf`.
+ */
 export function termsOf(
   world: CallWorld,
   identities: IdentityBook,

@@ -1,4 +1,5 @@
-// RFC 3515 2.4.2 to 2.4.5: one REFER to us that was accepted, and what we tell of it. Its life is the notifier's table (RFC 6665 4.2).
+// RFC 3515 2.4.2 to 2.4.5: one REFER to us that was accepted, and what we tell of it. Its life is the notifier's table
+// (RFC 6665 4.2).
 import type { Timer } from '#src/base/clock.ts';
 import { Signal } from '#src/base/events.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';

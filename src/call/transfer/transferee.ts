@@ -1,4 +1,5 @@
-// The transferee (RFC 3515 2.4.2, RFC 5589 5, 24.629 4.5.2.2): a REFER to us is judged, the call that it asks for is placed and told of.
+// The transferee (RFC 3515 2.4.2, RFC 5589 5, 24.629 4.5.2.2): a REFER to us is judged, the call that it asks for is
+// placed and told of.
 import { TandemError } from '#src/base/errors.ts';
 import type { Dialog } from '#src/sip/dialog/dialog.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';

@@ -3,7 +3,10 @@ import type { Call } from '#src/call/call.ts';
 import type { CallEnd, CallSnapshot } from '#src/call/snapshot.ts';
 import type { DialogInfoEntry, DialogInfoEvent, DialogTarget } from '../dialog-info/dialog-info.ts';
 
-/** `target`: where this device is reached. One entry for each dialog that lives; one for an INVITE of ours that nobody has answered yet. None once it has ended. */
+/**
+ * `target`: where this device is reached. One entry for each dialog that lives; one for an INVITE of ours that nobody
+ * has answered yet. None once it has ended.
+ */
 export function ownEntries(call: Call, target: DialogTarget): readonly DialogInfoEntry[] {
   const { snapshot, replaces } = call;
   if (snapshot.state === 'ended') return [];

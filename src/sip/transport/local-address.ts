@@ -124,7 +124,10 @@ export function addressTowards(
   return (usable.find((each) => each.interface === route) ?? usable[0])?.address ?? LOOPBACK[family];
 }
 
-/** Whether anything leads there now: the same link, or a route. Where the kernel's tables cannot be read, it is taken for granted. */
+/**
+ * Whether anything leads there now: the same link, or a route. Where the kernel's tables cannot be read, it is taken
+ * for granted.
+ */
 export function hasWayTo(
   remote: string,
   own: readonly OwnAddress[] = ownAddresses(),
