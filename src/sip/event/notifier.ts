@@ -1,17 +1,12 @@
 // RFC 6665 4.2 Notifier: the server side of one event package.
-import type { Clock, Timer } from '#src/base/clock.ts';
-import { Seconds, toMilliseconds } from '#src/base/units.ts';
+import type { Clock } from '#src/base/clock.ts';
+import { Seconds } from '#src/base/units.ts';
 import { Dialog } from '#src/sip/dialog/dialog.ts';
-import { endsWhat } from '#src/sip/dialog/usage.ts';
 import type { SipRequest } from '#src/sip/message/message.ts';
 import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Incoming, SendingHandlers } from '#src/sip/ua/user-agent.ts';
-import {
-  type NotifierAction,
-  type NotifierEvent,
-  type NotifierState,
-  notifierRow,
-} from './notifier-table.ts';
+import type { NotifierState } from './notifier-table.ts';
+import { NotifierUsage, type NotifyBody } from './notifier-usage.ts';
 
 /** A SUBSCRIBE to be answered: an `Incoming` of the user agent is one. */
 export type Asking = Pick<Incoming, 'request' | 'flow' | 'localTag' | 'respond'>;
@@ -25,11 +20,6 @@ export interface DialogCarrier {
     request: SipRequest,
     handlers: Pick<SendingHandlers, 'onFinal' | 'onFailure'>,
   ): unknown;
-}
-
-export interface NotifyBody {
-  readonly contentType: string;
-  readonly body: Buffer | string;
 }
 
 export interface NotifierOptions {
@@ -130,77 +120,75 @@ export class Notifier {
   }
 }
 
-interface Note {
-  readonly state: string;
-  readonly content: NotifyBody | undefined;
-}
-
-/** One subscriber. NOTIFYs go out one after the other. */
+/** One subscriber. */
 export class ServerSubscription {
   /** The SUBSCRIBE that made it. */
   readonly request: SipRequest;
   readonly dialog: Dialog;
   readonly #options: NotifierOptions;
   readonly #notifier: Notifier;
-  readonly #flow: Asking['flow'];
-  #state: NotifierState;
-  #expiry: Timer | undefined;
-  #expiresAt = 0;
-  #queue: Note[] = [];
-  #busy = false;
-  #ending: { reason: string; retryAfter?: Seconds | undefined } = { reason: 'timeout' };
+  readonly #usage: NotifierUsage;
 
   constructor(
     options: NotifierOptions,
     notifier: Notifier,
-    incoming: Asking,
+    { request, flow }: Asking,
     dialog: Dialog,
     state: 'active' | 'pending',
   ) {
+    const { ua, clock, event, headers, body } = options;
     this.#options = options;
     this.#notifier = notifier;
-    this.request = incoming.request;
-    this.#flow = incoming.flow;
+    this.request = request;
     this.dialog = dialog;
-    this.#state = state;
-    dialog.flow = this.#flow.transport === 'udp' ? undefined : this.#flow;
+    dialog.flow = flow.transport === 'udp' ? undefined : flow;
+    const id = request.event?.id;
+    this.#usage = new NotifierUsage({
+      ...{ clock, dialog, state, headers },
+      event: id === undefined ? event : `${event};id=${id}`,
+      waiting: 'all',
+      body: () => body(this),
+      send: (notify, handlers) => ua.sendInDialog(dialog, notify, handlers),
+      onEnded: () => notifier.forget(this),
+      onOver: () => {
+        dialog.terminate();
+        ua.detach(dialog);
+      },
+    });
   }
 
   get state(): NotifierState {
-    return this.#state;
+    return this.#usage.state;
   }
 
   /** Seconds left. */
   get expires(): Seconds {
-    return Seconds(Math.max(0, Math.round((this.#expiresAt - this.#options.clock.now()) / 1000)));
+    return this.#usage.expires;
   }
 
   begin(expires: Seconds): void {
     this.#options.ua.attach(this.dialog, { onRequest: (incoming) => this.#receive(incoming) });
-    this.#renew(expires);
+    this.#usage.renew(expires);
   }
 
   /** The state has changed: sends what `body` says now. */
   notify(): void {
-    this.#fire('state changed');
+    this.#usage.notify();
   }
 
   /** A pending subscription becomes active (4.2.1.4). */
   authorize(): void {
-    this.#fire('authorized');
+    this.#usage.authorize();
   }
 
   /** Sends the last NOTIFY with this reason (4.2.2) and forgets the subscription. */
   terminate(reason: string, retryAfter?: Seconds): void {
-    this.#ending = { reason, retryAfter };
-    this.#fire('ended by us');
+    this.#usage.terminate(reason, retryAfter);
   }
 
   /** Forgets it without a word. */
   drop(): void {
-    this.#state = 'terminated';
-    this.#queue = [];
-    this.#release();
+    this.#usage.drop();
   }
 
   #receive(incoming: Asking): void {
@@ -211,94 +199,6 @@ export class ServerSubscription {
     const expires = this.#notifier.grant(incoming);
     if (expires === undefined) return;
     this.#notifier.accept(incoming, this.#options.contact(incoming), expires);
-    this.#renew(expires);
-  }
-
-  #renew(expires: Seconds): void {
-    this.#expiresAt = this.#options.clock.now() + toMilliseconds(expires);
-    this.#fire(expires > 0 ? 'refreshed' : 'unsubscribed');
-  }
-
-  #fire(event: NotifierEvent): void {
-    const row = notifierRow(this.#state, event);
-    if (!row) return;
-    this.#state = row.next;
-    if (row.reason) this.#ending = { reason: row.reason };
-    for (const action of row.actions) this.#perform(action);
-  }
-
-  #perform(action: NotifierAction): void {
-    const { clock, body } = this.#options;
-    switch (action) {
-      case 'arm':
-        this.#expiry?.cancel();
-        this.#expiry = clock.after(toMilliseconds(this.expires), () => this.#fire('expired'));
-        break;
-      case 'notify':
-        this.#enqueue({
-          state: `${this.#state};expires=${this.expires}`,
-          content: this.#state === 'active' ? body(this) : undefined,
-        });
-        break;
-      case 'last notify': {
-        const { reason, retryAfter } = this.#ending;
-        const after = retryAfter === undefined ? '' : `;retry-after=${retryAfter}`;
-        this.#enqueue({ state: `terminated;reason=${reason}${after}`, content: body(this) });
-        break;
-      }
-      case 'release':
-        this.#release();
-        break;
-    }
-  }
-
-  #release(): void {
-    this.#expiry?.cancel();
-    this.#notifier.forget(this);
-    if (!this.#busy && this.#queue.length === 0) this.#close();
-  }
-
-  #close(): void {
-    this.dialog.terminate();
-    this.#options.ua.detach(this.dialog);
-  }
-
-  #enqueue(note: Note): void {
-    this.#queue.push(note);
-    if (!this.#busy) this.#sendNext();
-  }
-
-  #sendNext(): void {
-    const note = this.#queue.shift();
-    this.#busy = note !== undefined;
-    if (!note) {
-      if (this.#state === 'terminated') this.#close();
-      return;
-    }
-    const { ua, event, headers = [] } = this.#options;
-    const id = this.request.event?.id;
-    const request = this.dialog.createRequest('NOTIFY', {
-      headers: [
-        ['Event', id === undefined ? event : `${event};id=${id}`],
-        ['Subscription-State', note.state],
-        ...headers,
-      ],
-      ...(note.content ? note.content : {}),
-    });
-    ua.sendInDialog(this.dialog, request, {
-      onFinal: (response) => {
-        if (!response.isSuccess && endsWhat(response.status, 'NOTIFY') !== 'transaction') this.#lost();
-        this.#sendNext();
-      },
-      onFailure: () => {
-        this.#lost();
-        this.#sendNext();
-      },
-    });
-  }
-
-  #lost(): void {
-    this.#queue = [];
-    this.#fire('undeliverable');
+    this.#usage.renew(expires);
   }
 }
