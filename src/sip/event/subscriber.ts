@@ -12,7 +12,7 @@ import type { NameAddr } from '#src/sip/message/name-addr.ts';
 import type { Uri } from '#src/sip/message/uri.ts';
 import type { TimerSettings } from '#src/sip/transaction/timers.ts';
 import type { Flow } from '#src/sip/transport/flow.ts';
-import type { Incoming, Sending, UserAgent } from '#src/sip/ua/user-agent.ts';
+import type { Incoming, Sending, SendingHandlers, UserAgent } from '#src/sip/ua/user-agent.ts';
 import {
   afterRefusal,
   afterTermination,
@@ -213,19 +213,7 @@ export class Subscription {
     this.#begun = clock.now();
     const half = { callId: request.callId, localTag: request.from.tag ?? '', method: 'NOTIFY' };
     this.#stopExpecting = ua.expect(half, (incoming) => this.#firstNotify(incoming));
-    const turn = this.#turn;
-    this.#sending = ua.send(
-      request,
-      {
-        onFinal: (response) => {
-          if (turn === this.#turn) this.#answered(response);
-        },
-        onFailure: (error) => {
-          if (turn === this.#turn) this.#failed(error);
-        },
-      },
-      { digest: parts.digest, flow: parts.flow },
-    );
+    this.#sending = ua.send(request, this.#handlers(), { digest: parts.digest, flow: parts.flow });
   }
 
   #sendInDialog(expires: Seconds): void {
@@ -240,20 +228,20 @@ export class Subscription {
         ...(this.#options.parts().headers ?? []),
       ],
     });
+    ua.sendInDialog(dialog, request, this.#handlers(), { digest: this.#digest });
+  }
+
+  /** What was sent before the subscription was let go is answered to nobody. */
+  #handlers(): SendingHandlers {
     const turn = this.#turn;
-    ua.sendInDialog(
-      dialog,
-      request,
-      {
-        onFinal: (response) => {
-          if (turn === this.#turn) this.#answered(response);
-        },
-        onFailure: (error) => {
-          if (turn === this.#turn) this.#failed(error);
-        },
+    return {
+      onFinal: (response) => {
+        if (turn === this.#turn) this.#answered(response);
       },
-      { digest: this.#digest },
-    );
+      onFailure: (error) => {
+        if (turn === this.#turn) this.#failed(error);
+      },
+    };
   }
 
   #answered(response: SipResponse): void {
