@@ -7,6 +7,7 @@ import { NotifierUsage } from '#src/sip/event/notifier-usage.ts';
 import { reasonPhrase } from '#src/sip/message/reason-phrases.ts';
 import type { Incoming } from '#src/sip/ua/user-agent.ts';
 import { dialogHeaders, lineSending } from '../headers.ts';
+import type { CallEnd } from '../snapshot.ts';
 import type { CallWorld } from '../world.ts';
 import type { DialogUsage } from './usages.ts';
 
@@ -16,6 +17,8 @@ const FRAGMENT = 'message/sipfrag;version=2.0';
 const TRYING = 100;
 const FINAL = 200;
 const ACCEPTED = 202;
+const REQUEST_TERMINATED = 487;
+const SERVICE_UNAVAILABLE = 503;
 /** RFC 4488 4: nothing will be told. */
 const UNTOLD = ['Refer-Sub', 'false'] as const;
 
@@ -51,11 +54,16 @@ export class ReferServer implements DialogUsage {
     this.#usage.renew(LIFE);
   }
 
-  /** What our INVITE met. A final status is the last word. */
+  /** What our INVITE met. A final status is the last word; what comes after it is not told. */
   report(status: number, reason?: string): void {
     this.#last = fragmentOf(status, reason);
     if (status < FINAL) this.#usage.notify();
     else this.#usage.terminate('noresource');
+  }
+
+  /** The call that was asked for is over, which is news only if it never stood. */
+  reportEnd({ sip, by }: CallEnd): void {
+    this.report(sip ?? (by === 'local' ? REQUEST_TERMINATED : SERVICE_UNAVAILABLE));
   }
 
   take(incoming: Incoming): boolean {

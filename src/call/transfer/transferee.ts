@@ -14,7 +14,6 @@ import { acceptRefer, ReferServer, referDialog } from './refer-server.ts';
 import { type ReferTarget, readReferTo } from './refer-to.ts';
 
 const FORBIDDEN = 403;
-const REQUEST_TERMINATED = 487;
 const REQUEST_PENDING = 491;
 const SERVICE_UNAVAILABLE = 503;
 const DECLINE = 603;
@@ -102,7 +101,8 @@ export class Transferee {
     });
     placed.onEnded.on(({ end }) => {
       if (!asked.pending) return;
-      done(end.sip ?? (end.by === 'local' ? REQUEST_TERMINATED : SERVICE_UNAVAILABLE));
+      asked.pending = false;
+      server?.reportEnd(end);
       const { uri } = placed.snapshot.remote;
       call.notes.set({
         transfer: { to: uri, state: 'failed', ...(end.sip === undefined ? {} : { status: end.sip }) },

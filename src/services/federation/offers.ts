@@ -49,9 +49,7 @@ const FORBIDDEN = 403;
 const DECLINE = 603;
 const BUSY = 486;
 const RINGING = 180;
-const FINAL = 200;
 const TEMPORARILY_UNAVAILABLE = 480;
-const REQUEST_TERMINATED = 487;
 const SERVICE_UNAVAILABLE = 503;
 /** Nobody holds more calls than this in one house. */
 const MOST = 8;
@@ -187,18 +185,13 @@ export class Offers {
 
   /** It rings no more; who handed it over hears how our INVITE fares. */
   #taken(offer: Waiting, call: Call): void {
-    let told = false;
-    const report = (status: number, reason?: string): void => {
-      if (told) return;
-      told = status >= FINAL;
-      offer.server?.report(status, reason);
-    };
+    const { server } = offer;
     this.#forget(offer);
     call.onResponse.on(({ status, reason }) => {
-      if (status > 100) report(status, reason);
+      if (status > 100) server?.report(status, reason);
     });
     call.onEnded.on(({ end, answered }) => {
-      report(end.sip ?? (end.by === 'local' ? REQUEST_TERMINATED : SERVICE_UNAVAILABLE));
+      server?.reportEnd(end);
       const sentence = pullFailure(end, answered !== undefined);
       if (sentence !== undefined) call.notes.tell(sentence);
     });
