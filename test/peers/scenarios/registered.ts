@@ -55,7 +55,7 @@ export const withRegistrar = (
     try {
       await body({ stage, registrar: sipp }).catch((error: unknown) => {
         // What SIPp saw explains most of what the owner did not.
-        if (error instanceof Error) error.message += `\n${sipp.messages().slice(-3000)}`;
+        if (error instanceof Error) error.message += `\n${sipp.account()}`;
         throw error;
       });
     } finally {

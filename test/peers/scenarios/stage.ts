@@ -68,7 +68,7 @@ export class Stage {
       await body(sipp).catch((error: unknown) => {
         // What SIPp saw explains most of what the owner did not.
         if (error instanceof Error)
-          error.message += `\n${sipp.peer.output.slice(0, 1000)}\n${sipp.messages().slice(-3000)}`;
+          error.message += `\n${sipp.peer.output.slice(0, 1000)}\n${sipp.account()}`;
         throw error;
       });
       await sipp.succeeded();

@@ -88,6 +88,10 @@ export class Sipp {
   /** Every message it sent and received. */
   messages = (): string => readFileSync(this.#messages, 'latin1');
 
+  /** For a test that fails: whether it still plays, its complaints, and what passed last. */
+  account = (): string =>
+    `SIPp ${this.peer.exitCode === undefined ? 'plays' : `ended with ${this.peer.exitCode}`}\n${readFileSync(this.#errors, 'latin1').slice(0, 2000)}\n${this.messages().slice(-3000)}`;
+
   /** Each of them, in order. */
   each = (): string[] => this.messages().split(/^-{20,}.*$/m);
 
