@@ -68,6 +68,8 @@ typedef struct tm_dtmf_receiver {
   bool active;
   bool has_last;        // an event was finished before
   uint32_t last;        // timestamp of the newest finished event
+  uint32_t last_ticks;  // and its length, of its last segment
+  uint8_t last_code;
   uint32_t segment;     // timestamp of the running segment
   uint32_t before;      // ticks in finished segments
   uint32_t duration;    // of the running segment

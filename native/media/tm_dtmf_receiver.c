@@ -9,6 +9,7 @@ enum {
   FLAG_END = 0x80,
   LAST_DIGIT = 15,
   CHANGES_AN_EVENT = 3, // the one before ends, this one begins, and ends
+  PACKETS_PER_SECOND = 50,
 };
 static const uint64_t SILENT_US = 200000;   // all end packets lost
 static const uint64_t FORGET_US = 5000000;  // after that an older timestamp is a new stream, not an old packet
@@ -25,6 +26,8 @@ static void finish(tm_dtmf_receiver *receiver, tm_dtmf_change *change) {
   receiver->active = false;
   receiver->has_last = true;
   receiver->last = receiver->segment;
+  receiver->last_ticks = receiver->duration;
+  receiver->last_code = receiver->code;
 }
 
 static void begin(tm_dtmf_receiver *receiver, uint32_t timestamp, uint8_t code, tm_dtmf_change *change) {
@@ -42,6 +45,20 @@ static bool continues(const tm_dtmf_receiver *receiver, uint32_t timestamp, uint
   return code == receiver->code && ahead > 0 && ahead % TM_DTMF_SEGMENT_TICKS == 0;
 }
 
+/// Senders whose timestamp runs on within a press (diago beside speech) begin the same digit while it is down: no finger does.
+static bool runs_on(const tm_dtmf_receiver *receiver, uint32_t timestamp, uint8_t code) {
+  int32_t ahead = tm_timestamp_diff(timestamp, receiver->segment);
+  uint32_t packet = receiver->clock_hz / PACKETS_PER_SECOND;
+  return code == receiver->code && ahead > 0 && (uint32_t)ahead <= receiver->duration + packet;
+}
+
+/// The end of the last press once more, its timestamp run on.
+static bool ends_again(const tm_dtmf_receiver *receiver, uint32_t timestamp, uint8_t code, uint32_t duration) {
+  int32_t ahead = tm_timestamp_diff(timestamp, receiver->last);
+  return receiver->has_last && code == receiver->last_code && duration == receiver->last_ticks && ahead > 0 &&
+         (uint32_t)ahead < receiver->last_ticks;
+}
+
 static void receive_event(tm_dtmf_receiver *receiver, uint32_t timestamp, const uint8_t *event,
                           tm_dtmf_change *changes, size_t *count) {
   uint8_t code = event[0];
@@ -53,6 +70,8 @@ static void receive_event(tm_dtmf_receiver *receiver, uint32_t timestamp, const 
     receiver->segment = timestamp;
     receiver->duration = 0;
   }
+  if (receiver->active && runs_on(receiver, timestamp, code)) receiver->segment = timestamp;
+  if (!receiver->active && end && ends_again(receiver, timestamp, code, duration)) return;
   if (receiver->active && timestamp != receiver->segment) {
     if (tm_timestamp_diff(timestamp, receiver->segment) < 0) return;
     finish(receiver, &changes[(*count)++]);

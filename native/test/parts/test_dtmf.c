@@ -254,6 +254,34 @@ static void several_in_one_packet(void) {
   CHECK(count <= TM_DTMF_MAX_RECEIVED);
 }
 
+static void timestamp_runs_on(void) {
+  // As diago sends beside speech: 20 ms on with each packet, durations that grow, three ends. Twice the same digit, then another.
+  static const uint8_t digits[] = {1, 1, 2};
+  tm_dtmf_receiver receiver;
+  tm_dtmf_receiver_init(&receiver, CLOCK);
+  heard result = {.begun = 0};
+  uint32_t timestamp = 7000;
+  uint64_t now = 0;
+  for (size_t digit = 0; digit < sizeof digits; digit++) {
+    for (uint32_t packet = 1; packet <= 10; packet++) {
+      uint32_t duration = (packet < 8 ? packet : 8) * 160;
+      const uint8_t event[] = {digits[digit], packet >= 8 ? 0x8A : 0x0A, (uint8_t)(duration >> 8), (uint8_t)duration};
+      tm_dtmf_change changes[TM_DTMF_MAX_RECEIVED];
+      size_t count = 0;
+      CHECK_INT(tm_dtmf_receive(&receiver, timestamp, event, sizeof event, now, changes, &count), TM_OK);
+      for (size_t i = 0; i < count; i++) note(&result, &changes[i]);
+      timestamp += 160;
+      now += 20000;
+    }
+    timestamp += 800;
+    now += 100000;
+  }
+  CHECK_INT(result.begun, 3);
+  CHECK_INT(result.ended, 3);
+  CHECK(strcmp(result.digits, "112") == 0);
+  CHECK_INT(result.last_ms, 160);
+}
+
 int main(void) {
   tm_test_run("a digit is a marker, growing durations and three end packets", one_digit);
   tm_test_run("durations and gaps are at least 65 ms", shortest);
@@ -263,6 +291,7 @@ int main(void) {
   tm_test_run("30 % loss and reordering lose only digits that lost every packet", random_losses);
   tm_test_run("a press of 20 s goes over three segments and is one event", long_press);
   tm_test_run("old, repeated and foreign events are ignored", old_and_foreign);
+  tm_test_run("a press whose timestamp runs on with each packet is one", timestamp_runs_on);
   tm_test_run("several events in one packet are read within bounds", several_in_one_packet);
   return tm_test_end();
 }
