@@ -118,6 +118,27 @@ test('a re-INVITE with no codec in common is 488, and the call goes on as before
   assert.equal([row.end?.label, row.audio?.codec], ['answered', 'PCMU']);
 });
 
+test('a fax line: beside the sound it is declined as it was written, instead of the sound it is 488, and the call stands', {
+  peers,
+}, async () => {
+  const user = 'fax';
+  const fax = 'm=image 6200 udptl t38';
+  await stage.called(
+    user,
+    scenario(user, [
+      ...callSetUp(user),
+      ...changed(user, 2, [...sdp({ version: 2 }), fax], 'm=audio [1-9].*m=image 0 udptl t38'),
+      offered(user, 3, sdp({ version: 3, media: [fax] })),
+      expect(100, { optional: true }),
+      expect(488, { checks: [has('Warning', '304')] }),
+      ackRefusal(user, { cseq: 3 }),
+      ...changed(user, 4, sdp({ version: 4 }), 'm=audio [1-9]'),
+      ...hangUp(user, 5),
+    ]),
+  );
+  assert.is((await stage.logged(user)).end?.label, 'answered');
+});
+
 test('a second INVITE before the ACK is refused, and the call stands', { peers }, async () => {
   const user = 'early';
   const tag = keep('To', 'tag=([0-9a-zA-Z]+)', 'tag');
