@@ -63,6 +63,8 @@ interface Leg {
   reason: string | undefined;
   /** To tags of its early dialogs. */
   readonly early: Set<string>;
+  /** Runs from the CANCEL on. */
+  patience: Timer | undefined;
 }
 
 const RINGING = 180;
@@ -73,7 +75,6 @@ export class Fork {
   readonly #legs: readonly Leg[];
   readonly #answers: { readonly response: SipResponse; readonly plan: LegPlan }[] = [];
   #timer: Timer | undefined;
-  #patience: Timer | undefined;
   #answered = false;
   #alerted = false;
   #muted = false;
@@ -88,6 +89,7 @@ export class Fork {
       state: 'waiting',
       reason: undefined,
       early: new Set(),
+      patience: undefined,
     }));
   }
 
@@ -174,6 +176,7 @@ export class Fork {
       this.#answered = true;
       this.#forward(response, leg.plan);
       leg.state = 'done';
+      leg.patience?.cancel();
       if (first) this.#options.onAnswered?.();
       if (first) this.release('answered');
       else this.#settle();
@@ -184,6 +187,7 @@ export class Fork {
 
   #conclude(leg: Leg, response: SipResponse): void {
     leg.state = 'done';
+    leg.patience?.cancel();
     leg.plan.media?.failed();
     this.#answers.push({ response, plan: leg.plan });
     const { busyEverywhere } = this.#options;
@@ -193,9 +197,14 @@ export class Fork {
     if (!cause && this.pending > 0 && !this.#answered) this.#endEarly(leg);
     if (cause) this.release(cause);
     else {
-      if (this.#options.order === 'sequence' && !this.#answered) this.#next();
+      // The end of one that was cancelled for its time says nothing of the one that is rung now.
+      if (this.#options.order === 'sequence' && !this.#answered && !this.#isRinging) this.#next();
       this.#settle();
     }
+  }
+
+  get #isRinging(): boolean {
+    return this.#legs.some(({ state }) => state === 'calling' || state === 'proceeding');
   }
 
   /** RFC 6228 6: a caller who understands it hears that early dialogs are gone while others go on. */
@@ -229,23 +238,17 @@ export class Fork {
       onResponse: ignore,
       onFailure: ignore,
     });
-    this.#patience ??= this.#options.clock.after(this.#options.patience, () => this.#giveUp());
-  }
-
-  /** RFC 3261 9.1: a cancelled leg that says nothing more is over. */
-  #giveUp(): void {
-    for (const leg of this.#legs) {
-      if (leg.state !== 'cancelled' && leg.state !== 'cancel-due') continue;
-      leg.transaction?.abandon();
+    leg.patience = this.#options.clock.after(this.#options.patience, () => {
+      // RFC 3261 9.1: a cancelled leg that says nothing more is over.
+      transaction.abandon();
       this.#conclude(leg, SipResponse.reply(this.#options.server.request, 487));
-    }
+    });
   }
 
   #settle(): void {
     if (this.#over || this.pending > 0) return;
     this.#over = true;
     this.#timer?.cancel();
-    this.#patience?.cancel();
     if (!this.#answered && !this.#muted) this.#conclusion();
     this.#options.onEnd();
   }

@@ -173,6 +173,35 @@ test('in sequence: the primary first, the next when it refuses', async () => {
   assert.is(guest.statuses('INVITE').at(-1), 200);
 });
 
+test('in sequence: one that is given up for its time does not hurry the next; silent ones are forgotten, each in its time', async () => {
+  const scene = await Scene.start({ policy: { fork: 'sequence', ring_seconds: 40 } });
+  const { phone, tablet, guest } = await scene.three();
+  const third = await scene.station({
+    host: '192.0.2.15',
+    impi: 'tablet@op.example',
+    instance: 'urn:uuid:cc',
+  });
+  await third.register();
+  await guest.send(guest.make('INVITE', NUMBER));
+  const rung = (): number =>
+    [phone, tablet, third].filter((each) => each.requests('INVITE').length > 0).length;
+  await phone.reply(phone.last('INVITE'), 180);
+  await scene.pass(40);
+  assert.is(cancelled(phone), 'SIP;cause=408;text="Request Timeout"');
+  assert.is(rung(), 2);
+  await accept487(phone);
+  assert.is(rung(), 2);
+  const [second, last] = tablet.requests('INVITE').length > 0 ? [tablet, third] : [third, tablet];
+  await second.reply(second.last('INVITE'), 180);
+  await scene.pass(40);
+  assert.is(rung(), 3);
+  await last.reply(last.last('INVITE'), 180);
+  // The second never says how its INVITE ended.
+  await scene.pass(100);
+  assert.is(scene.operator.waiting, 0);
+  assert.ok((guest.statuses('INVITE').at(-1) ?? 0) >= 400);
+});
+
 test('the best answer of several: a busy one tells more than a silent one', async () => {
   const { phone, tablet, guest } = await ringing();
   await phone.reply(phone.last('INVITE'), 408);

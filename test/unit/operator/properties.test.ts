@@ -113,7 +113,22 @@ test('a call with any services, in any order of what its ends do, ends once and 
       }),
       play,
     ),
-    { numRuns: 100 },
+    {
+      numRuns: 100,
+      examples: [
+        // Two in turn say nothing more after their CANCEL.
+        [
+          [
+            { who: 'phone', status: 100 },
+            { who: 'time', seconds: 30 },
+            { who: 'time', seconds: 10 },
+            { who: 'tablet', status: 100 },
+          ],
+          {},
+          { fork: 'sequence', busy_everywhere: false, deflection: false },
+        ],
+      ],
+    },
   );
 });
 
