@@ -8,7 +8,7 @@ import { StreamFramer } from '#src/sip/message/framing.ts';
 import { SipRequest, SipResponse } from '#src/sip/message/message.ts';
 import { parseMultipart } from '#src/sip/message/multipart.ts';
 import { parseMessage } from '#src/sip/message/parse.ts';
-import { parseSipFragment } from '#src/sip/message/sipfrag.ts';
+import { fragmentStatus, parseSipFragment } from '#src/sip/message/sipfrag.ts';
 
 const OWN_CORPUS = 'test/fuzz/corpus/sip';
 const TORTURE = 'node_modules/sip/test/messages';
@@ -136,6 +136,7 @@ const ABILITIES = {
 export function exercise(bytes: Buffer, random: Random): Outcome {
   stream(bytes, random);
   parseSipFragment(bytes);
+  fragmentStatus(bytes);
   const result = parseMessage(bytes, { datagram: true });
   if (!result.ok) {
     const { status, partial, reason } = result.error;

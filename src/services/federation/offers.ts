@@ -147,14 +147,14 @@ export class Offers {
     };
   }
 
-  /** The owner takes it. Throws what `CallManager.place` throws; undefined when there is no such offer. */
+  /** The owner takes it. Throws what `CallManager.talk` throws; undefined when there is no such offer. */
   pull(id: string): Call | undefined {
     const offer = this.#waiting.get(id);
     if (!offer) return undefined;
     const { calls } = this.#parts;
     let call: Call;
     try {
-      call = calls.place({
+      call = calls.talk({
         target: offer.wanted.uri,
         ...calls.identities.choose(undefined),
         privacy: 'unsaid',

@@ -2,9 +2,9 @@
 import type { Timer } from '#src/base/clock.ts';
 import { TandemError } from '#src/base/errors.ts';
 import { Seconds, toMilliseconds } from '#src/base/units.ts';
-import { Call } from '#src/call/call.ts';
+import type { Call } from '#src/call/call.ts';
 import type { CallManager } from '#src/call/manager.ts';
-import { unknownCall, wrongState } from '#src/call/owner-errors.ts';
+import { wrongState } from '#src/call/owner-errors.ts';
 import { nameOf } from '#src/call/replaces.ts';
 import { ReferClient, type ReferOutcome } from '#src/call/transfer/refer-client.ts';
 import { publicTarget, referHeaders } from '#src/call/transfer/refer-headers.ts';
@@ -44,14 +44,13 @@ export class Push {
 
   /**
    * Asks the device; the call goes on until the far end lets our leg go. Throws TandemError `call.unknown`, `call.state`,
-   * `federation.unknown-device`. What becomes of it stands in the details.
+   * `call.emergency-kept`, `federation.unknown-device`, `federation.self`. What becomes of it stands in the details.
    */
   begin(id: string, instance: string): Call {
     const { world, calls } = this.#parts;
-    const call = calls.get(id);
-    if (!call) throw unknownCall(id);
-    const dialog = call instanceof Call && call.publicState === 'active' ? call.dialog : undefined;
-    if (!(call instanceof Call) || !dialog || this.#running.has(id)) throw wrongState(id, 'push');
+    const call = calls.active(id, 'push');
+    const { dialog } = call;
+    if (!dialog || this.#running.has(id)) throw wrongState(id, 'push');
     const device = this.#device(instance);
     const target = parseUri(device.gruu ?? device.uri);
     if (!target.ok) throw unknownDevice(instance);

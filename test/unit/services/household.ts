@@ -22,6 +22,7 @@ const CONTACT = `<sip:${PCSCF}:5061;transport=tls>`;
 export interface HouseholdOptions {
   readonly config?: Partial<FederationConfig>;
   readonly settings?: Parameters<Net['device']>[0];
+  readonly call?: Partial<CallWorld['config']>;
   /** Default: a phone beside the device. */
   readonly phone?: boolean;
   readonly events?: string;
@@ -93,6 +94,7 @@ export class Household {
         ringTime: Seconds(60),
         waiting: true,
         autoAnswer: [],
+        ...options.call,
       },
     };
     this.calls = new CallManager(world, this.log);
@@ -197,7 +199,6 @@ export class Household {
     await this.net.pass(0.5);
   }
 
-  /** Answers an INVITE of the device; its dialog, as the far end has it. */
   /** The INVITE that the device sends next, the first of the scene. */
   async invited(): Promise<Incoming> {
     await this.net.pass(0.5);
@@ -206,6 +207,7 @@ export class Household {
     return invite;
   }
 
+  /** Answers an INVITE of the device; its dialog, as the far end has it. */
   async accept(invite: Incoming): Promise<Dialog> {
     const contact = NameAddr.of(sipUri(`sip:far@${PCSCF}:5061;transport=tls`));
     invite.respond(200, { headers: [['Contact', contact.toString()]], body: sdp() });
@@ -311,8 +313,8 @@ export class Household {
   }
 
   /** A call of the device that stands; the far end's dialog. */
-  async talk(): Promise<{ readonly id: string; readonly far: Dialog }> {
-    const call = this.calls.dial({ to: 'sip:bob@op.example' });
+  async talk(to = 'sip:bob@op.example'): Promise<{ readonly id: string; readonly far: Dialog }> {
+    const call = this.calls.dial({ to });
     await this.net.pass(0.5);
     const invite = this.invites.at(-1);
     if (!invite) throw new Error('no INVITE');

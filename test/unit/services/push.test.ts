@@ -158,6 +158,18 @@ test('only an active call, only to a device of the number, only to another one',
   );
 });
 
+test('an emergency call stays here', async () => {
+  const scene = await Household.start({
+    call: { emergency: { allowed: true, numbers: [], country: 'SE', place: { civic: [] } } },
+  });
+  const { id } = await scene.talk('112');
+  assert.is(
+    errorOf(() => scene.federation.push(id, PHONE)),
+    'call.emergency-kept',
+  );
+  assert.equal(scene.sent('REFER'), []);
+});
+
 const REFER_TO = '<sip:bob@op.example?Replaces=x%40h%3Bto-tag%3Dft%3Bfrom-tag%3Dpt&Require=replaces>';
 const statuses = ({ notifies }: Asked): (number | undefined)[] =>
   notifies.map(({ body }) => fragmentStatus(body)?.status);
@@ -191,6 +203,19 @@ test('a call that is handed over rings, and is taken by the owner', async () => 
   assert.is(statuses(asked).at(-1), 200);
   assert.ok(statuses(asked).includes(180));
   assert.match(asked.notifies.at(-1)?.header('Subscription-State') ?? '', /^terminated/);
+});
+
+test('at a sound device whoever is talked with is held when the owner takes it', async () => {
+  const scene = await Household.start({
+    call: { audio: { capture: 'alsa:default', playback: 'alsa:default' } },
+  });
+  const { id } = await scene.talk();
+  await hand(scene);
+  scene.federation.pull(scene.federation.list[0]?.id ?? '');
+  await scene.net.pass(0.5);
+  const hold = scene.inDialog.findLast(({ request }) => request.method === 'INVITE');
+  assert.match(hold?.request.body.toString() ?? '', /\r\na=sendonly\r\n/);
+  assert.ok(scene.calls.get(id));
 });
 
 test('it is one row with what dialog information tells of the same call', async () => {
