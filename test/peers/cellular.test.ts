@@ -1,5 +1,6 @@
 // A change of access for real: a device with Wi-Fi and a modem in a network namespace of its own. What goes out over the interface that bears a
-// modem's name is on cellular access, and `srtp_cellular` holds for it (NG.110 2.9.2). SIPp judges the offers, in another namespace.
+// modem's name is on cellular access, and `srtp_cellular` holds for it (NG.110 2.9.2). SIPp judges the offers, in another namespace. The kernel's device type
+// WWAN, which other names may have, comes with a driver alone: its test is the unit's.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { suite } from '#test/support/suite.ts';
 import { called, refuse } from './scenarios/callee.ts';

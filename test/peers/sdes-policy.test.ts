@@ -81,11 +81,6 @@ test(
   () => offers('off', NO_KEY, 'srtp_cellular = "required"'),
 );
 
-test.skip(
-  '[MD-2.9.2a3] another word for cellular access',
-  'no interface of type WWAN can be had here; the unit test has one',
-);
-
 /** SIPp calls with this audio; the device refuses at once. */
 async function refuses(srtp: string, offer: readonly string[]): Promise<void> {
   const stage = await Stage.open({ srtp, autoAnswer: 'all' });

@@ -58,6 +58,8 @@ export class Chromium {
     const folder = mkdtempSync(join(tmpdir(), 'tandem-chromium-'));
     const child = spawn(program, [...FLAGS, `--user-data-dir=${folder}`, 'about:blank'], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      // What it puts into the folder for such things it leaves there.
+      env: { ...process.env, TMPDIR: folder },
     });
     const browser = new Chromium(child, folder);
     const port = await new Promise<string>((resolve, reject) => {

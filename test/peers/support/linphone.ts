@@ -85,7 +85,7 @@ export class Linphone {
     writeFileSync(config, [...sip, ...rtp, ...codec, ...(video ? VIDEO : []), ...proxy, ''].join('\n'));
     const peer = await Peer.start('linphonec', [...(video ? ['-V'] : []), '-c', config], {
       stdin: true,
-      env: { HOME: folder },
+      env: { HOME: folder, TMPDIR: folder },
       ready: /linphonec>/,
     });
     const linphone = new Linphone(peer, port, join(folder, 'heard.wav'), microphone);
