@@ -1,11 +1,6 @@
 // TS 23.003 13.9.1.2, RFC 4825 6: where the document of a user is.
+import { inPath } from './selector.ts';
 import { DOCUMENT_NAME } from './vocabulary.ts';
-
-/** RFC 3986 3.3 pchar: what an identity has of it stands as it is. */
-const inPath = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|40|3D|24|26|2B|2C|3B)/g, (octet) =>
-    decodeURIComponent(octet),
-  );
 
 const NETWORK = '.3gppnetwork.org';
 

@@ -184,16 +184,13 @@ function stepText({ name, position, attribute }: Step): string {
   return `${nameText(name)}${at}${by}`;
 }
 
+/** For a URL; octets that `but` names stand as they are. */
+const escaped = (text: string, but: RegExp): string =>
+  encodeURIComponent(text.toWellFormed()).replace(but, (octet) => decodeURIComponent(octet));
 /** RFC 3986 3.3 pchar stands as it is; brackets and quotes are no part of it (RFC 4825 6). */
-const inPath = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|40|3D|24|26|2B|2C|3B)/g, (octet) =>
-    decodeURIComponent(octet),
-  );
+export const inPath = (text: string): string => escaped(text, /%(?:3A|40|3D|24|26|2B|2C|3B)/g);
 /** RFC 3986 3.4. */
-const inQuery = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(/%(?:3A|2F|40|3D|24|26|2C|3B)/g, (octet) =>
-    decodeURIComponent(octet),
-  );
+const inQuery = (text: string): string => escaped(text, /%(?:3A|2F|40|3D|24|26|2C|3B)/g);
 
 /** `/~~/…?xmlns(…)` for a URL. */
 export function formatSelector({ steps, end, namespaces }: NodeSelector): string {
