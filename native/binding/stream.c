@@ -133,10 +133,7 @@ napi_value stream_stats(napi_env env, napi_callback_info info)
   tm_stream_stats stats;
   if (!take(env, info, arguments, &self)) return NULL;
   if (tm_stream_stats_get(self->engine, value_uint32(env, arguments[1]), &stats) != TM_ENGINE_OK) return NULL;
-  const struct {
-    const char *name;
-    double value;
-  } rows[] = {
+  const value_row rows[] = {
       {"packetsSent", (double)stats.packets_sent},
       {"octetsSent", (double)stats.octets_sent},
       {"packetsReceived", (double)stats.packets_received},
@@ -175,7 +172,7 @@ napi_value stream_stats(napi_env env, napi_callback_info info)
       {"remoteSsrc", stats.remote_ssrc},
   };
   napi_create_object(env, &result);
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) value_set_number(env, result, rows[i].name, rows[i].value);
+  value_set_numbers(env, result, rows, sizeof rows / sizeof rows[0]);
   value_set_string(env, result, "srtpSuite", stats.srtp_suite ? stats.srtp_suite : "");
   return result;
 }

@@ -58,6 +58,11 @@ void value_set_number(napi_env env, napi_value object, const char *key, double n
   napi_set_named_property(env, object, key, value);
 }
 
+void value_set_numbers(napi_env env, napi_value object, const value_row *rows, size_t count)
+{
+  for (size_t i = 0; i < count; i++) value_set_number(env, object, rows[i].key, rows[i].number);
+}
+
 void value_set_string(napi_env env, napi_value object, const char *key, const char *text)
 {
   napi_value value;

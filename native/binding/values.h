@@ -16,6 +16,13 @@ size_t value_octets(napi_env env, napi_value object, const char *key, uint8_t *o
 uint32_t value_uint32(napi_env env, napi_value value);
 
 void value_set_number(napi_env env, napi_value object, const char *key, double number);
+
+typedef struct {
+  const char *key;
+  double number;
+} value_row;
+
+void value_set_numbers(napi_env env, napi_value object, const value_row *rows, size_t count);
 void value_set_string(napi_env env, napi_value object, const char *key, const char *text);
 
 void value_set_boolean(napi_env env, napi_value object, const char *key, bool flag);
